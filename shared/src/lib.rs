@@ -72,4 +72,7 @@ pub mod fault;
 pub mod frame;
 pub mod id;
 pub mod money;
+pub mod roster;
+pub mod study;
+pub mod summary;
 pub mod units;

@@ -1,0 +1,206 @@
+//! What a study file is refused for, key by key.
+use super::schema::{Feature, Schema, Source};
+use super::{
+    Allocation, COLUMNS_MAX, FORMAT, Fairness, File, GROUPS_MAX, Group, Population, Privacy,
+    StudyError,
+};
+use crate::id::{FeatureId, GroupId};
+use std::collections::BTreeSet;
+use time::{Date, macros::format_description};
+
+/// Checks a file as written; returns the first day and the day after the last.
+pub(super) fn check(file: &File) -> Result<(Date, Date), StudyError> {
+    if file.format != FORMAT {
+        let problem = format!("is {}; this program reads format {FORMAT}", file.format);
+        return Err(StudyError::key("format", problem));
+    }
+    let from = day("period.from", &file.period.from)?;
+    let to = day("period.to", &file.period.to)?;
+    if to <= from {
+        return Err(StudyError::key("period.to", format!("is {to}, not after `from`, {from}")));
+    }
+    check_population(&file.population)?;
+    check_schema(file)?;
+    check_privacy(&file.privacy)?;
+    check_fairness(&file.fairness, &file.groups)?;
+    check_allocation(&file.allocation)?;
+    Ok((from, to))
+}
+
+fn day(key: &str, text: &str) -> Result<Date, StudyError> {
+    Date::parse(text, format_description!("[year]-[month]-[day]"))
+        .map_err(|_| StudyError::key(key, format!("is `{text}`; expected a day as YYYY-MM-DD")))
+}
+
+fn check_population(population: &Population) -> Result<(), StudyError> {
+    let within = |key: &str, value: u32, high: u32| {
+        let problem = || format!("is {value}; expected 1 to {high}");
+        if (1..=high).contains(&value) { Ok(()) } else { Err(StudyError::key(key, problem())) }
+    };
+    if population.roles.is_empty() {
+        return Err(StudyError::key("population.roles", "is empty; expected at least one role"));
+    }
+    within("population.clinicians_per_site_max", population.clinicians_per_site_max, 1_000_000)?;
+    within("population.links_per_patient", population.links_per_patient, 1_000)?;
+    within("population.sites_per_patient", population.sites_per_patient, 100)
+}
+
+fn check_schema(file: &File) -> Result<(), StudyError> {
+    let outcome = &file.outcome;
+    range("outcome", outcome.low, outcome.high, outcome.centre)?;
+    positive("outcome.residual_bound", outcome.residual_bound)?;
+    no_factor("outcome", &outcome.source)?;
+    let mut seen = BTreeSet::from([outcome.id.as_str().to_owned()]);
+    for feature in &file.features {
+        check_feature(feature)?;
+        if !seen.insert(feature.id.to_string()) {
+            return Err(StudyError::key(format!("features.{}", feature.id), "appears twice"));
+        }
+    }
+    let schema = Schema {
+        outcome: outcome.clone(),
+        features: file.features.clone(),
+        groups: file.groups.clone(),
+    };
+    if schema.width() > COLUMNS_MAX {
+        let problem = format!("make {} columns; at most {COLUMNS_MAX}", schema.width());
+        return Err(StudyError::key("features", problem));
+    }
+    if file.groups.len() > GROUPS_MAX {
+        let problem = format!("are {}; at most {GROUPS_MAX}", file.groups.len());
+        return Err(StudyError::key("groups", problem));
+    }
+    for group in &file.groups {
+        let key = format!("groups.{}", group.id);
+        range(&key, group.low, group.high, group.centre)?;
+        no_factor(&key, &group.source)?;
+        if !(group.at_least > group.low && group.at_least <= group.high) {
+            let problem = format!("is {}; expected above low, up to high", group.at_least);
+            return Err(StudyError::key(format!("{key}.at_least"), problem));
+        }
+        if !seen.insert(group.id.to_string()) {
+            return Err(StudyError::key(key, "has the name of another part"));
+        }
+    }
+    Ok(())
+}
+
+fn no_factor(key: &str, source: &Source) -> Result<(), StudyError> {
+    if source.is_factor() {
+        let problem = format!("is `{source}`, which has levels; expected a number");
+        return Err(StudyError::key(format!("{key}.source"), problem));
+    }
+    Ok(())
+}
+
+fn check_feature(feature: &Feature) -> Result<(), StudyError> {
+    let key = format!("features.{}", feature.id);
+    positive(&format!("{key}.rms"), feature.rms)?;
+    if feature.rms > 1.0 {
+        let problem = format!("is {}; a scaled column has at most 1", feature.rms);
+        return Err(StudyError::key(format!("{key}.rms"), problem));
+    }
+    match (feature.source.is_factor(), feature.levels.len()) {
+        (false, 0) => range(&key, feature.low, feature.high, feature.centre),
+        (true, 2..) => {
+            let distinct: BTreeSet<&FeatureId> = feature.levels.iter().collect();
+            if distinct.len() < feature.levels.len() {
+                return Err(StudyError::key(format!("{key}.levels"), "names a level twice"));
+            }
+            Ok(())
+        }
+        (true, found) => {
+            let problem = format!("has {found}; a factor needs two levels or more");
+            Err(StudyError::key(format!("{key}.levels"), problem))
+        }
+        (false, _) => {
+            let problem = format!("are given, but `{}` is a number", feature.source);
+            Err(StudyError::key(format!("{key}.levels"), problem))
+        }
+    }
+}
+
+fn range(key: &str, low: f64, high: f64, centre: f64) -> Result<(), StudyError> {
+    let finite = low.is_finite() && high.is_finite() && centre.is_finite();
+    if !finite || low >= high {
+        let problem = format!("has bounds {low} to {high}; expected low below high");
+        return Err(StudyError::key(key, problem));
+    }
+    if centre < low || centre > high {
+        let problem = format!("is {centre}; expected {low} to {high}");
+        return Err(StudyError::key(format!("{key}.centre"), problem));
+    }
+    Ok(())
+}
+
+fn positive(key: &str, value: f64) -> Result<(), StudyError> {
+    if value.is_finite() && value > 0.0 {
+        return Ok(());
+    }
+    Err(StudyError::key(key, format!("is {value}; expected a number above 0")))
+}
+
+fn check_privacy(privacy: &Privacy) -> Result<(), StudyError> {
+    positive("privacy.epsilon", privacy.epsilon)?;
+    positive("privacy.norm_cap", privacy.norm_cap)?;
+    if !(privacy.delta > 0.0 && privacy.delta <= 1e-3) {
+        let problem = format!("is {}; expected above 0, up to 0.001", privacy.delta);
+        return Err(StudyError::key("privacy.delta", problem));
+    }
+    if privacy.epsilon > 20.0 {
+        let problem = format!("is {}; above 20 it promises nothing", privacy.epsilon);
+        return Err(StudyError::key("privacy.epsilon", problem));
+    }
+    if privacy.min_sites < 2 {
+        let problem = format!("is {}; a sum of one site hides nothing", privacy.min_sites);
+        return Err(StudyError::key("privacy.min_sites", problem));
+    }
+    if !(1..=366).contains(&privacy.rounds_per_year) {
+        let problem = format!("is {}; expected 1 to 366", privacy.rounds_per_year);
+        return Err(StudyError::key("privacy.rounds_per_year", problem));
+    }
+    let mut sum = 0.0;
+    for (name, share) in privacy.shares.each() {
+        positive(&format!("privacy.shares.{name}"), share)?;
+        sum += share;
+    }
+    if sum > 1.0 + 1e-9 {
+        return Err(StudyError::key("privacy.shares", format!("sum to {sum}; at most 1")));
+    }
+    Ok(())
+}
+
+fn check_fairness(fairness: &Fairness, groups: &[Group]) -> Result<(), StudyError> {
+    if !(0.0..=1.0).contains(&fairness.phi) {
+        let problem = format!("is {}; expected 0 to 1", fairness.phi);
+        return Err(StudyError::key("fairness.phi", problem));
+    }
+    let distinct: BTreeSet<&GroupId> = fairness.groups.iter().collect();
+    if distinct.len() < fairness.groups.len() {
+        return Err(StudyError::key("fairness.groups", "names a group twice"));
+    }
+    for name in &fairness.groups {
+        if !groups.iter().any(|group| group.id == *name) {
+            let problem = format!("names `{name}`, which is not among [[groups]]");
+            return Err(StudyError::key("fairness.groups", problem));
+        }
+    }
+    Ok(())
+}
+
+fn check_allocation(allocation: &Allocation) -> Result<(), StudyError> {
+    let code = &allocation.currency;
+    if code.len() != 3 || !code.chars().all(|c| c.is_ascii_uppercase()) {
+        let problem = format!("is `{code}`; expected three capital letters (ISO 4217)");
+        return Err(StudyError::key("allocation.currency", problem));
+    }
+    if allocation.pool_cents.value() <= 0 {
+        return Err(StudyError::key("allocation.pool_cents", "is not above 0"));
+    }
+    let (floor, cap) = (allocation.floor_percent_per_head, allocation.cap_percent_per_head);
+    if floor > 100 || !(100..=10_000).contains(&cap) {
+        let problem = format!("are {floor} and {cap}; expected 0 to 100 and 100 to 10000");
+        return Err(StudyError::key("allocation floor and cap", problem));
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! What a study file may say.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+use super::{Study, StudyError};
+
+/// A small sound study; also the base of the broken ones.
+pub(crate) const SOUND: &str = r#"
+format = 1
+id = "small"
+title = "A small study"
+question = "Does it hold?"
+purpose = "research-aggregate"
+recipients = ["research-consortium"]
+limits = ["No decision about a person."]
+
+[period]
+from = "2026-07-01"
+to = "2026-10-01"
+
+[population]
+roles = ["physician", "nurse"]
+clinicians_per_site_max = 2000
+links_per_patient = 1
+sites_per_patient = 1
+
+[outcome]
+id = "experience"
+label = "Relational care reported by patients"
+source = "scale:care-measure:total"
+unit = "points"
+low = 10.0
+high = 50.0
+centre = 38.0
+residual_bound = 12.0
+prior_count = 5
+
+[[features]]
+id = "acuity"
+label = "Mean acuity"
+source = "acuity-mean"
+unit = "level"
+low = 1.0
+high = 5.0
+centre = 3.0
+rms = 0.3
+
+[[features]]
+id = "specialty"
+label = "Specialty"
+source = "specialty"
+rms = 0.4
+levels = ["internal", "emergency", "oncology"]
+
+[[groups]]
+id = "interpreter-panel"
+label = "Panels that often need an interpreter"
+source = "interpreter-share"
+at_least = 0.25
+low = 0.0
+high = 1.0
+centre = 0.1
+
+[privacy]
+epsilon = 2.0
+delta = 1e-6
+min_sites = 4
+rounds_per_year = 4
+norm_cap = 2.5
+
+[privacy.shares]
+matrix = 0.3
+moment = 0.35
+square = 0.03
+group_heads = 0.03
+group_residual = 0.09
+group_features = 0.03
+site_heads = 0.05
+site_residual = 0.05
+site_features = 0.05
+meta = 0.02
+
+[fairness]
+groups = ["interpreter-panel"]
+phi = 0.5
+
+[allocation]
+pool_cents = 100000000
+currency = "EUR"
+floor_percent_per_head = 80
+cap_percent_per_head = 130
+"#;
+
+#[test]
+fn a_sound_study_is_read() {
+    let study = Study::parse(SOUND).unwrap();
+    assert_eq!(study.name().as_str(), "small");
+    assert_eq!(study.schema().width(), 4);
+    let names: Vec<String> = study.schema().columns().into_iter().map(|c| c.name).collect();
+    assert_eq!(names, ["intercept", "acuity", "specialty=emergency", "specialty=oncology"]);
+}
+
+#[test]
+fn the_digest_covers_the_meaning_and_not_the_comments() {
+    let study = Study::parse(SOUND).unwrap();
+    let commented = format!("# a remark\n{SOUND}");
+    assert_eq!(Study::parse(&commented).unwrap().digest(), study.digest());
+    let other = SOUND.replace("centre = 3.0", "centre = 3.1");
+    assert_ne!(Study::parse(&other).unwrap().digest(), study.digest());
+}
+
+#[test]
+fn a_broken_study_is_refused_with_its_key() {
+    let cases = [
+        ("format = 1", "format = 2", "`format` is 2; this program reads format 1"),
+        ("to = \"2026-10-01\"", "to = \"2026-06-01\"", "`period.to` is 2026-06-01, not after"),
+        ("from = \"2026-07-01\"", "from = \"July\"", "`period.from` is `July`; expected a day"),
+        ("low = 1.0", "low = 9.0", "`features.acuity` has bounds 9 to 5; expected low below high"),
+        ("centre = 38.0", "centre = 60.0", "`outcome.centre` is 60; expected 10 to 50"),
+        ("rms = 0.3", "rms = 0.0", "`features.acuity.rms` is 0; expected a number above 0"),
+        ("id = \"specialty\"", "id = \"acuity\"", "`features.acuity` appears twice"),
+        ("epsilon = 2.0", "epsilon = nan", "`privacy.epsilon` is NaN"),
+        ("epsilon = 2.0", "epsilon = 50.0", "`privacy.epsilon` is 50; above 20 it promises"),
+        ("min_sites = 4", "min_sites = 1", "`privacy.min_sites` is 1; a sum of one site"),
+        ("matrix = 0.3", "matrix = 0.9", "`privacy.shares` sum to 1.6"),
+        ("phi = 0.5", "phi = 1.5", "`fairness.phi` is 1.5; expected 0 to 1"),
+        ("groups = [\"interp", "groups = [\"interx", "`fairness.groups` names `interxreter-panel`"),
+        ("pool_cents = 100000000", "pool_cents = 0", "`allocation.pool_cents` is not above 0"),
+        ("currency = \"EUR\"", "currency = \"euro\"", "`allocation.currency` is `euro`"),
+        ("levels = [\"internal\", \"emergency\", \"oncology\"]", "", "has 0; a factor needs two"),
+        ("source = \"acuity-mean\"", "source = \"mood\"", "`mood` is not a source"),
+    ];
+    for (found, replaced, message) in cases {
+        let text = SOUND.replacen(found, replaced, 1);
+        assert_ne!(text, SOUND, "{found}");
+        let error = Study::parse(&text).unwrap_err().to_string();
+        assert!(error.contains(message), "{replaced}: {error}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line() {
+    let text = SOUND.replace("links_per_patient", "links_per_pateint");
+    let Err(StudyError::Syntax(error)) = Study::parse(&text) else { panic!("accepted") };
+    assert!(error.contains("links_per_pateint") && error.contains("line"), "{error}");
+}
