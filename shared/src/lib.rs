@@ -72,6 +72,7 @@ pub mod fault;
 pub mod frame;
 pub mod id;
 pub mod money;
+pub mod privacy;
 pub mod roster;
 pub mod study;
 pub mod summary;

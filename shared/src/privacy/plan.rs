@@ -1,0 +1,224 @@
+//! A study among the sites of a roster, in numbers: layout, noise, thresholds, charges.
+//!
+//! ```text
+//! z = 1/√(2ρ_B)                            ρ_B: what ε and δ of one release admit, lattice set aside
+//! Δ_clinician = C_int                      one row added or removed
+//! Δ_patient   = sites · K · 2·C_int        the rows of K clinicians, each moved anywhere in the ball
+//! ```
+//! Every node computes the plan from the study and roster it approved itself, and answers only a
+//! round that says the same ([`crate::protocol`]). Nothing here is taken from a coordinator.
+use super::accountant::{AccountantError, Budget, Cost};
+use super::mechanism::{MechanismError, NoisePlan, wrap_bound_holds};
+use crate::id::{Digest, SiteIndex, StudyName};
+use crate::roster::Roster;
+use crate::study::Study;
+use crate::study::layout::Layout;
+use crate::summary::contribution::CLIP;
+use crate::units::{Delta, Epsilon, NoiseMultiplier, UnitError};
+
+/// Version of noise and accounting; every ledger entry keeps it.
+pub const MECHANISM_VERSION: u16 = 1;
+
+/// Why a study and a roster do not make a plan.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// Fewer sites than the sum needs, or a threshold above the study's minimum.
+    #[error(
+        "the study opens a sum of {min_sites} sites or more; with {sites} sites and {colluders} colluders it must be {threshold} to {sites}"
+    )]
+    MinSites {
+        /// What the study says.
+        min_sites: u16,
+        /// N.
+        sites: usize,
+        /// t.
+        colluders: u16,
+        /// T.
+        threshold: u16,
+    },
+    /// The sum could leave the ring.
+    #[error("{sites} sites of {rows} rows could overflow the sum")]
+    Wraps {
+        /// N.
+        sites: usize,
+        /// Rows a site.
+        rows: u32,
+    },
+    /// The numbers of the study are no privacy parameters.
+    #[error(transparent)]
+    Unit(#[from] UnitError),
+    /// No noise gives the guarantee.
+    #[error(transparent)]
+    Accounting(#[from] AccountantError),
+    /// The noise is outside what the sampler draws.
+    #[error(transparent)]
+    Mechanism(#[from] MechanismError),
+}
+
+/// What one release costs each kind of protected person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Charges {
+    /// One clinician at this site, added or removed.
+    pub clinician: Cost,
+    /// One patient of this site.
+    pub patient: Cost,
+}
+
+/// Everything a round of a study fixes in advance.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    family: StudyName,
+    study: Digest,
+    roster: Digest,
+    layout: Layout,
+    noise: NoisePlan,
+    multiplier: NoiseMultiplier,
+    delta: Delta,
+    charges: Charges,
+    sites: Vec<SiteIndex>,
+    min_sites: u16,
+    threshold: u16,
+    colluders: u16,
+    rows_max: u32,
+    links_per_patient: u32,
+    sites_per_patient: u32,
+}
+
+/// The least noise whose cost fits the budget of one release, rounded up against ourselves.
+fn multiplier_of(one_release: Budget) -> Result<NoiseMultiplier, PlanError> {
+    const UP: f64 = 1.0 + 1.0 / 1_099_511_627_776.0; // 2⁻⁴⁰, above the rounding of √ and division
+    #[expect(clippy::cast_precision_loss, reason = "rounded up just below")]
+    let rho = one_release.total().rho_fp as f64 / 18_446_744_073_709_551_616.0; // 2⁶⁴
+    Ok(NoiseMultiplier::new(UP / libm::sqrt(2.0 * rho))?)
+}
+
+impl Plan {
+    /// The plan of a study among the sites of a roster.
+    ///
+    /// # Errors
+    /// [`PlanError`] if the numbers do not give the guarantee the study states.
+    pub fn new(study: &Study, roster: &Roster) -> Result<Self, PlanError> {
+        let sites: Vec<SiteIndex> = roster.sites().map(|(index, _)| index).collect();
+        let privacy = study.privacy();
+        let (min_sites, threshold) = (privacy.min_sites, roster.threshold());
+        if min_sites < threshold || usize::from(min_sites) > sites.len() {
+            let colluders = roster.colluders_max();
+            return Err(PlanError::MinSites {
+                min_sites,
+                sites: sites.len(),
+                colluders,
+                threshold,
+            });
+        }
+        let delta = Delta::new(privacy.delta)?;
+        let multiplier = multiplier_of(Budget::new(Epsilon::new(privacy.epsilon)?, delta)?)?;
+        let (m, t) = (u32::from(min_sites), u32::from(roster.colluders_max()));
+        let noise = NoisePlan::new(multiplier, CLIP, m, t)?;
+        let population = study.population();
+        let rows_max = population.clinicians_per_site_max;
+        let n = u32::try_from(sites.len()).unwrap_or(u32::MAX);
+        if !wrap_bound_holds(n, rows_max.into(), CLIP, noise.site_scale()) {
+            return Err(PlanError::Wraps { sites: sites.len(), rows: rows_max });
+        }
+        let layout = Layout::new(study, &sites);
+        let links = u64::from(population.links_per_patient);
+        let patient = CLIP
+            .saturating_mul(2)
+            .saturating_mul(links)
+            .saturating_mul(u64::from(population.sites_per_patient));
+        let dimension = layout.dimension() as u64;
+        let cost = |l2| Cost::of(l2, noise.guaranteed_variance(), dimension);
+        Ok(Self {
+            family: study.name().clone(),
+            study: study.digest(),
+            roster: roster.digest(),
+            charges: Charges { clinician: cost(CLIP)?, patient: cost(patient)? },
+            layout,
+            noise,
+            multiplier,
+            delta,
+            sites,
+            min_sites,
+            threshold,
+            colluders: roster.colluders_max(),
+            rows_max,
+            links_per_patient: population.links_per_patient,
+            sites_per_patient: population.sites_per_patient,
+        })
+    }
+
+    /// The study's short name: rounds of one family are compared with each other.
+    pub fn family(&self) -> &StudyName {
+        &self.family
+    }
+
+    /// Digest of the study.
+    pub fn study(&self) -> Digest {
+        self.study
+    }
+
+    /// Digest of the roster.
+    pub fn roster(&self) -> Digest {
+        self.roster
+    }
+
+    /// The vector.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The noise.
+    pub fn noise(&self) -> &NoisePlan {
+        &self.noise
+    }
+
+    /// z: guaranteed noise over sensitivity.
+    pub fn multiplier(&self) -> NoiseMultiplier {
+        self.multiplier
+    }
+
+    /// δ at which ε is stated.
+    pub fn delta(&self) -> Delta {
+        self.delta
+    }
+
+    /// What a release costs.
+    pub fn charges(&self) -> Charges {
+        self.charges
+    }
+
+    /// All sites, ascending.
+    pub fn sites(&self) -> &[SiteIndex] {
+        &self.sites
+    }
+
+    /// m: the fewest sites whose sum is opened.
+    pub fn min_sites(&self) -> u16 {
+        self.min_sites
+    }
+
+    /// T: votes and answers needed.
+    pub fn threshold(&self) -> u16 {
+        self.threshold
+    }
+
+    /// t: sites that may collude with the coordinator.
+    pub fn colluders(&self) -> u16 {
+        self.colluders
+    }
+
+    /// Rows a site may sum.
+    pub fn rows_max(&self) -> u32 {
+        self.rows_max
+    }
+
+    /// K: clinicians of a site with whom one patient may count.
+    pub fn links_per_patient(&self) -> u32 {
+        self.links_per_patient
+    }
+
+    /// Sites at which one patient may be.
+    pub fn sites_per_patient(&self) -> u32 {
+        self.sites_per_patient
+    }
+}
