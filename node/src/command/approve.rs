@@ -1,0 +1,182 @@
+//! The officer's commands: `join` a roster, `approve` and `revoke` a study, `status`.
+//!
+//! Nothing is pinned or approved but by its digest, typed by a person who read what it means.
+use crate::config::Config;
+use crate::link::session::unix_now;
+use crate::office::{policy, statement};
+use crate::store::{self, Store, approval, evidence, ledger};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use tacit_shared::fault::Fault;
+use tacit_shared::id::Digest;
+use tacit_shared::privacy::plan::Plan;
+use tacit_shared::roster::Roster;
+use tacit_shared::study::Study;
+use tacit_shared::units::Epsilon;
+
+/// Arguments of `join` and `approve`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DecideArgs {
+    /// Folder of the node
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// The file
+    pub file: PathBuf,
+    /// Its digest, as agreed with the other hospitals; without it, nothing is decided
+    #[arg(long)]
+    pub digest: Option<Digest>,
+}
+
+/// Arguments of `revoke`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RevokeArgs {
+    /// Folder of the node
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// Digest of the study
+    pub digest: Digest,
+}
+
+/// Arguments of `status`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct StatusArgs {
+    /// Folder of the node
+    #[arg(long)]
+    pub dir: PathBuf,
+}
+
+/// Pins a roster, or shows it.
+///
+/// # Errors
+/// A fault if the file is no roster or has another digest.
+pub async fn join(args: &DecideArgs) -> Result<String, Fault> {
+    let (text, origin) = read(&args.file)?;
+    let roster = Roster::parse(&text).map_err(|e| e.into_fault(&origin))?;
+    let mut page = format!(
+        "Federation {}, roster of {} sites, at most {} colluding; T = {}\n",
+        roster.federation(),
+        roster.len(),
+        roster.colluders_max(),
+        roster.threshold()
+    );
+    for (index, party) in roster.sites() {
+        let _ = writeln!(page, "  {index:>3}  {:<24} {}", party.id, party.name); // a String
+    }
+    let _ = writeln!(page, "  coordinator  {}", roster.coordinator().name);
+    let _ = writeln!(page, "  digest  {}", roster.digest());
+    let command = format!("tacit-node join --dir {} {origin}", args.dir.display());
+    if decided(args.digest, roster.digest(), &origin)? {
+        let store = open(&args.dir).await?;
+        approval::pin(&store, &roster, &text, unix_now()).await?;
+        page.push_str("Pinned.");
+    } else {
+        let _ = write!(
+            page,
+            "Nothing was pinned. If every hospital names this digest:\n  {command} --digest {}",
+            roster.digest()
+        );
+    }
+    Ok(page)
+}
+
+/// Approves a study, or shows what it would send.
+///
+/// # Errors
+/// A fault if the study is unsound, not allowed by the profile, or has another digest.
+pub async fn approve(args: &DecideArgs) -> Result<String, Fault> {
+    let (text, origin) = read(&args.file)?;
+    let study = Study::parse(&text).map_err(|e| e.into_fault(&origin))?;
+    let config = Config::open(&args.dir)?;
+    policy::may_take_part(&study, config.profile())?;
+    let store = open(&args.dir).await?;
+    let roster = approval::roster(&store).await?.ok_or_else(|| {
+        Fault::user("no roster is pinned here").hint("`tacit-node join ROSTER.toml` pins one")
+    })?;
+    let plan = Plan::new(&study, &roster).map_err(|e| {
+        Fault::user(e.to_string()).at(&origin).hint("does the study fit the pinned roster?")
+    })?;
+    let ledger = ledger::open(&store, config.budgets()?).await?;
+    let mut page = statement::statement(&study, &plan, ledger.spent(), ledger.budgets());
+    let command = format!("tacit-node approve --dir {} {origin}", args.dir.display());
+    if decided(args.digest, study.digest(), &origin)? {
+        ledger.admits(&plan, study.digest()).map_err(|e| ledger::refusal(&e))?;
+        approval::approve(&store, &study, &text, unix_now()).await?;
+        page.push_str("\nApproved.");
+    } else {
+        let digest = study.digest();
+        let _ = write!(page, "\nNothing was approved. To approve:\n  {command} --digest {digest}");
+    }
+    Ok(page)
+}
+
+/// Revokes an approval.
+///
+/// # Errors
+/// A fault if the study was not approved.
+pub async fn revoke(args: &RevokeArgs) -> Result<String, Fault> {
+    let store = open(&args.dir).await?;
+    if approval::revoke(&store, args.digest, unix_now()).await? {
+        return Ok(format!("Study {} is no longer approved.", args.digest));
+    }
+    Err(Fault::user(format!("study {} is not approved at this site", args.digest))
+        .hint("`tacit-node status` lists what is approved"))
+}
+
+/// Roster, studies, budget and rounds of a node.
+///
+/// # Errors
+/// A fault if the folder is no node's or its ledger is broken.
+pub async fn status(args: &StatusArgs) -> Result<String, Fault> {
+    let config = Config::open(&args.dir)?;
+    let store = open(&args.dir).await?;
+    let ledger = ledger::open(&store, config.budgets()?).await?;
+    let mut page = format!("Profile {}, coordinator {}\n", config.profile(), config.coordinator());
+    match approval::roster(&store).await? {
+        Some(roster) => {
+            let digest = roster.digest();
+            let _ = writeln!(page, "Roster of {} sites, digest {digest}", roster.len());
+        }
+        None => page.push_str("No roster is pinned\n"),
+    }
+    for (name, digest, active) in approval::list(&store).await? {
+        let state = if active { "approved" } else { "revoked" };
+        let _ = writeln!(page, "Study {name} {state}, digest {digest}");
+    }
+    let (spent, budgets) = (ledger.spent(), ledger.budgets());
+    for (who, spent, budget) in [
+        ("clinician", spent.clinician, budgets.clinician),
+        ("patient", spent.patient, budgets.patient),
+    ] {
+        let epsilon = spent.epsilon(budget.delta()).map_or(f64::INFINITY, Epsilon::value);
+        let (limit, delta) = (budget.epsilon().value(), budget.delta().value());
+        let _ = writeln!(page, "Spent for one {who}: ε {epsilon:.3} of {limit} at δ {delta:e}");
+    }
+    let results = evidence::results(&store).await?;
+    let _ = write!(page, "Rounds with a signed result: {}", results.len());
+    Ok(page)
+}
+
+fn decided(given: Option<Digest>, found: Digest, origin: &str) -> Result<bool, Fault> {
+    match given {
+        None => Ok(false),
+        Some(digest) if digest == found => Ok(true),
+        Some(digest) => Err(Fault::user(format!("the file's digest is {found}, not {digest}"))
+            .at(origin)
+            .hint("the file differs from the one that was agreed on; nothing was decided")),
+    }
+}
+
+async fn open(dir: &Path) -> Result<Store, Fault> {
+    // Settings first: a folder without them is no node's, and no database is made in it.
+    Config::open(dir)?;
+    Store::open(&dir.join(store::FILE)).await
+}
+
+fn read(path: &Path) -> Result<(String, String), Fault> {
+    const BYTES_MAX: u64 = 1 << 20;
+    let origin = path.display().to_string();
+    let fault = |e: std::io::Error| Fault::user(format!("cannot be read: {e}")).at(&origin);
+    let text = tacit_link::keys::read_bounded(path, BYTES_MAX).map_err(fault)?;
+    let text = String::from_utf8(text).map_err(|_| Fault::user("not a text file").at(&origin))?;
+    Ok((text, origin))
+}

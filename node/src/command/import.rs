@@ -1,0 +1,186 @@
+//! `tacit-node import` and `tacit-node check`: a data steward's way in.
+//!
+//! Gathers what [`crate::intake`] needs from elsewhere: the instruments' codes, the reader of recordings,
+//! and a terminal that wants to see how far it is.
+use crate::config::Config;
+use crate::intake::progress::Progress;
+use crate::intake::recording::{Reading, Recorder};
+use crate::intake::source::Input;
+use crate::intake::{self, Again, Ports, Questionnaire, Request};
+use crate::measure::instrument::{self, Catalogue};
+use crate::measure::physiology;
+use crate::store::pseudonym::Pseudonyms;
+use crate::store::{self, Store};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tacit_shared::fault::Fault;
+
+/// Imports files by the site's own mapping: all sound rows, or nothing on an error.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ImportArgs {
+    /// The node's folder.
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// The site's mapping: one SELECT a canonical table (docs/data-mapping.md).
+    #[arg(long)]
+    pub mapping: PathBuf,
+    /// Where the recordings are that device sessions name.
+    #[arg(long)]
+    pub recordings_dir: Option<PathBuf>,
+    /// If the same files were imported before, withdraw that batch first.
+    #[arg(long)]
+    pub replace: bool,
+    /// Files and the names by which the mapping knows them: visits=visits.csv is `raw_visits`.
+    #[arg(required = true, value_name = "NAME=FILE")]
+    pub inputs: Vec<Input>,
+}
+
+/// Checks the node's database and counts what it holds.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CheckArgs {
+    /// The node's folder.
+    #[arg(long)]
+    pub dir: PathBuf,
+}
+
+/// Imports; the text says how many rows went where, and why others did not.
+///
+/// # Errors
+/// A fault with its place; nothing is left of a failed import.
+pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, Fault> {
+    // Settings first: a folder without them is no node's, and nothing is made in it.
+    Config::open(&args.dir)?;
+    let catalogue = Catalogue::built_in()?.with_dir(&args.dir.join(instrument::DIR))?;
+    let questionnaires: Vec<Questionnaire> = catalogue
+        .iter()
+        .map(|instrument| Questionnaire {
+            instrument: instrument.id().to_string(),
+            respondent: instrument.respondent().word().to_owned(),
+            items: instrument.items().to_vec(),
+            codes: instrument.codes().map(str::to_owned).collect(),
+        })
+        .collect();
+    let store = Store::open(&args.dir.join(store::FILE)).await?;
+    let pseudonyms = Pseudonyms::open_or_create(&args.dir)?;
+    let request = Request {
+        mapping: args.mapping.clone(),
+        inputs: args.inputs.clone(),
+        recordings_dir: args.recordings_dir.clone(),
+        again: if args.replace { Again::Replace } else { Again::Refuse },
+        at_us: now_us()?,
+    };
+    let ports = Ports {
+        pseudonyms: &pseudonyms,
+        questionnaires: &questionnaires,
+        recorder: &Beats,
+        progress,
+    };
+    let imported = intake::import(&store, &request, &ports).await;
+    store.close().await;
+    Ok(imported?.to_string())
+}
+
+/// Verifies every page of the database; the text counts the rows of each table.
+///
+/// # Errors
+/// An operator's fault if the database is damaged or its key file is another's.
+pub async fn check(args: &CheckArgs) -> Result<String, Fault> {
+    let path = args.dir.join(store::FILE);
+    if !path.is_file() {
+        return Err(Fault::operator("the node has no database yet")
+            .at(path.display().to_string())
+            .hint("`tacit-node init` makes a node's folder, `tacit-node import` fills it"));
+    }
+    let store = Store::open(&path).await?;
+    store.verify().await?;
+    Pseudonyms::open_or_create(&args.dir)?.bind(&store).await?;
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT 'import_batch', count(*) FROM import_batch UNION ALL SELECT 'person', count(*) FROM person \
+         UNION ALL SELECT 'encounter', count(*) FROM encounter UNION ALL SELECT 'period', count(*) FROM period \
+         UNION ALL SELECT 'response', count(*) FROM response UNION ALL SELECT 'answer', count(*) FROM answer \
+         UNION ALL SELECT 'device_session', count(*) FROM device_session \
+         UNION ALL SELECT 'feature', count(*) FROM feature UNION ALL SELECT 'reject', count(*) FROM reject",
+    )
+    .fetch_all(store.pool())
+    .await
+    .map_err(|e| store::fault(&e))?;
+    store.close().await;
+    let mut text = String::from("the database is sound\n");
+    for (table, count) in rows {
+        let _ = writeln!(text, "  {table:<16} {count:>10} rows"); // writing to a String cannot fail
+    }
+    Ok(text)
+}
+
+/// A bar on a terminal, one line a stretch elsewhere. Writes to the standard error stream.
+#[derive(Debug, Default)]
+pub struct Bars {
+    current: Mutex<Option<ProgressBar>>,
+}
+
+impl Bars {
+    fn replace(&self, bar: Option<ProgressBar>) -> Option<ProgressBar> {
+        std::mem::replace(&mut *self.current.lock().unwrap_or_else(PoisonError::into_inner), bar)
+    }
+}
+
+impl Progress for Bars {
+    fn begin(&self, what: &str, total: u64) {
+        if !std::io::stderr().is_terminal() {
+            return;
+        }
+        let bar = if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) };
+        let shape = "{msg:24} {wide_bar} {percent}%  {per_sec}  {eta} left";
+        if let (1.., Ok(style)) = (total, ProgressStyle::with_template(shape)) {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        bar.enable_steady_tick(std::time::Duration::from_millis(200));
+        if let Some(earlier) = self.replace(Some(bar)) {
+            earlier.finish_and_clear();
+        }
+    }
+
+    fn advance(&self, position: u64) {
+        if let Some(bar) = &*self.current.lock().unwrap_or_else(PoisonError::into_inner) {
+            bar.set_position(position);
+        }
+    }
+
+    fn end(&self, result: &str) {
+        match self.replace(None) {
+            Some(bar) => bar.finish_and_clear(),
+            None => eprintln!("{result}"),
+        }
+    }
+}
+
+/// Reads recordings of heart beats.
+struct Beats;
+
+impl Recorder for Beats {
+    fn read(&self, file: &Path) -> Result<Vec<Reading>, String> {
+        // Without the line, so that recordings with the same fault are counted together; `hrv` tells it.
+        let recording = physiology::read(file, None).map_err(|error| error.to_string())?;
+        let summary = physiology::window::summarise(&recording)
+            .ok_or("the recording has no window of five minutes that is covered well enough")?;
+        let reading = |feature, value| Reading {
+            feature,
+            value,
+            n: summary.n_windows_used,
+            coverage: summary.coverage,
+        };
+        Ok(vec![reading("mean_hr_bpm", summary.mean_hr_bpm), reading("ln_rmssd", summary.ln_rmssd)])
+    }
+}
+
+fn now_us() -> Result<i64, Fault> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
+    since.and_then(|since| i64::try_from(since.as_micros()).ok()).ok_or_else(|| {
+        Fault::operator("the clock of this machine is before 1970").hint("set the clock")
+    })
+}

@@ -1,0 +1,8 @@
+//! The commands of `tacit-node`, one file each: arguments, what they do, what they print.
+
+pub mod approve;
+pub mod hrv;
+pub mod import;
+pub mod init;
+pub mod privacy;
+pub mod run;

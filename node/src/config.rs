@@ -1,0 +1,227 @@
+//! `node.toml`: the few things a site decides for itself.
+//!
+//! Strict: an unknown key is refused. What is not written has the safe default of
+//! [`Config::new`]'s documentation.
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::Path;
+use tacit_link::keys::read_bounded;
+use tacit_shared::fault::Fault;
+use tacit_shared::privacy::accountant::Budget;
+use tacit_shared::privacy::ledger::Budgets;
+use tacit_shared::protocol::site::Policy;
+use tacit_shared::study::profile::Profile;
+use tacit_shared::units::{Delta, Epsilon};
+
+/// The file's name within a node's folder.
+pub const FILE: &str = "node.toml";
+/// A configuration is larger than this only by mistake.
+const FILE_BYTES_MAX: usize = 64 << 10;
+/// Above these a budget promises nothing.
+const EPSILON_MAX: f64 = 200.0;
+const DELTA_MAX: f64 = 1e-3;
+
+/// What one person of a kind may lose over everything this site ever answers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Account {
+    epsilon: f64,
+    delta: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Accounts {
+    clinician: Account,
+    patient: Account,
+}
+
+/// Floors below which the site takes no part.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Floors {
+    min_sites: u16,
+    colluders: u16,
+    noise_multiplier: f64,
+    differencing_gap: u16,
+    survivor_sets_max: u16,
+}
+
+impl Default for Floors {
+    fn default() -> Self {
+        let policy = Policy::default();
+        Self {
+            min_sites: policy.min_sites,
+            colluders: policy.colluders,
+            noise_multiplier: policy.noise_multiplier,
+            differencing_gap: policy.differencing_gap,
+            survivor_sets_max: policy.survivor_sets_max,
+        }
+    }
+}
+
+/// A site's own settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    coordinator: SocketAddr,
+    #[serde(default)]
+    profile: Profile,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    approval_id: Option<String>,
+    budget: Accounts,
+    #[serde(default)]
+    policy: Floors,
+}
+
+impl Config {
+    /// The settings `init` writes: the safe profile; ε 8 for a clinician and 20 for a patient, each at
+    /// δ = 1e-6, over everything ever answered; the policy floors of [`Policy::default`].
+    pub fn new(coordinator: SocketAddr) -> Self {
+        let budget = Accounts {
+            clinician: Account { epsilon: 8.0, delta: 1e-6 },
+            patient: Account { epsilon: 20.0, delta: 1e-6 },
+        };
+        let (profile, policy) = (Profile::default(), Floors::default());
+        Self { coordinator, profile, approval_id: None, budget, policy }
+    }
+
+    /// Reads `node.toml` of a folder.
+    ///
+    /// # Errors
+    /// A fault with file and line, or the key and what it may be.
+    pub fn open(dir: &Path) -> Result<Self, Fault> {
+        let path = dir.join(FILE);
+        let place = path.display().to_string();
+        let text = read_bounded(&path, FILE_BYTES_MAX as u64).map_err(|e| {
+            let hint = "`tacit-node init` makes a node's folder";
+            Fault::operator(format!("{FILE} cannot be read: {e}")).at(&place).hint(hint)
+        })?;
+        let text =
+            String::from_utf8(text).map_err(|_| Fault::operator("not a text file").at(&place))?;
+        Self::parse(&text).map_err(|fault| fault.at(place))
+    }
+
+    fn parse(text: &str) -> Result<Self, Fault> {
+        if text.len() > FILE_BYTES_MAX {
+            let message = format!("{} bytes; expected at most {FILE_BYTES_MAX}", text.len());
+            return Err(Fault::operator(message));
+        }
+        let hint = "docs/operations.md lists every key";
+        let config: Self =
+            toml::from_str(text).map_err(|e| Fault::operator(e.to_string()).hint(hint))?;
+        config.budgets()?;
+        let ethics = config.profile == Profile::EthicsApprovedResearch;
+        if ethics && config.approval_id.as_deref().is_none_or(|id| id.trim().is_empty()) {
+            let message = "profile `ethics-approved-research` without `approval_id`";
+            return Err(Fault::operator(message).hint("name the ethics approval it rests on"));
+        }
+        Ok(config)
+    }
+
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// A bug.
+    pub fn to_toml(&self) -> Result<String, Fault> {
+        let text = toml::to_string(self).map_err(|e| Fault::bug(e.to_string()))?;
+        Ok(format!("# A Tacit node. docs/operations.md explains every key.\n{text}"))
+    }
+
+    /// Where the coordinator listens.
+    pub fn coordinator(&self) -> SocketAddr {
+        self.coordinator
+    }
+
+    /// What the law and the site allow.
+    pub fn profile(&self) -> Profile {
+        self.profile
+    }
+
+    /// The same settings under another profile and the approval it rests on.
+    #[must_use = "returns the changed settings"]
+    pub fn with_profile(mut self, profile: Profile, approval_id: &str) -> Self {
+        self.profile = profile;
+        self.approval_id = Some(approval_id.to_owned());
+        self
+    }
+
+    /// The same settings with other budgets (ε of a clinician, ε of a patient).
+    #[must_use = "returns the changed settings"]
+    pub fn with_budget(mut self, clinician: Epsilon, patient: Epsilon) -> Self {
+        self.budget.clinician.epsilon = clinician.value();
+        self.budget.patient.epsilon = patient.value();
+        self
+    }
+
+    /// The budgets, over all studies and coordinators.
+    ///
+    /// # Errors
+    /// An operator's fault naming the account.
+    pub fn budgets(&self) -> Result<Budgets, Fault> {
+        let budget = |key: &str, account: Account| {
+            if account.epsilon > EPSILON_MAX || account.delta > DELTA_MAX {
+                let message = format!(
+                    "`budget.{key}`: ε {} at δ {}; expected at most {EPSILON_MAX} and {DELTA_MAX}",
+                    account.epsilon, account.delta
+                );
+                return Err(Fault::operator(message)
+                    .hint("beyond that a budget promises nothing; δ is best below 1 in 10 times the persons"));
+            }
+            let budget = Epsilon::new(account.epsilon)
+                .map_err(|e| e.to_string())
+                .and_then(|e| Ok((e, Delta::new(account.delta).map_err(|e| e.to_string())?)))
+                .and_then(|(e, d)| Budget::new(e, d).map_err(|e| e.to_string()));
+            budget.map_err(|e| Fault::operator(format!("`budget.{key}`: {e}")))
+        };
+        Ok(Budgets {
+            clinician: budget("clinician", self.budget.clinician)?,
+            patient: budget("patient", self.budget.patient)?,
+        })
+    }
+
+    /// Floors below which the site takes no part.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            min_sites: self.policy.min_sites,
+            colluders: self.policy.colluders,
+            noise_multiplier: self.policy.noise_multiplier,
+            differencing_gap: self.policy.differencing_gap,
+            survivor_sets_max: self.policy.survivor_sets_max,
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        Config::new("127.0.0.1:7843".parse().unwrap())
+    }
+
+    #[test]
+    fn what_init_writes_is_read_back() {
+        assert_eq!(Config::parse(&config().to_toml().unwrap()).unwrap(), config());
+    }
+
+    #[test]
+    fn wrong_settings_are_refused_with_their_key() {
+        let text = config().to_toml().unwrap();
+        let cases = [
+            ("[policy]", "[polcy]", "unknown field `polcy`"),
+            ("epsilon = 8.0", "epsilon = -1.0", "`budget.clinician`"),
+            ("delta = 0.000001", "delta = 0.0", "`budget.clinician`"),
+            ("delta = 0.000001", "delta = 0.9", "expected at most 200 and 0.001"),
+            ("self-report-only", "anything", "unknown variant `anything`"),
+            ("self-report-only", "ethics-approved-research", "without `approval_id`"),
+        ];
+        for (found, replaced, message) in cases {
+            let broken = text.replacen(found, replaced, 1);
+            assert_ne!(broken, text, "{found} in {text}");
+            let error = Config::parse(&broken).unwrap_err().to_string();
+            assert!(error.contains(message), "{replaced}: {error}");
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Checks staged rows, keeps the good ones, and records why the others are not.
+//!
+//! One statement a check, over a whole table: what is missing, what breaks its column's rule, what
+//! contradicts another column, a key that stands twice, a key that an earlier batch brought, a row that
+//! is referred to but was not taken over. A reason never quotes the value. Of a clinician seen before,
+//! the newer record replaces the older; all else that was there before is a reject, so that a number
+//! cannot change unseen.
+use super::Questionnaire;
+use super::canonical::{Column, Presence, Rule, Table};
+use super::key;
+use super::staging::Staged;
+use crate::store::bulk::{Bulk, Cell};
+use crate::store::pseudonym::{Kind, Pseudonyms};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Error};
+
+/// Makes the tables that the checks need: bad rows, and what the questionnaires admit.
+pub(super) async fn prepare(
+    connection: &mut SqliteConnection,
+    questionnaires: &[Questionnaire],
+) -> Result<(), Error> {
+    for sql in [
+        "CREATE TEMP TABLE bad (row_id INTEGER, column_name TEXT, reason TEXT)",
+        "CREATE TEMP TABLE known_item (instrument TEXT, item TEXT, PRIMARY KEY (instrument, item)) WITHOUT ROWID",
+        "CREATE TEMP TABLE known_code (instrument TEXT, code TEXT, PRIMARY KEY (instrument, code)) WITHOUT ROWID",
+        "CREATE TEMP TABLE known_instrument (instrument TEXT PRIMARY KEY, respondent TEXT) WITHOUT ROWID",
+    ] {
+        sqlx::query(sql).execute(&mut *connection).await?;
+    }
+    let mut instruments = Bulk::new("temp.known_instrument", &["instrument", "respondent"]);
+    let mut items = Bulk::new("temp.known_item", &["instrument", "item"]);
+    let mut codes = Bulk::new("temp.known_code", &["instrument", "code"]);
+    let pair = |a: &String, b: &String| vec![Cell::Text(a.clone()), Cell::Text(b.clone())];
+    for known in questionnaires {
+        let id = &known.instrument;
+        instruments.push(connection, &mut pair(id, &known.respondent)).await?;
+        for item in &known.items {
+            items.push(connection, &mut pair(id, item)).await?;
+        }
+        for code in &known.codes {
+            codes.push(connection, &mut pair(id, code)).await?;
+        }
+    }
+    for mut bulk in [instruments, items, codes] {
+        bulk.flush(connection).await?;
+    }
+    Ok(())
+}
+
+/// Drops what [`prepare`] made.
+pub(super) async fn forget(connection: &mut SqliteConnection) -> Result<(), Error> {
+    for table in ["bad", "known_item", "known_code", "known_instrument"] {
+        let sql = format!("DROP TABLE IF EXISTS temp.{table}");
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Finds the bad rows of a staged table and hashes the ids of its columns.
+pub(super) async fn check(
+    connection: &mut SqliteConnection,
+    pseudonyms: &Pseudonyms,
+    staged: &Staged,
+) -> Result<(), Error> {
+    sqlx::query("DELETE FROM temp.bad").execute(&mut *connection).await?;
+    for column in &staged.columns {
+        for (condition, reason) in column_checks(column) {
+            mark(connection, staged, (&condition, column.name, &reason)).await?;
+        }
+    }
+    for (condition, column, reason) in staged.table.contradictions() {
+        if staged.has(column) {
+            mark(connection, staged, (condition, column, reason)).await?;
+        }
+    }
+    for column in &staged.columns {
+        if let Rule::Key(kind) = column.rule {
+            key::hash(connection, pseudonyms, (kind, column.name), &staged.name()).await?;
+        }
+    }
+    match staged.table {
+        Table::Response => check_instruments(connection, staged).await?,
+        Table::Answer => check_answers(connection, staged).await?,
+        _ => {}
+    }
+    for (column, target) in staged.table.references() {
+        let reason = format!("names no {} that was taken over", target.name());
+        let condition = format!("{column} NOT IN ({})", accepted(*target));
+        mark(connection, staged, (&condition, column, &reason)).await?;
+    }
+    check_keys(connection, staged).await
+}
+
+/// Marks rows by a condition that SQL cannot see.
+pub(super) async fn reject(
+    connection: &mut SqliteConnection,
+    row: i64,
+    column: &str,
+    reason: &str,
+) -> Result<(), Error> {
+    sqlx::query("INSERT INTO temp.bad VALUES (?, ?, ?)")
+        .bind(row)
+        .bind(column.to_owned())
+        .bind(reason.to_owned())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Takes over the good rows and records the others. Returns how many were taken over, and how many not.
+pub(super) async fn accept(
+    connection: &mut SqliteConnection,
+    staged: &Staged,
+    batch: i64,
+) -> Result<(u64, u64), Error> {
+    let table = staged.table.name();
+    let stage = staged.name();
+    let sql = format!(
+        "INSERT INTO reject (batch, table_name, line, column_name, reason) \
+         SELECT ?, '{table}', CASE typeof(s.line) WHEN 'integer' THEN s.line END, b.column_name, b.reason \
+         FROM temp.bad b JOIN {stage} s ON s.row_id = b.row_id ORDER BY s.line, b.column_name"
+    );
+    sqlx::query(AssertSqlSafe(sql)).bind(batch).execute(&mut *connection).await?;
+    let bad: i64 = sqlx::query_scalar("SELECT count(DISTINCT row_id) FROM temp.bad")
+        .fetch_one(&mut *connection)
+        .await?;
+    let sql = acceptance(staged);
+    let done = sqlx::query(AssertSqlSafe(sql)).bind(batch).execute(connection).await?;
+    Ok((done.rows_affected(), u64::try_from(bad).unwrap_or_default()))
+}
+
+fn acceptance(staged: &Staged) -> String {
+    let table = staged.table.name();
+    let names: Vec<&str> = staged.columns.iter().map(|c| c.name).collect();
+    let mut joins = String::new();
+    let mut values = Vec::with_capacity(names.len());
+    for column in &staged.columns {
+        let name = column.name;
+        if let Rule::Key(kind) = column.rule {
+            use std::fmt::Write as _;
+            let keys = key::table(kind);
+            let _ = write!(joins, " LEFT JOIN {keys} k_{name} ON k_{name}.id = s.{name}");
+            values.push(format!("k_{name}.key"));
+        } else {
+            values.push(format!("s.{name}"));
+        }
+    }
+    let order: Vec<String> = staged
+        .table
+        .key()
+        .iter()
+        .filter_map(|key| names.iter().position(|n| n == key))
+        .map(|position| (position + 1).to_string())
+        .collect();
+    let mut sql = format!(
+        "INSERT INTO main.{table} ({}, src) SELECT {}, ? FROM {} s{joins} \
+         WHERE s.row_id NOT IN (SELECT row_id FROM temp.bad) ORDER BY {}",
+        names.join(", "),
+        values.join(", "),
+        staged.name(),
+        order.join(", ")
+    );
+    if staged.table == Table::Person {
+        let columns = Table::Person.columns().iter().map(|c| c.name).skip(1);
+        let set: Vec<String> = columns.map(|c| format!("{c} = excluded.{c}")).collect();
+        sql.push_str(" ON CONFLICT (person) DO UPDATE SET src = excluded.src, ");
+        sql.push_str(&set.join(", "));
+    }
+    sql
+}
+
+fn column_checks(column: &Column) -> Vec<(String, String)> {
+    let name = column.name;
+    let mut checks = Vec::new();
+    if column.presence == Presence::Required {
+        checks.push((format!("{name} IS NULL"), "missing".to_owned()));
+    }
+    let broken = column.rule.broken(name);
+    let reason = format!("not {}", column.rule.expected());
+    checks.push((format!("{name} IS NOT NULL AND ({broken})"), reason));
+    checks
+}
+
+async fn mark(
+    connection: &mut SqliteConnection,
+    staged: &Staged,
+    (condition, column, reason): (&str, &str, &str),
+) -> Result<(), Error> {
+    let sql = format!(
+        "INSERT INTO temp.bad SELECT row_id, ?, ? FROM {} WHERE {condition}",
+        staged.name()
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(column.to_owned())
+        .bind(reason.to_owned())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The ids whose row of `table` was taken over, now or before.
+fn accepted(table: Table) -> String {
+    let (kind, column) = match table {
+        Table::Response => (Kind::Response, "response"),
+        _ => (Kind::Person, "person"),
+    };
+    let (keys, name) = (key::table(kind), table.name());
+    format!("SELECT k.id FROM {keys} k CROSS JOIN main.{name} t ON t.{column} = k.key")
+}
+
+async fn check_instruments(
+    connection: &mut SqliteConnection,
+    staged: &Staged,
+) -> Result<(), Error> {
+    let known = "instrument NOT IN (SELECT instrument FROM temp.known_instrument)";
+    let reason = "no instrument of this node has that name";
+    mark(connection, staged, (known, "instrument", reason)).await?;
+    let other = "EXISTS (SELECT 1 FROM temp.known_instrument i \
+                 WHERE i.instrument = stage_response.instrument AND i.respondent <> stage_response.respondent)";
+    let reason = "not who answers this instrument";
+    mark(connection, staged, (other, "respondent", reason)).await
+}
+
+async fn check_answers(connection: &mut SqliteConnection, staged: &Staged) -> Result<(), Error> {
+    let keys = key::table(Kind::Response);
+    for (column, reason) in
+        [("item", "not an item of the instrument"), ("code", "not a code of the instrument")]
+    {
+        let condition = format!(
+            "row_id IN (SELECT s.row_id FROM {} s CROSS JOIN {keys} k ON k.id = s.response \
+             CROSS JOIN main.response r ON r.response = k.key \
+             LEFT JOIN temp.known_{column} o ON o.instrument = r.instrument AND o.{column} = s.{column} \
+             WHERE o.instrument IS NULL)",
+            staged.name()
+        );
+        mark(connection, staged, (&condition, column, reason)).await?;
+    }
+    Ok(())
+}
+
+/// A key that stands twice among the good rows (the first is kept), or that an earlier batch brought.
+async fn check_keys(connection: &mut SqliteConnection, staged: &Staged) -> Result<(), Error> {
+    let (stage, key) = (staged.name(), staged.table.key());
+    let columns = key.join(", ");
+    let first = key.first().copied().unwrap_or_default();
+    let twice = format!(
+        "row_id IN (SELECT row_id FROM (SELECT row_id, row_number() OVER (PARTITION BY {columns} ORDER BY row_id) AS nth \
+         FROM {stage} WHERE row_id NOT IN (SELECT row_id FROM temp.bad)) WHERE nth > 1)"
+    );
+    mark(connection, staged, (&twice, first, "the key of an earlier row")).await?;
+    if staged.table == Table::Person {
+        return Ok(());
+    }
+    let mut joins = String::new();
+    let mut on = Vec::with_capacity(key.len());
+    for name in key {
+        let kind = staged.columns.iter().find(|c| c.name == *name).map(|c| c.rule);
+        if let Some(Rule::Key(kind)) = kind {
+            use std::fmt::Write as _;
+            let keys = key::table(kind);
+            let _ = write!(joins, " CROSS JOIN {keys} k_{name} ON k_{name}.id = s.{name}");
+            on.push(format!("t.{name} = k_{name}.key"));
+        } else {
+            on.push(format!("t.{name} = s.{name}"));
+        }
+    }
+    let table = staged.table.name();
+    let before = format!(
+        "row_id IN (SELECT s.row_id FROM {stage} s{joins} CROSS JOIN main.{table} t ON {})",
+        on.join(" AND ")
+    );
+    mark(connection, staged, (&before, first, "already there from an earlier import")).await
+}

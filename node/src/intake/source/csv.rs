@@ -1,0 +1,250 @@
+//! CSV as hospitals write it: a header line, then rows; comma, semicolon or tab; UTF-8.
+//!
+//! Every value is text, an empty field is absent. `_line` is the line of the file on which the row
+//! begins. A line longer than [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX), as an open quote makes it, is refused before it fills the memory.
+use super::{LINE_BYTES_MAX, RawColumn, Rows, identifiers};
+use crate::store::bulk::Cell;
+use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder, Terminator};
+use std::fs::File;
+use std::io::{self, Read, Seek as _};
+use std::path::Path;
+use tacit_shared::fault::Fault;
+
+/// How much is read at once.
+const BUFFER_BYTES: usize = 1 << 16;
+
+/// The rows of a CSV file.
+pub struct CsvRows {
+    reader: Reader<Bounded>,
+    record: ByteRecord,
+    columns: Vec<RawColumn>,
+    place: String,
+    length: u64,
+}
+
+impl CsvRows {
+    /// Opens a file and reads its header.
+    ///
+    /// # Errors
+    /// A user's fault with file and line.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        let place = path.display().to_string();
+        let wrong = |e: io::Error| Fault::user(format!("the file cannot be read: {e}")).at(&place);
+        let mut file = File::open(path).map_err(wrong)?;
+        let length = file.metadata().map_err(wrong)?.len();
+        let delimiter = delimiter(&mut file).map_err(wrong)?;
+        let mut reader = ReaderBuilder::new()
+            .delimiter(delimiter)
+            .terminator(Terminator::Any(b'\n')) // so that lines are counted right; `\r` is cut off below
+            .flexible(true) // so that the header, not the first row, says how many fields there are
+            .buffer_capacity(BUFFER_BYTES)
+            .from_reader(Bounded { file, left: LINE_BYTES_MAX + BUFFER_BYTES });
+        let headers = match reader.byte_headers() {
+            Ok(headers) => headers.clone(),
+            Err(error) => return Err(explain(&error, 1, &place)),
+        };
+        let mut names = Vec::with_capacity(headers.len());
+        for header in &headers {
+            let name = std::str::from_utf8(header).map_err(|_| not_utf8(1, &place))?;
+            names.push(name.trim_end_matches('\r'));
+        }
+        let names = identifiers(names.into_iter()).map_err(|problem| {
+            Fault::user(format!("the header line has {problem}"))
+                .at(format!("{place}:1"))
+                .hint("the first line must name every column once")
+        })?;
+        let text = |name| RawColumn { name, affinity: "TEXT" };
+        Ok(Self {
+            reader,
+            record: ByteRecord::new(),
+            columns: names.into_iter().map(text).collect(),
+            place,
+            length,
+        })
+    }
+}
+
+impl Rows for CsvRows {
+    fn columns(&self) -> &[RawColumn] {
+        &self.columns
+    }
+
+    fn position(&self) -> u64 {
+        self.reader.position().byte()
+    }
+
+    fn total(&self) -> u64 {
+        self.length
+    }
+
+    fn next(&mut self, row: &mut Vec<Cell>) -> Result<bool, Fault> {
+        loop {
+            self.reader.get_mut().left = LINE_BYTES_MAX;
+            let before = self.reader.position().line();
+            match self.reader.read_byte_record(&mut self.record) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => return Err(explain(&error, before, &self.place)),
+            }
+            let line = self.record.position().map_or(before, csv::Position::line);
+            let (found, expected) = (self.record.len(), self.columns.len());
+            if found == 1 && expected > 1 && self.record.get(0) == Some(b"\r") {
+                continue; // an empty line
+            }
+            if found != expected {
+                let message = format!("the row has {found} fields; the header has {expected}");
+                return Err(Fault::user(message)
+                    .at(format!("{}:{line}", self.place))
+                    .hint("look for a delimiter inside a field that is not quoted"));
+            }
+            return self.fill(line, row).map(|()| true);
+        }
+    }
+}
+
+impl CsvRows {
+    fn fill(&self, line: u64, row: &mut Vec<Cell>) -> Result<(), Fault> {
+        row.push(Cell::Integer(i64::try_from(line).unwrap_or(i64::MAX)));
+        let last = self.columns.len();
+        for (index, field) in self.record.iter().enumerate() {
+            let text = std::str::from_utf8(field).map_err(|_| not_utf8(line, &self.place))?;
+            let text = match text.strip_suffix('\r') {
+                Some(cut) if index + 1 == last => cut,
+                _ => text,
+            };
+            row.push(if text.is_empty() { Cell::Null } else { Cell::Text(text.to_owned()) });
+        }
+        Ok(())
+    }
+}
+
+/// Reads no more bytes than a record may have before it is told to go on.
+struct Bounded {
+    file: File,
+    left: usize,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            let message = format!("a line is longer than {LINE_BYTES_MAX} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        let count = self.file.read(buffer)?;
+        self.left = self.left.saturating_sub(count);
+        Ok(count)
+    }
+}
+
+/// The sign that most often stands in the header line outside quotes.
+fn delimiter(file: &mut File) -> io::Result<u8> {
+    let mut head = Vec::new();
+    file.by_ref().take(BUFFER_BYTES as u64).read_to_end(&mut head)?;
+    file.rewind()?;
+    let mut quoted = false;
+    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
+    for byte in head {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' if !quoted => break,
+            _ if quoted => {}
+            _ => {
+                for (sign, count) in &mut counts {
+                    *count += i32::from(*sign == byte);
+                }
+            }
+        }
+    }
+    let mut best = (b',', 0);
+    for found in counts {
+        if found.1 > best.1 {
+            best = found;
+        }
+    }
+    Ok(best.0)
+}
+
+fn not_utf8(line: u64, place: &str) -> Fault {
+    Fault::user("the line is not UTF-8 text")
+        .at(format!("{place}:{line}"))
+        .hint("save the file as CSV UTF-8")
+}
+
+fn explain(error: &csv::Error, line: u64, place: &str) -> Fault {
+    let quote_hint = "look for a quote that is not closed near this line";
+    match error.kind() {
+        ErrorKind::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Fault::user(error.to_string()).at(format!("{place}:{line}")).hint(quote_hint)
+        }
+        ErrorKind::Io(error) => {
+            Fault::user(format!("the file cannot be read: {error}")).at(format!("{place}:{line}"))
+        }
+        _ => Fault::user("the row cannot be read").at(format!("{place}:{line}")).hint(quote_hint),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn read(text: &[u8]) -> Result<Vec<String>, Fault> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        std::fs::write(&path, text).unwrap();
+        let shown = path.display().to_string();
+        let located = |mut fault: Fault| {
+            fault.place = fault.place.map(|p| p.replace(&shown, "a.csv"));
+            fault
+        };
+        let mut rows = CsvRows::open(&path).map_err(located)?;
+        let mut lines =
+            vec![rows.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>().join("|")];
+        let mut row = Vec::new();
+        while rows.next(&mut row).map_err(located)? {
+            let cells = row.drain(..).map(|cell| match cell {
+                Cell::Integer(line) => line.to_string(),
+                Cell::Text(text) => text,
+                _ => "-".to_owned(),
+            });
+            lines.push(cells.collect::<Vec<_>>().join("|"));
+        }
+        Ok(lines)
+    }
+
+    #[test]
+    fn rows_keep_their_line_whatever_the_delimiter() {
+        let text = b"\xef\xbb\xbfId,Note\r\na,\"x\ny\"\r\n,z\n\r\nb,\r\nc,\"d\"\r\n\r\n";
+        let lines = ["id|note", "2|a|x\ny", "4|-|z", "6|b|-", "7|c|d"];
+        assert_eq!(read(text).unwrap(), lines);
+        let text = "\"a,b\";Größe\n1;2\n".as_bytes();
+        assert_eq!(read(text).unwrap(), ["a_b|gr__e", "2|1|2"]);
+        assert_eq!(read(b"a\tb\n1\t2\n").unwrap(), ["a|b", "2|1|2"]);
+        assert_eq!(read(b"a\n").unwrap(), ["a"]);
+    }
+
+    #[test]
+    fn what_is_no_table_is_refused_with_its_line() {
+        let fault = |text: &[u8]| read(text).unwrap_err().to_string();
+        assert_eq!(
+            fault(b"a,b\n1,2\n1,2,3\n"),
+            "the row has 3 fields; the header has 2\n  at:   a.csv:3\n  hint: look for a delimiter inside a \
+             field that is not quoted"
+        );
+        assert_eq!(
+            fault(b"a,b\n1,\xff\n"),
+            "the line is not UTF-8 text\n  at:   a.csv:2\n  hint: save the file as CSV UTF-8"
+        );
+        assert_eq!(
+            fault(b""),
+            "the header line has no columns\n  at:   a.csv:1\n  hint: the first line must name every column \
+             once"
+        );
+        let open_quote = [b"a,b\n1,\"".to_vec(), b"x\n".repeat(LINE_BYTES_MAX)].concat();
+        assert_eq!(
+            fault(&open_quote),
+            "a line is longer than 1048576 bytes\n  at:   a.csv:2\n  hint: look for a quote that is not closed \
+             near this line"
+        );
+    }
+}

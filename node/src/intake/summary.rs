@@ -1,0 +1,89 @@
+//! What an import did: rows taken over and rejected, and why. Counts and lines, never values.
+use super::canonical::Table;
+use std::fmt;
+
+/// One file as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileCount {
+    /// The name the mapping knows it by.
+    pub name: String,
+    /// Rows read.
+    pub rows: u64,
+}
+
+/// One canonical table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableCount {
+    /// The table.
+    pub table: Table,
+    /// Rows taken over.
+    pub accepted: u64,
+    /// Rows with at least one reject.
+    pub rejected: u64,
+}
+
+/// Rows that were rejected for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Reason {
+    /// The canonical table.
+    pub table_name: String,
+    /// The column.
+    pub column_name: String,
+    /// What is wrong with it.
+    pub reason: String,
+    /// How many rows.
+    pub rows: i64,
+    /// The first lines of the raw file, at most five, separated by commas.
+    pub lines: Option<String>,
+}
+
+/// What an import did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The number of the batch.
+    pub batch: i64,
+    /// The files.
+    pub files: Vec<FileCount>,
+    /// The canonical tables the mapping filled.
+    pub tables: Vec<TableCount>,
+    /// Features that the recordings gave.
+    pub features: u64,
+    /// Why rows were rejected.
+    pub reasons: Vec<Reason>,
+}
+
+impl Summary {
+    /// Rows rejected, over all tables.
+    pub fn rejected(&self) -> u64 {
+        self.tables.iter().map(|t| t.rejected).sum()
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "batch {}", self.batch)?;
+        for file in &self.files {
+            writeln!(f, "  read      {:<16} {:>10} rows", file.name, file.rows)?;
+        }
+        for count in &self.tables {
+            let name = count.table.name();
+            writeln!(
+                f,
+                "  taken     {name:<16} {:>10} rows, {} rejected",
+                count.accepted, count.rejected
+            )?;
+        }
+        if self.features > 0 {
+            writeln!(f, "  computed  {:<16} {:>10} rows", "feature", self.features)?;
+        }
+        for reason in &self.reasons {
+            let lines = reason.lines.as_deref().unwrap_or("unknown");
+            writeln!(
+                f,
+                "  rejected  {}.{}: {} ({} rows; first lines {lines})",
+                reason.table_name, reason.column_name, reason.reason, reason.rows
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,4 @@
+//! The wire: dials the coordinator and drives the protocol's pure half.
+
+pub mod net;
+pub mod session;

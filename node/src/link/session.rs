@@ -1,0 +1,365 @@
+//! Drives one site through its rounds: the same pure machine that tests drive in virtual time.
+//!
+//! Everything a round needs to remember is durable before the message it belongs to is sent. The
+//! secrets of a round live in memory only: if this program ends, the site has dropped out.
+use super::net::Line;
+use crate::config::Config;
+use crate::measure::feature;
+use crate::measure::instrument::{self, Catalogue};
+use crate::office::policy;
+use crate::store::ledger::StoreJournal;
+use crate::store::pseudonym::Pseudonyms;
+use crate::store::{Store, approval, evidence, ledger};
+use rand::SeedableRng as _;
+use rand::rngs::{ChaCha20Rng, SysRng};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tacit_link::keys::Keys;
+use tacit_link::{LinkError, endpoint};
+use tacit_shared::codec;
+use tacit_shared::fault::Fault;
+use tacit_shared::id::{Digest, SiteIndex};
+use tacit_shared::privacy::ledger::Ledger;
+use tacit_shared::privacy::plan::Plan;
+use tacit_shared::protocol::config::study_of;
+use tacit_shared::protocol::message::{ToHost, ToSite, to_host_bytes_max, to_site_bytes_max};
+use tacit_shared::protocol::site::{Context, Effect, Event, Site};
+use tacit_shared::roster::Roster;
+use tacit_shared::study::Study;
+use tacit_shared::summary::contribution::Contribution;
+use tacit_shared::summary::sum::SiteSum;
+use tokio::time::{Instant, interval};
+
+/// How often the machine is told the time.
+const TICK: Duration = Duration::from_millis(500);
+/// How long the end of a connection may take to arrive.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// A node with its folder open, ready to take part.
+pub struct Node {
+    store: Store,
+    config: Config,
+    keys: Keys,
+    roster: Roster,
+    me: SiteIndex,
+    catalogue: Catalogue,
+    pseudonyms: Pseudonyms,
+    ledger: Ledger<StoreJournal>,
+    started: Instant,
+}
+
+/// How long to keep trying and when to stop.
+#[derive(Clone, Copy, Debug)]
+pub struct Stay {
+    /// Ends after one round that gave a result, or that this site had to leave.
+    pub once: bool,
+    /// How long to look for the coordinator before giving up.
+    pub patience: Duration,
+}
+
+/// One round this site is in.
+struct Round {
+    announcement: Vec<u8>,
+    site: Site,
+    study: Study,
+    plan: Arc<Context>,
+}
+
+/// How a round ended for this site.
+enum Ended {
+    Result,
+    Refused(Fault),
+}
+
+impl Node {
+    /// Opens the folder of a node.
+    ///
+    /// # Errors
+    /// A fault if files are missing, the ledger is broken, or the site is not on the pinned roster.
+    pub async fn open(dir: &Path) -> Result<Self, Fault> {
+        let config = Config::open(dir)?;
+        let keys = Keys::open(dir)?;
+        let store = Store::open(&dir.join(crate::store::FILE)).await?;
+        let roster = approval::roster(&store).await?.ok_or_else(|| {
+            Fault::user("no roster is pinned here").hint("`tacit-node join ROSTER.toml` pins one")
+        })?;
+        let me = own_index(&roster, &keys)?;
+        let ledger = ledger::open(&store, config.budgets()?).await?;
+        let catalogue = Catalogue::built_in()?.with_dir(&dir.join(instrument::DIR))?;
+        let pseudonyms = Pseudonyms::open_or_create(dir)?;
+        let started = Instant::now();
+        Ok(Self { store, config, keys, roster, me, catalogue, pseudonyms, ledger, started })
+    }
+
+    /// Takes part in the coordinator's rounds.
+    ///
+    /// # Errors
+    /// The last fault of the connection once patience is over; with `once`, why the round was left.
+    pub async fn run(&mut self, stay: Stay) -> Result<(), Fault> {
+        let address = self.config.coordinator();
+        let pin = self.roster.coordinator().certificate;
+        let endpoint =
+            endpoint::dialler(address, &self.keys, pin).map_err(LinkError::into_fault)?;
+        let limit = to_site_bytes_max(self.roster.len(), 0);
+        let mut round = None;
+        loop {
+            let line = Line::dial_patiently(&endpoint, address, limit, stay.patience).await;
+            let mut line = line.map_err(LinkError::into_fault)?;
+            tracing::info!(%address, "connected to the coordinator");
+            // The line stays up between rounds: a new one would be sent the refused round again.
+            while let Some(ended) = self.serve(&mut line, &mut round).await? {
+                if stay.once {
+                    line.hang_up().await;
+                    let _ = tokio::time::timeout(FAREWELL, endpoint.wait_idle()).await;
+                    return match ended {
+                        Ended::Result => Ok(()),
+                        Ended::Refused(fault) => Err(fault),
+                    };
+                }
+                match ended {
+                    Ended::Result => tracing::info!("the round is over; the signed result is kept"),
+                    Ended::Refused(fault) => tracing::warn!("{fault}"),
+                }
+            }
+        }
+    }
+
+    /// Serves one connection until a round ends or the connection is lost (`None`).
+    async fn serve(
+        &mut self,
+        line: &mut Line,
+        round: &mut Option<Round>,
+    ) -> Result<Option<Ended>, Fault> {
+        let mut tick = interval(TICK);
+        loop {
+            let event = tokio::select! {
+                message = line.receive() => match message {
+                    Some(bytes) => Event::Received(bytes),
+                    None => return Ok(None),
+                },
+                _ = tick.tick() => Event::Tick,
+            };
+            let ended = match (round.take(), event) {
+                (_, Event::Received(bytes)) if is_closed(&bytes) => Some(Ended::Refused(
+                    Fault::peer("the coordinator closed the round without a result")
+                        .hint("what was charged stays charged; the coordinator's log says why"),
+                )),
+                // Another round than the one this site is in: the old one is lost, its secrets go.
+                (Some(current), Event::Received(bytes))
+                    if bytes != current.announcement && study_of(&bytes).is_some() =>
+                {
+                    self.announced(line, round, bytes).await?
+                }
+                (None, Event::Received(bytes)) => self.announced(line, round, bytes).await?,
+                (Some(current), event) => self.drive(line, round, current, event).await?,
+                (None, _) => None,
+            };
+            if ended.is_some() {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// A round is announced: looks up what was approved, and lets the machine check the rest.
+    async fn announced(
+        &mut self,
+        line: &mut Line,
+        round: &mut Option<Round>,
+        bytes: Vec<u8>,
+    ) -> Result<Option<Ended>, Fault> {
+        let Some(digest) = study_of(&bytes) else {
+            tracing::warn!("a message that announces nothing was ignored");
+            return Ok(None);
+        };
+        match self.prepare(digest).await {
+            Ok((study, context)) => {
+                let pin = self.roster.coordinator().signing_key;
+                let history = evidence::history(&self.store, pin, study.name()).await?;
+                let site = Site::new(context.clone(), history, self.now());
+                line.set_limit(to_site_bytes_max(
+                    self.roster.len(),
+                    context.plan.layout().dimension(),
+                ));
+                let announcement = bytes.clone();
+                let current = Round { announcement, site, study, plan: context };
+                self.drive(line, round, current, Event::Received(bytes)).await
+            }
+            Err(fault) => {
+                // A refusal of the ledger in full would tell what the hospital spent elsewhere.
+                let told = match fault.place.as_deref() {
+                    Some(ledger::PLACE) => "the study does not fit what this site may still spend",
+                    _ => fault.message.as_str(),
+                };
+                self.decline(line, told).await;
+                Ok(Some(Ended::Refused(fault)))
+            }
+        }
+    }
+
+    /// The approved study and its plan, if this site may and can take part.
+    async fn prepare(&self, digest: Digest) -> Result<(Study, Arc<Context>), Fault> {
+        let study = approval::approved(&self.store, digest).await?.ok_or_else(|| {
+            let message = format!("study {digest} is not approved at this site");
+            Fault::user(message).hint("`tacit-node approve STUDY.toml` shows what it would send")
+        })?;
+        policy::may_take_part(&study, self.config.profile())?;
+        feature::check_fits(&study, &self.catalogue)?;
+        let plan = Plan::new(&study, &self.roster).map_err(|e| Fault::user(e.to_string()))?;
+        // Asked before anything is answered: a site that cannot pay must not hold up the others.
+        self.ledger.admits(&plan, plan.study()).map_err(|e| ledger::refusal(&e))?;
+        let context = Context {
+            identity: self.keys.identity()?,
+            roster: self.roster.clone(),
+            plan,
+            me: self.me,
+            policy: self.config.policy(),
+        };
+        Ok((study, Arc::new(context)))
+    }
+
+    /// One step of the machine, and everything it asks for.
+    async fn drive(
+        &mut self,
+        line: &mut Line,
+        round: &mut Option<Round>,
+        current: Round,
+        event: Event,
+    ) -> Result<Option<Ended>, Fault> {
+        let Round { announcement, site, study, plan } = current;
+        // Fresh from the system for every step: a round's secrets depend on no earlier state.
+        let rng = ChaCha20Rng::try_from_rng(&mut SysRng);
+        let mut rng =
+            rng.map_err(|e| Fault::operator(format!("no randomness from the system: {e}")))?;
+        let mut next = site.step(self.now(), event, &mut rng);
+        let mut paid = None;
+        loop {
+            let (site, effects) = match next {
+                Ok(step) => step,
+                Err(error) => {
+                    let fault = Fault::peer(error.to_string())
+                        .hint(format!("at fault: {:?}; nothing more was sent", error.culprit()));
+                    self.decline(line, &error.to_string()).await;
+                    return Ok(Some(Ended::Refused(fault)));
+                }
+            };
+            let mut collect = None;
+            for effect in effects {
+                match effect {
+                    Effect::Done(_) => return Ok(Some(Ended::Result)),
+                    Effect::Collect { round } => collect = Some(round),
+                    effect => self.carry_out(line, &plan, paid, effect).await?,
+                }
+            }
+            let Some(paid_round) = collect else {
+                *round = Some(Round { announcement, site, study, plan });
+                return Ok(None);
+            };
+            paid = Some(paid_round);
+            let within = Duration::from_millis(site.masked_ms().into());
+            match self.fund(&study, &plan.plan, paid_round, within).await {
+                Ok(funded) => next = site.step(self.now(), funded, &mut rng),
+                Err(fault) => {
+                    self.decline(line, "it could not sum or pay for its data").await;
+                    return Ok(Some(Ended::Refused(fault)));
+                }
+            }
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        line: &mut Line,
+        context: &Context,
+        paid: Option<Digest>,
+        effect: Effect,
+    ) -> Result<(), Fault> {
+        let coordinator = self.roster.coordinator().signing_key;
+        match effect {
+            Effect::Persist(record) => evidence::persist(&self.store, coordinator, &record).await,
+            Effect::Keep(opening) => match paid {
+                Some(round) => evidence::keep(&self.store, round, &opening).await,
+                None => Err(Fault::bug("an opening came before its round was paid for")),
+            },
+            Effect::Send(bytes) => {
+                let dimension = context.plan.layout().dimension();
+                let limit = to_host_bytes_max(self.roster.len(), dimension);
+                // A lost connection is not the end of a round: the reply is asked for again.
+                if let Err(error) = line.send(&bytes, limit).await {
+                    tracing::warn!(%error, "a message was not sent");
+                }
+                Ok(())
+            }
+            Effect::Collect { .. } | Effect::Done(_) => Ok(()),
+        }
+    }
+
+    /// Sums the rows and pays for the release: in this order, so that a failed sum costs nothing.
+    async fn fund(
+        &mut self,
+        study: &Study,
+        plan: &Plan,
+        round: Digest,
+        within: Duration,
+    ) -> Result<Event, Fault> {
+        let started = Instant::now();
+        let rows = feature::rows(&self.store, study, &self.catalogue, &self.pseudonyms).await?;
+        let mut sum = SiteSum::new(plan.layout().dimension(), plan.rows_max());
+        for row in &rows.rows {
+            let contribution = Contribution::of(plan.layout(), self.me, row);
+            sum = sum.add(&contribution).map_err(|e| {
+                Fault::operator(e.to_string())
+                    .hint("the study's row cap must cover every clinician")
+            })?;
+        }
+        // Too late to be counted: nothing is paid for a vector that nobody would add.
+        if started.elapsed() >= within {
+            return Err(Fault::operator("the local sum took longer than the phase lasts")
+                .hint("ask the coordinator for a longer `deadlines.masked_ms`"));
+        }
+        let paid = self.ledger.charge(plan, round, unix_now()).await;
+        let paid = paid.map_err(|e| ledger::refusal(&e))?;
+        Ok(Event::Funded { sum, paid })
+    }
+
+    async fn decline(&self, line: &mut Line, reason: &str) {
+        let reason = reason.chars().take(300).collect();
+        let limit = to_host_bytes_max(self.roster.len(), 0);
+        if let Ok(bytes) = codec::encode(&ToHost::Declined(reason)) {
+            let _ = line.send(&bytes, limit).await; // the coordinator notices the silence as well
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Whether the coordinator says that the round is over for this site.
+fn is_closed(bytes: &[u8]) -> bool {
+    matches!(codec::decode(bytes), Ok(ToSite::Closed))
+}
+
+/// This site's index; its keys must be the ones the roster lists.
+fn own_index(roster: &Roster, keys: &Keys) -> Result<SiteIndex, Fault> {
+    let party = keys.party();
+    let found = roster.sites().find(|(_, listed)| listed.id == party.id);
+    match found {
+        Some((index, listed))
+            if listed.signing_key == party.signing_key
+                && listed.certificate == party.certificate =>
+        {
+            Ok(index)
+        }
+        Some(_) => Err(Fault::user(format!("the roster lists other keys for site {}", party.id))
+            .hint("send this folder's enrolment.toml to the convener again")),
+        None => Err(Fault::user(format!("site {} is not on the pinned roster", party.id))
+            .hint("`tacit-node join` pins a roster that lists this site")),
+    }
+}
+
+/// Seconds since 1970, UTC.
+pub fn unix_now() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,92 @@
+//! `tacit-node`: the program a hospital runs.
+use clap::{Parser, Subcommand};
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use tacit_node::command::{approve, hrv, import, init, privacy, run};
+use tacit_shared::fault::{Audience, Fault};
+
+/// The hospital's node of a Tacit federation: no value about a person ever leaves it.
+#[derive(Debug, Parser)]
+#[command(name = "tacit-node", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a node's folder: keys, settings, database
+    Init(init::InitArgs),
+    /// Pin the roster the hospitals agreed on
+    Join(approve::DecideArgs),
+    /// Read the hospital's files into the canonical tables
+    Import(import::ImportArgs),
+    /// Count what was imported, by table
+    Check(import::CheckArgs),
+    /// Show what a study would send, and approve it by its digest
+    Approve(approve::DecideArgs),
+    /// Withdraw the approval of a study
+    Revoke(approve::RevokeArgs),
+    /// Roster, studies, budget and rounds of this node
+    Status(approve::StatusArgs),
+    /// Take part in the rounds of approved studies
+    Run(run::RunArgs),
+    /// Heart-rate variability of a recording, by five-minute windows
+    Hrv(hrv::HrvArgs),
+    /// What a number of releases costs in privacy
+    Privacy(privacy::PrivacyArgs),
+}
+
+async fn dispatch(command: &Command) -> Result<String, Fault> {
+    match command {
+        Command::Init(args) => init::run(args).await,
+        Command::Join(args) => approve::join(args).await,
+        Command::Import(args) => import::run(args, &import::Bars::default()).await,
+        Command::Check(args) => import::check(args).await,
+        Command::Approve(args) => approve::approve(args).await,
+        Command::Revoke(args) => approve::revoke(args).await,
+        Command::Status(args) => approve::status(args).await,
+        Command::Run(args) => run::run(args).await,
+        Command::Hrv(args) => hrv::run(args),
+        Command::Privacy(args) => privacy::run(args),
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("TACIT_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,tacit_node=info")),
+        )
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .init();
+    let runtime = tokio::runtime::Runtime::new().map_err(|e| Fault::operator(e.to_string()));
+    match runtime.and_then(|runtime| runtime.block_on(dispatch(&cli.command))) {
+        // A reader that closed the pipe early is no fault of anyone.
+        Ok(text) => {
+            let _ = writeln!(std::io::stdout(), "{text}");
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            let _ = writeln!(std::io::stderr(), "error: {fault}");
+            if fault.audience == Audience::Bug {
+                let _ = writeln!(std::io::stderr(), "  this is a fault of Tacit; please report it");
+            }
+            ExitCode::from(fault.audience.exit_code())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_command_has_sound_arguments() {
+        Cli::command().debug_assert();
+    }
+}

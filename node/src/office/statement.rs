@@ -1,0 +1,107 @@
+//! What a study would send, in words: the page an officer reads before approving.
+use tacit_shared::privacy::accountant::Cost;
+use tacit_shared::privacy::ledger::Budgets;
+use tacit_shared::privacy::plan::{Charges, Plan};
+use tacit_shared::study::Study;
+use tacit_shared::units::Delta;
+
+/// The statement of one study under the site's ledger.
+pub fn statement(study: &Study, plan: &Plan, spent: Charges, budgets: Budgets) -> String {
+    let mut lines = asked(study);
+    lines.push(String::new());
+    lines.extend(read(study));
+    lines.push(String::new());
+    lines.extend(sent(plan));
+    lines.push(String::new());
+    lines.extend(cost(study, plan, spent, budgets));
+    lines.join("\n")
+}
+
+fn asked(study: &Study) -> Vec<String> {
+    let (from, to) = study.period();
+    vec![
+        format!("Study {}: {}", study.name(), study.title()),
+        format!("  asks      {}", study.question()),
+        format!("  period    {from} up to {to}, purpose {}", study.purpose()),
+        format!("  receives  {}", study.recipients().join(", ")),
+        format!("  digest    {}", study.digest()),
+    ]
+}
+
+fn read(study: &Study) -> Vec<String> {
+    let schema = study.schema();
+    let outcome = &schema.outcome;
+    let mut lines = vec![
+        "What is read here, and never leaves:".to_owned(),
+        format!(
+            "  outcome   {} ({}), {} to {} {}",
+            outcome.label, outcome.source, outcome.low, outcome.high, outcome.unit
+        ),
+    ];
+    for feature in &schema.features {
+        let bounds = if feature.levels.is_empty() {
+            format!("{} to {} ({})", feature.low, feature.high, feature.unit)
+        } else {
+            format!("{} levels", feature.levels.len())
+        };
+        lines.push(format!("  feature   {} ({}), {bounds}", feature.label, feature.source));
+    }
+    for group in &schema.groups {
+        let label = &group.label;
+        lines.push(format!("  group     {label} ({} at least {})", group.source, group.at_least));
+    }
+    lines
+}
+
+fn sent(plan: &Plan) -> Vec<String> {
+    let numbers = plan.layout().dimension();
+    let sites = plan.sites().len();
+    vec![
+        format!(
+            "What leaves: one vector of {numbers} noisy sums, {} bytes, encrypted so that only the sum of {} or more of {sites} sites can be opened.",
+            numbers.saturating_mul(8),
+            plan.min_sites(),
+        ),
+        format!(
+            "  noise     standard deviation {} in quanta, drawn here; {:.2} times what one clinician can change, guaranteed",
+            plan.noise().site_scale(),
+            plan.noise().guaranteed_multiplier(),
+        ),
+        format!(
+            "  assumes   at most {} of {sites} sites tell the coordinator their noise",
+            plan.colluders(),
+        ),
+    ]
+}
+
+fn cost(study: &Study, plan: &Plan, spent: Charges, budgets: Budgets) -> Vec<String> {
+    let charges = plan.charges();
+    let accounts = [
+        ("clinician", charges.clinician, spent.clinician, budgets.clinician),
+        ("patient", charges.patient, spent.patient, budgets.patient),
+    ];
+    let account = |(who, asked, spent, budget): (&str, Cost, Cost, _)| {
+        let budget: tacit_shared::privacy::accountant::Budget = budget;
+        format!(
+            "  one {who:<9}  ε {} at δ {:e}; spent so far ε {}, budget ε {}: {}",
+            epsilon(asked, plan.delta()),
+            plan.delta().value(),
+            epsilon(spent, budget.delta()),
+            budget.epsilon().value(),
+            if budget.admits(spent, asked) { "fits" } else { "DOES NOT FIT" },
+        )
+    };
+    let mut lines = vec!["What it costs:".to_owned()];
+    lines.extend(accounts.map(account));
+    let rounds = study.privacy().rounds_per_year;
+    let year = (1..rounds).try_fold(charges.clinician, |sum, _| sum.checked_add(charges.clinician));
+    if let Some(year) = year {
+        let epsilon = epsilon(year, plan.delta());
+        lines.push(format!("  a year of {rounds} such releases costs one clinician ε {epsilon}"));
+    }
+    lines
+}
+
+fn epsilon(cost: Cost, delta: Delta) -> String {
+    cost.epsilon(delta).map_or_else(|| "∞".to_owned(), |e| format!("{:.3}", e.value()))
+}

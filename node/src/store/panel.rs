@@ -1,0 +1,332 @@
+//! Reads the tables for one study and period: who has a row, and what each row rests on.
+//!
+//! ```text
+//! who       active clinicians of the study's roles, from staff records alone, in the order of their keys
+//! links     of all one patient's clinicians, with a row or without, the K with the smallest keyed hash; the
+//!           others do not hear of that patient
+//! answers   of one patient about one clinician, by one instrument: the response with the smallest key
+//! ```
+//! Links are bounded before any statistic, and one patient's choice rests on nobody else's data (a patient
+//! then changes K rows at most). An encounter or response without a patient is a patient of its own.
+//! Both lists are made in `population`. Scoring and shrinking the numbers is the work of [`crate::measure::feature`].
+mod population;
+
+use super::Store;
+use super::pseudonym::Pseudonyms;
+use sqlx::sqlite::Sqlite;
+use sqlx::{AssertSqlSafe, Error, Transaction};
+use std::fmt;
+
+/// A month, in microseconds: the twelfth part of 365.25 days.
+const MONTH_US: f64 = 365.25 / 12.0 * 86_400e6;
+/// Clinicians whose responses are read at once.
+const CLINICIANS_PAGE: usize = 500;
+/// Between an item and its code, and between answers: signs that no text of a file may hold here.
+const UNIT_SEPARATOR: char = '\u{1f}';
+const RECORD_SEPARATOR: char = '\u{1e}';
+
+/// From a time up to, not including, another; microseconds since 1970 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first microsecond.
+    pub from_us: i64,
+    /// The microsecond after the last.
+    pub to_us: i64,
+}
+
+/// What staff records say about a clinician with a row.
+pub struct Clinician {
+    /// Their role.
+    pub role: String,
+    /// Their specialty.
+    pub specialty: String,
+}
+
+/// How many links of patients with clinicians there are, and how many of them do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// Pairs of a patient and a clinician.
+    pub pairs: u64,
+    /// Pairs beyond K of a patient.
+    pub dropped: u64,
+}
+
+/// A number of the period table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Encounters a month.
+    Volume,
+    /// Hours a month.
+    Hours,
+    /// Hours at night over hours, where both are known.
+    NightShare,
+    /// Hours of training, in all.
+    TrainingHours,
+}
+
+/// A number of the encounter table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// 1 to 5.
+    Acuity,
+    /// Minutes.
+    Minutes,
+    /// 0 to 1.
+    AiShare,
+    /// 1 if not in person.
+    Remote,
+    /// 1 if with an interpreter.
+    Interpreter,
+}
+
+/// Values of a clinician: how many, and the sum of their distances from a public centre.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub struct Tally {
+    /// How many.
+    pub n: u32,
+    /// Σ (clamp(v, low, high) − centre).
+    pub deviation: f64,
+}
+
+/// Public bounds of a value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    /// Lowest value counted.
+    pub low: f64,
+    /// Highest value counted.
+    pub high: f64,
+    /// What deviations are taken from.
+    pub centre: f64,
+}
+
+impl Bounds {
+    /// The distance of a value from the centre, once it is within bounds.
+    pub fn deviation(&self, value: f64) -> f64 {
+        value.clamp(self.low, self.high) - self.centre
+    }
+}
+
+/// One filled-in questionnaire about, or by, a clinician.
+pub struct Filled {
+    /// The clinician's place among [`Panel::clinicians`].
+    pub clinician: usize,
+    answers: String,
+}
+
+impl Filled {
+    /// Items with their codes.
+    pub fn answers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.answers.split(RECORD_SEPARATOR).filter_map(|one| one.split_once(UNIT_SEPARATOR))
+    }
+}
+
+/// An unchanging view of the tables for one study.
+pub struct Panel {
+    transaction: Transaction<'static, Sqlite>,
+    span: Span,
+    clinicians: Vec<Clinician>,
+    links: Links,
+}
+
+impl Panel {
+    /// Lists the clinicians with a row and bounds the links. What it writes are temporary tables, gone with
+    /// the panel.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn open(
+        store: &Store,
+        pseudonyms: &Pseudonyms,
+        roles: &[&str],
+        span: Span,
+        links_per_patient: u32,
+    ) -> Result<Self, Error> {
+        let mut panel = Self {
+            transaction: store.pool().begin().await?,
+            span,
+            clinicians: Vec::new(),
+            links: Links::default(),
+        };
+        panel.list_clinicians(roles).await?;
+        panel.list_links().await?;
+        panel.bound_links(pseudonyms, links_per_patient).await?;
+        panel.keep_encounters().await?;
+        Ok(panel)
+    }
+
+    /// Clinicians with a row, in the order of their keys.
+    pub fn clinicians(&self) -> &[Clinician] {
+        &self.clinicians
+    }
+
+    /// How many links there are.
+    pub fn links(&self) -> Links {
+        self.links
+    }
+
+    /// A number of the staff records, weighted by how much of each record lies in the span; `None` where
+    /// there is none.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn work(&mut self, what: Work) -> Result<Vec<Option<f64>>, Error> {
+        let value = match what {
+            Work::Volume => "sum(w.volume * s.share) / (sum(s.us) / ?1)",
+            Work::Hours => "sum(w.hours * s.share) / (sum(s.us) / ?1)",
+            Work::NightShare => {
+                "sum(w.night_hours * s.share) / \
+                 nullif(sum(w.hours * s.share) FILTER (WHERE w.night_hours IS NOT NULL), 0)"
+            }
+            Work::TrainingHours => "sum(w.training_hours * s.share)",
+        };
+        // ?1 is bound in every form, so that the others keep their numbers.
+        let sql = format!(
+            "WITH s AS (SELECT person, from_us, min(to_us, ?3) - max(from_us, ?2) AS us, \
+               (min(to_us, ?3) - max(from_us, ?2)) * 1.0 / (to_us - from_us) AS share \
+               FROM period WHERE from_us < ?3 AND to_us > ?2) \
+             SELECT p.i, {value} FROM s CROSS JOIN panel_person p ON p.person = s.person \
+             CROSS JOIN period w ON w.person = s.person AND w.from_us = s.from_us \
+             WHERE ?1 > 0 GROUP BY p.i"
+        );
+        let found: Vec<(i64, Option<f64>)> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(MONTH_US)
+            .bind(self.span.from_us)
+            .bind(self.span.to_us)
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        Ok(self.spread(found))
+    }
+
+    /// Values of the encounters that count.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn encounters(&mut self, what: Detail, bounds: &Bounds) -> Result<Vec<Tally>, Error> {
+        let column = match what {
+            Detail::Acuity => "acuity",
+            Detail::Minutes => "minutes",
+            Detail::AiShare => "ai_share",
+            Detail::Remote => "remote",
+            Detail::Interpreter => "interpreter",
+        };
+        let sql = format!(
+            "SELECT i, count(*), sum(min(max({column}, ?), ?) - ?) FROM panel_encounter \
+             WHERE {column} IS NOT NULL GROUP BY i"
+        );
+        let found: Vec<(i64, i64, f64)> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(bounds.low)
+            .bind(bounds.high)
+            .bind(bounds.centre)
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        let tally = |(i, n, deviation)| {
+            let n = u32::try_from(n).unwrap_or(u32::MAX);
+            (i, Tally { n, deviation })
+        };
+        Ok(self.spread(found.into_iter().map(tally).collect()))
+    }
+
+    /// The mean of a recording's feature over a clinician's sessions in the span; `None` where there is none.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn recordings(&mut self, feature: &'static str) -> Result<Vec<Option<f64>>, Error> {
+        let found: Vec<(i64, Option<f64>)> = sqlx::query_as(
+            "SELECT p.i, avg(f.value) FROM feature f CROSS JOIN device_session d ON d.session = f.session \
+             CROSS JOIN panel_person p ON p.person = f.person \
+             WHERE f.feature = ? AND d.start_us >= ? AND d.start_us < ? GROUP BY p.i",
+        )
+        .bind(feature)
+        .bind(self.span.from_us)
+        .bind(self.span.to_us)
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        Ok(self.spread(found))
+    }
+
+    /// Chooses the responses by an instrument that count; [`responses`](Self::responses) then reads them.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn choose(
+        &mut self,
+        instrument: &str,
+        respondent: &'static str,
+    ) -> Result<(), Error> {
+        sqlx::query("DELETE FROM panel_response").execute(&mut *self.transaction).await?;
+        // A clinician's own responses have no patient, even if they name an encounter.
+        sqlx::query(
+            "WITH r AS (SELECT r.response, r.person, CASE r.respondent WHEN 'patient' \
+               THEN coalesce(r.patient, e.patient) END AS patient FROM response r \
+               LEFT JOIN encounter e ON e.encounter = r.encounter \
+               WHERE r.instrument = ? AND r.respondent = ? AND r.authored_us >= ? AND r.authored_us < ?) \
+             INSERT INTO panel_response SELECT p.i, min(r.response) FROM r CROSS JOIN panel_person p \
+               ON p.person = r.person WHERE r.patient IS NULL OR EXISTS (SELECT 1 FROM panel_link l \
+               WHERE l.patient = r.patient AND l.person = r.person) \
+             GROUP BY p.i, coalesce(r.patient, r.response) ORDER BY 1, 2",
+        )
+        .bind(instrument.to_owned())
+        .bind(respondent)
+        .bind(self.span.from_us)
+        .bind(self.span.to_us)
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// The chosen responses of the clinicians from place `first` on, and the place to go on from; `None`
+    /// after the last.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn responses(&mut self, first: usize) -> Result<Option<(Vec<Filled>, usize)>, Error> {
+        if first >= self.clinicians.len() {
+            return Ok(None);
+        }
+        let next = first + CLINICIANS_PAGE;
+        let place = |at: usize| i64::try_from(at + 1).unwrap_or(i64::MAX);
+        let found: Vec<(i64, String)> = sqlx::query_as(
+            "SELECT c.i, group_concat(a.item || ? || a.code, ?) FROM panel_response c \
+             CROSS JOIN answer a ON a.response = c.response WHERE c.i >= ? AND c.i < ? \
+             GROUP BY c.i, c.response ORDER BY c.i, c.response",
+        )
+        .bind(UNIT_SEPARATOR.to_string())
+        .bind(RECORD_SEPARATOR.to_string())
+        .bind(place(first))
+        .bind(place(next))
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        let filled = |(i, answers)| Some(Filled { clinician: slot(i)?, answers });
+        Ok(Some((found.into_iter().filter_map(filled).collect(), next)))
+    }
+
+    /// Gives the connection back, without the temporary tables.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn close(self) -> Result<(), Error> {
+        self.transaction.rollback().await
+    }
+
+    /// One value a clinician, in their order.
+    fn spread<T: Default>(&self, found: Vec<(i64, T)>) -> Vec<T> {
+        let mut all: Vec<T> = self.clinicians.iter().map(|_| T::default()).collect();
+        for (i, value) in found {
+            if let Some(place) = slot(i).and_then(|i| all.get_mut(i)) {
+                *place = value;
+            }
+        }
+        all
+    }
+}
+
+impl fmt::Debug for Panel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Panel({} clinicians)", self.clinicians.len())
+    }
+}
+
+/// The place of a clinician whose row number is `i`, which counts from 1.
+fn slot(i: i64) -> Option<usize> {
+    usize::try_from(i.checked_sub(1)?).ok()
+}

@@ -1,0 +1,191 @@
+//! Who has a row, which links of patients count, and which encounters with them.
+//!
+//! All of it becomes temporary tables of the panel's transaction: `panel_person` (row number from 1, key),
+//! `panel_link` (patient, person), `panel_encounter` (row number and the values that means are taken of).
+use super::{Clinician, Panel};
+use crate::store::bulk::{Bulk, Cell};
+use crate::store::pseudonym::{Key, Pseudonyms};
+use sqlx::Error;
+
+/// Patients whose links are read at once.
+const PAGE: i64 = 20_000;
+
+impl Panel {
+    pub(super) async fn list_clinicians(&mut self, roles: &[&str]) -> Result<(), Error> {
+        let connection = &mut *self.transaction;
+        for sql in [
+            "CREATE TEMP TABLE panel_role (role TEXT PRIMARY KEY) WITHOUT ROWID",
+            "CREATE TEMP TABLE panel_person (i INTEGER PRIMARY KEY, person BLOB NOT NULL UNIQUE)",
+            "CREATE TEMP TABLE panel_link (patient BLOB, person BLOB, PRIMARY KEY (patient, person)) WITHOUT ROWID",
+            "CREATE TEMP TABLE panel_response (i INTEGER, response BLOB, PRIMARY KEY (i, response)) WITHOUT ROWID",
+        ] {
+            sqlx::query(sql).execute(&mut *connection).await?;
+        }
+        let mut bulk = Bulk::new("temp.panel_role", &["role"]);
+        for role in roles {
+            bulk.push(connection, &mut vec![Cell::Text((*role).to_owned())]).await?;
+        }
+        bulk.flush(connection).await?;
+        sqlx::query(
+            "INSERT INTO panel_person (person) SELECT person FROM person \
+             WHERE active = 1 AND role IN (SELECT role FROM panel_role) ORDER BY person",
+        )
+        .execute(&mut *connection)
+        .await?;
+        let found: Vec<(String, String)> = sqlx::query_as(
+            "SELECT t.role, t.specialty FROM panel_person p CROSS JOIN person t ON t.person = p.person ORDER BY p.i",
+        )
+        .fetch_all(connection)
+        .await?;
+        let clinician = |(role, specialty)| Clinician { role, specialty };
+        self.clinicians = found.into_iter().map(clinician).collect();
+        Ok(())
+    }
+
+    /// Links with everyone in the tables, whether they have a row or not: were only those with a row
+    /// listed, a clinician who leaves would hand their patients to others and so move more rows than one.
+    pub(super) async fn list_links(&mut self) -> Result<(), Error> {
+        let done = sqlx::query(
+            "INSERT INTO panel_link \
+             SELECT e.patient, e.person FROM encounter e \
+               WHERE e.patient IS NOT NULL AND e.start_us >= ?1 AND e.start_us < ?2 \
+             UNION SELECT coalesce(r.patient, e.patient), r.person FROM response r \
+               LEFT JOIN encounter e ON e.encounter = r.encounter WHERE r.respondent = 'patient' \
+               AND coalesce(r.patient, e.patient) IS NOT NULL AND r.authored_us >= ?1 AND r.authored_us < ?2 \
+             ORDER BY 1, 2",
+        )
+        .bind(self.span.from_us)
+        .bind(self.span.to_us)
+        .execute(&mut *self.transaction)
+        .await?;
+        self.links.pairs = done.rows_affected();
+        Ok(())
+    }
+
+    /// Of each patient keeps the `most` links that come first in the keyed order.
+    pub(super) async fn bound_links(
+        &mut self,
+        pseudonyms: &Pseudonyms,
+        most: u32,
+    ) -> Result<(), Error> {
+        let connection = &mut *self.transaction;
+        sqlx::query("CREATE TEMP TABLE panel_many (patient BLOB PRIMARY KEY) WITHOUT ROWID")
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query("INSERT INTO panel_many SELECT patient FROM panel_link GROUP BY patient HAVING count(*) > ?")
+            .bind(most)
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query("CREATE TEMP TABLE panel_drop (patient BLOB, person BLOB)")
+            .execute(&mut *connection)
+            .await?;
+        let mut drop = Bulk::new("temp.panel_drop", &["patient", "person"]);
+        let mut last: Vec<u8> = Vec::new();
+        loop {
+            let patients: Vec<(Vec<u8>,)> = sqlx::query_as(
+                "SELECT patient FROM panel_many WHERE patient > ? ORDER BY patient LIMIT ?",
+            )
+            .bind(&last)
+            .bind(PAGE)
+            .fetch_all(&mut *connection)
+            .await?;
+            let Some((end,)) = patients.last() else { break };
+            let links: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+                "SELECT l.patient, l.person FROM panel_many m CROSS JOIN panel_link l ON l.patient = m.patient \
+                 WHERE m.patient > ? AND m.patient <= ? ORDER BY l.patient, l.person",
+            )
+            .bind(&last)
+            .bind(end)
+            .fetch_all(&mut *connection)
+            .await?;
+            last.clone_from(end);
+            for (patient, person) in beyond(links, pseudonyms, most) {
+                let mut row = vec![Cell::Blob(patient), Cell::Blob(person)];
+                drop.push(connection, &mut row).await?;
+            }
+        }
+        self.links.dropped = drop.flush(connection).await?;
+        sqlx::query("DELETE FROM panel_link WHERE (patient, person) IN (SELECT patient, person FROM panel_drop)")
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn keep_encounters(&mut self) -> Result<(), Error> {
+        sqlx::query(
+            "CREATE TEMP TABLE panel_encounter (i INTEGER, acuity REAL, minutes REAL, ai_share REAL, remote REAL, \
+             interpreter REAL)",
+        )
+        .execute(&mut *self.transaction)
+        .await?;
+        sqlx::query(
+            "INSERT INTO panel_encounter SELECT p.i, e.acuity, e.minutes, e.ai_share, e.channel <> 'in_person', \
+             e.interpreter FROM encounter e CROSS JOIN panel_person p ON p.person = e.person \
+             WHERE e.start_us >= ? AND e.start_us < ? AND (e.patient IS NULL OR EXISTS (SELECT 1 FROM panel_link l \
+             WHERE l.patient = e.patient AND l.person = e.person)) ORDER BY p.i, e.encounter",
+        )
+        .bind(self.span.from_us)
+        .bind(self.span.to_us)
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+}
+
+/// The links beyond the first `most` of each patient. Links of one patient stand together.
+fn beyond(
+    links: Vec<(Vec<u8>, Vec<u8>)>,
+    pseudonyms: &Pseudonyms,
+    most: u32,
+) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let key = |bytes: &[u8]| Key::try_from(bytes).unwrap_or_default();
+    let mut ordered: Vec<(Vec<u8>, Key, Vec<u8>)> = links
+        .into_iter()
+        .map(|(patient, person)| {
+            let order = pseudonyms.link_order(&key(&patient), &key(&person));
+            (patient, order, person)
+        })
+        .collect();
+    ordered.sort_unstable();
+    let mut dropped = Vec::new();
+    let mut current: Option<Vec<u8>> = None;
+    let mut kept = 0;
+    for (patient, _, person) in ordered {
+        if current.as_ref() != Some(&patient) {
+            current = Some(patient.clone());
+            kept = 0;
+        }
+        kept += 1;
+        if kept > most {
+            dropped.push((patient, person));
+        }
+    }
+    dropped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patient_keeps_the_links_that_come_first_whoever_else_there_is() {
+        let pseudonyms = Pseudonyms::new(&[5; 32]);
+        let links = |patients: &[u8]| -> Vec<(Vec<u8>, Vec<u8>)> {
+            let persons = 1..=6_u8;
+            let of =
+                |p: &u8| persons.clone().map(|d| (vec![*p; 16], vec![d; 16])).collect::<Vec<_>>();
+            patients.iter().flat_map(of).collect()
+        };
+        let alone = beyond(links(&[9]), &pseudonyms, 2);
+        assert_eq!(alone.len(), 4);
+        let with_others = beyond(links(&[7, 9]), &pseudonyms, 2);
+        let own: Vec<_> = with_others.into_iter().filter(|(p, _)| p == &vec![9; 16]).collect();
+        assert_eq!(own, alone);
+        let mut by_hash: Vec<(Key, u8)> =
+            (1..=6).map(|d| (pseudonyms.link_order(&[9; 16], &[d; 16]), d)).collect();
+        by_hash.sort_unstable();
+        let expected: Vec<_> =
+            by_hash.iter().skip(2).map(|(_, d)| (vec![9; 16], vec![*d; 16])).collect();
+        assert_eq!(alone, expected);
+    }
+}
