@@ -1,0 +1,7 @@
+//! The commands of `tacit-coordinator`, one file each: arguments, what they do, what they print.
+
+pub mod init;
+pub mod report;
+pub mod roster;
+pub mod run;
+pub mod serve;

@@ -1,0 +1,168 @@
+//! What a round says: moments, the fit, the division of the pool, and the report of them.
+//!
+//! ```text
+//! L_u = n_u · mean fitted outcome of the site      n_u: its noisy heads
+//! ```
+//! [`conclude`] is the one road from an opened aggregate to a [`Report`]; everything on it is
+//! post-processing. How a pool is divided by sums, noisy or exact, is [`divide`]'s work, so that a
+//! rehearsal divides its known truth by the same rule.
+mod division;
+mod parts;
+
+pub use division::{Division, Share, divide};
+
+use crate::model::dial::{Direction, Phi};
+use crate::model::gram::Inputs;
+use crate::model::linear::Quality;
+use crate::model::{DialOutcome, DialSpec, Fitted, ModelError, Spec, fit};
+use crate::moments::{Moments, MomentsError};
+use crate::report::data::{FORMAT, ReportData};
+use crate::report::{Report, ReportError};
+use std::collections::BTreeMap;
+use tacit_shared::fault::Fault;
+use tacit_shared::id::{Digest, GroupId};
+use tacit_shared::privacy::plan::Plan;
+use tacit_shared::protocol::message::Outcome;
+use tacit_shared::roster::Roster;
+use tacit_shared::secagg::open::Aggregate;
+use tacit_shared::study::Study;
+
+/// Why nothing could be concluded.
+#[derive(Debug, thiserror::Error)]
+pub enum ConclusionError {
+    /// The aggregate is not the plan's.
+    #[error(transparent)]
+    Moments(#[from] MomentsError),
+    /// The sums do not determine a fit.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The pool cannot be divided.
+    #[error(transparent)]
+    Allocation(#[from] crate::allocation::AllocationError),
+    /// The parts of the report contradict each other.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+}
+
+impl ConclusionError {
+    /// The same, for a person.
+    pub fn to_fault(&self) -> Fault {
+        let hint =
+            "the signed result is stored: a corrected study of the same layout can be fitted to it";
+        Fault::user(format!("the result cannot be reported: {self}")).hint(hint)
+    }
+}
+
+/// The round that is concluded.
+#[derive(Clone, Copy, Debug)]
+pub struct Round<'a> {
+    /// The study.
+    pub study: &'a Study,
+    /// The roster.
+    pub roster: &'a Roster,
+    /// The plan of both.
+    pub plan: &'a Plan,
+    /// What was opened.
+    pub aggregate: &'a Aggregate,
+    /// What the coordinator signed.
+    pub outcome: &'a Outcome,
+    /// Digest of the transcript.
+    pub transcript: Digest,
+}
+
+/// What a rehearsal knows: the values the hospitals were made with, in the report's own units.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Truth {
+    /// By column.
+    pub coefficients: BTreeMap<String, f64>,
+    /// Mean residual difference before and after the dial, by group, in points.
+    pub gaps: BTreeMap<String, (f64, f64)>,
+    /// Cents by site.
+    pub cents: BTreeMap<String, i64>,
+}
+
+/// Concludes a round; `truth` is known in a rehearsal only.
+///
+/// # Errors
+/// [`ConclusionError`] if the numbers do not make a report.
+pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, ConclusionError> {
+    let moments = Moments::of(round.plan, round.aggregate)?;
+    let fitted = fit_study(round.study, &site_names(round, &moments), moments.inputs())?;
+    let division = match fitted.quality {
+        Quality::Withheld => None,
+        Quality::Weak | Quality::Good => {
+            Some(divide(round.study, moments.inputs(), &fitted, seed(round))?)
+        }
+    };
+    let scene = parts::Scene { round, moments: &moments, fitted: &fitted, truth };
+    let data = ReportData {
+        format: FORMAT,
+        generated_by: concat!("tacit-coordinator ", env!("CARGO_PKG_VERSION")).to_owned(),
+        rehearsal: truth.is_some(),
+        study: scene.study(),
+        federation: scene.federation(),
+        privacy: scene.privacy(),
+        quality: scene.quality(),
+        fit: scene.fit(),
+        coefficients: scene.coefficients(),
+        fairness: scene.fairness()?,
+        allocation: division.map(|division| scene.allocation(&division)),
+        inputs: scene.inputs(),
+        notes: notes(&fitted),
+    };
+    Ok(Report::new(data)?)
+}
+
+/// Fits a study to sums, noisy or exact; `sites` names them in their order.
+///
+/// # Errors
+/// [`ModelError`] if the sums do not determine a fit.
+pub fn fit_study(study: &Study, sites: &[String], inputs: &Inputs) -> Result<Fitted, ModelError> {
+    let schema = study.schema();
+    let position = |id: &GroupId| schema.groups.iter().position(|group| group.id == *id);
+    let fairness = study.fairness();
+    let groups: Vec<usize> = fairness.groups.iter().filter_map(position).collect();
+    let dial = match Phi::new(fairness.phi) {
+        Ok(phi) if !groups.is_empty() && fairness.phi > 0.0 => {
+            Some(DialSpec { phi, groups, direction: Direction::SameRelease })
+        }
+        _ => None,
+    };
+    let spec = Spec {
+        coefficients: schema.columns().into_iter().map(|column| column.name).collect(),
+        groups: schema.groups.iter().map(|group| group.id.to_string()).collect(),
+        sites: sites.to_vec(),
+        dial,
+    };
+    fit(&spec, inputs)
+}
+
+fn site_names(round: &Round<'_>, moments: &Moments) -> Vec<String> {
+    let name = |index: &_| round.roster.site(*index).map(|party| party.id.to_string());
+    moments.sites().iter().filter_map(name).collect()
+}
+
+/// The bootstrap is repeatable: its randomness follows from the result.
+fn seed(round: &Round<'_>) -> [u8; 32] {
+    *round.aggregate.round().as_bytes()
+}
+
+fn notes(fitted: &Fitted) -> Vec<String> {
+    let mut notes = vec![
+        "The population intervals count sampling and privacy noise, not that clinicians of one hospital resemble each other; where hospitals differ much they are too narrow.".to_owned(),
+        "The intervals of amounts count the privacy noise in the fit and in the sites' sums; the direction of the dial is taken as given.".to_owned(),
+    ];
+    match &fitted.dial {
+        Some(DialOutcome::Applied(_)) => notes.push(
+            "After the dial no interval is offered in a first period: the direction was estimated from the same noisy sums that would judge it.".to_owned(),
+        ),
+        Some(DialOutcome::Withheld { reason }) => {
+            notes.push(format!("The dial was not used: {reason}."));
+        }
+        None => {}
+    }
+    if fitted.quality == Quality::Weak {
+        notes.push("The noise is large for so many coefficients; read them with care.".to_owned());
+    }
+    notes
+}

@@ -1,0 +1,365 @@
+//! The parts of a report, each from what is known of the round.
+//!
+//! Scaled numbers become points of the outcome here, and only here:
+//! ```text
+//! points = low + (high − low)·y      an effect: β·(high − low)/half range, points per unit
+//! ```
+use super::{Division, Round, Share, Truth};
+use crate::model::dial::Equivalents as ModelEquivalents;
+use crate::model::linear::Quality;
+use crate::model::measure::{Figure, GroupMeasures, fitted_mean};
+use crate::model::uncertainty::Interval as ModelInterval;
+use crate::model::{DialOutcome, DialResult, Fitted, ModelError};
+use crate::moments::{Moments, Noisy as Moment};
+use crate::report::data::{
+    AllocationPart, AllocationRow, Bound, Coefficient, CoefficientKind, CurvePoint, Equivalents,
+    FairnessPart, FederationPart, FitPart, FitQuality, GapMeasures, GroupFairness, InputsPart,
+    Interval, Noisy, OutcomePart, PatientPrivacy, PrivacyPart, QualityPart, StudyPart,
+};
+use nalgebra::DVector;
+use tacit_shared::privacy::accountant::{Cost, attacker_power};
+use tacit_shared::study::schema::Column;
+use tacit_shared::units::{Epsilon, Mu, Probability};
+
+/// Everything a part may be written from.
+pub(super) struct Scene<'a> {
+    pub(super) round: &'a Round<'a>,
+    pub(super) moments: &'a Moments,
+    pub(super) fitted: &'a Fitted,
+    pub(super) truth: Option<&'a Truth>,
+}
+
+impl Scene<'_> {
+    /// Points in one scaled unit of the outcome.
+    fn range(&self) -> f64 {
+        let outcome = &self.round.study.schema().outcome;
+        outcome.high - outcome.low
+    }
+
+    fn low(&self) -> f64 {
+        self.round.study.schema().outcome.low
+    }
+
+    fn shown(&self) -> bool {
+        self.fitted.quality != Quality::Withheld
+    }
+
+    pub(super) fn study(&self) -> StudyPart {
+        let study = self.round.study;
+        let (from, to) = study.period();
+        let outcome = &study.schema().outcome;
+        StudyPart {
+            name: study.name().to_string(),
+            title: study.title().to_owned(),
+            question: study.question().to_owned(),
+            purpose: study.purpose().to_owned(),
+            recipients: study.recipients().to_vec(),
+            limits: study.limits().to_vec(),
+            from: from.to_string(),
+            to: to.to_string(),
+            outcome: OutcomePart {
+                name: outcome.id.to_string(),
+                label: outcome.label.clone(),
+                low_points: outcome.low,
+                high_points: outcome.high,
+            },
+        }
+    }
+
+    pub(super) fn federation(&self) -> FederationPart {
+        let roster = self.round.roster;
+        let survivors = self.round.aggregate.survivors();
+        let mut part = FederationPart {
+            name: roster.federation().to_string(),
+            round: self.round.aggregate.round().to_string(),
+            invited: Vec::new(),
+            took_part: Vec::new(),
+            dropped: Vec::new(),
+        };
+        for (index, party) in roster.sites() {
+            let name = party.id.to_string();
+            part.invited.push(name.clone());
+            let list =
+                if survivors.contains(&index) { &mut part.took_part } else { &mut part.dropped };
+            list.push(name);
+        }
+        for list in [&mut part.invited, &mut part.took_part, &mut part.dropped] {
+            list.sort();
+        }
+        part
+    }
+
+    pub(super) fn privacy(&self) -> PrivacyPart {
+        let (plan, study) = (self.round.plan, self.round.study);
+        let charges = plan.charges();
+        let delta = plan.delta();
+        let epsilon = |cost: Cost| cost.epsilon(delta).map_or(f64::INFINITY, Epsilon::value);
+        let rounds = study.privacy().rounds_per_year;
+        let once = charges.clinician;
+        let year = (1..rounds).try_fold(once, |sum, _| sum.checked_add(once));
+        let mu = once.mu().ok();
+        let power = Probability::new(0.05)
+            .ok()
+            .zip(mu)
+            .and_then(|(rate, mu)| attacker_power(mu, rate).ok());
+        PrivacyPart {
+            epsilon: epsilon(once),
+            delta: delta.value(),
+            epsilon_zcdp: once.epsilon_zcdp(delta).map_or(f64::INFINITY, Epsilon::value),
+            mu: mu.map_or(f64::INFINITY, Mu::value),
+            patient: PatientPrivacy {
+                epsilon: epsilon(charges.patient),
+                clinicians_per_site: plan.links_per_patient(),
+                sites: plan.sites_per_patient(),
+            },
+            noise_multiplier: plan.noise().guaranteed_multiplier(),
+            min_sites: plan.min_sites(),
+            colluders: plan.colluders(),
+            attacker_power: power.map_or(1.0, Probability::value),
+            releases_per_year: rounds,
+            year_epsilon: year.map_or(f64::INFINITY, epsilon),
+            words: String::new(),
+        }
+    }
+
+    pub(super) fn quality(&self) -> QualityPart {
+        let all = self.moments.inputs().all();
+        QualityPart {
+            heads: Noisy { value: all.heads, sd: all.noise.heads },
+            rows_shrunk: noisy(self.moments.rows_capped()),
+            residuals_cut: noisy(self.moments.residuals_cut()),
+        }
+    }
+
+    pub(super) fn fit(&self) -> FitPart {
+        let fitted = self.fitted;
+        let quality = match fitted.quality {
+            Quality::Good => FitQuality::Good,
+            Quality::Weak => FitQuality::Weak,
+            Quality::Withheld => FitQuality::Withheld,
+        };
+        let r_squared = fitted.before.r_squared.map(|figure| figure.value);
+        FitPart {
+            kappa: fitted.kappa,
+            quality,
+            r_squared: r_squared.filter(|_| self.shown()),
+            sigma_points: self.shown().then(|| fitted.sigma2.sqrt() * self.range()),
+            heads_weighted: fitted.n_eff,
+        }
+    }
+
+    pub(super) fn coefficients(&self) -> Vec<Coefficient> {
+        let columns = self.round.study.schema().columns();
+        let first = columns.first().map(|column| column.name.clone());
+        let pairs = columns.iter().zip(&self.fitted.coefficients);
+        pairs
+            .map(|(column, fitted)| {
+                let baseline = first.as_ref() == Some(&column.name);
+                let (offset, factor) = self.units(column, baseline);
+                let points = |value: f64| offset + factor * value;
+                let kind =
+                    if baseline { CoefficientKind::Baseline } else { CoefficientKind::Effect };
+                let truth = self.truth.and_then(|t| t.coefficients.get(&column.name).copied());
+                Coefficient {
+                    name: column.name.clone(),
+                    label: column.label.clone(),
+                    unit: unit(column, baseline),
+                    kind,
+                    // Of a factor, one level against the reference; of a number, its public spread.
+                    typical: if column.unit.is_empty() {
+                        1.0
+                    } else {
+                        column.half_range * column.rms
+                    },
+                    estimate: fitted.estimate.map(points),
+                    exact_data: interval(fitted.exact_data, points),
+                    population: interval(fitted.population, points),
+                    after_dial: fitted.fair.filter(|_| self.shown()).map(points),
+                    truth,
+                }
+            })
+            .collect()
+    }
+
+    /// Scaled coefficient to points: where the formula starts, or what one unit of a feature adds.
+    fn units(&self, column: &Column, baseline: bool) -> (f64, f64) {
+        if baseline { (self.low(), self.range()) } else { (0.0, self.range() / column.half_range) }
+    }
+
+    pub(super) fn fairness(&self) -> Result<FairnessPart, ModelError> {
+        let applied = match &self.fitted.dial {
+            Some(DialOutcome::Applied(result)) => Some(result),
+            _ => None,
+        };
+        let phi = applied.map_or(0.0, |result| result.phi.value());
+        let curve = applied.map_or_else(Vec::new, |result| self.curve(result));
+        let mut groups = Vec::new();
+        if self.shown() {
+            for at in 0..self.fitted.groups.len() {
+                groups.extend(self.group(at, applied)?);
+            }
+        }
+        Ok(FairnessPart { phi, groups, curve })
+    }
+
+    fn curve(&self, result: &DialResult) -> Vec<CurvePoint> {
+        let largest = |gaps: &[f64]| gaps.iter().fold(0.0_f64, |most, gap| most.max(gap.abs()));
+        let point = |p: &crate::model::CurvePoint| {
+            let gap_points = largest(&p.gaps) * self.range();
+            Some(CurvePoint { phi: p.phi, r_squared: p.r_squared?, gap_points })
+        };
+        result.curve.iter().filter_map(point).collect()
+    }
+
+    /// One group; `None` if it does not stand clear of its noise.
+    fn group(
+        &self,
+        at: usize,
+        applied: Option<&DialResult>,
+    ) -> Result<Option<GroupFairness>, ModelError> {
+        let study = self.round.study;
+        let inputs = self.moments.inputs();
+        let (Some(group), Some(found)) =
+            (study.schema().groups.get(at), self.fitted.groups.get(at))
+        else {
+            return Ok(None);
+        };
+        let sums = inputs.group(at)?;
+        let name = group.id.to_string();
+        let truth = self.truth.and_then(|t| t.gaps.get(&name).copied());
+        let Some(before) = &found.before else { return Ok(None) };
+        let before = self.gap(at, before, self.fitted.t(), truth.map(|t| t.0))?;
+        let after = match &found.after {
+            Some(after) => self.gap(at, after, self.fitted.published(), truth.map(|t| t.1))?,
+            None => before.clone(),
+        };
+        let dialled = study.fairness().groups.contains(&group.id);
+        let equivalents = applied.filter(|_| dialled).and_then(|r| r.equivalents.as_ref());
+        Ok(Some(GroupFairness {
+            name,
+            label: group.label.clone(),
+            heads: Noisy { value: sums.heads, sd: sums.noise.heads },
+            before,
+            after,
+            equivalents: equivalents.map(equivalents_of),
+        }))
+    }
+
+    fn gap(
+        &self,
+        at: usize,
+        measures: &GroupMeasures,
+        t: &DVector<f64>,
+        truth: Option<f64>,
+    ) -> Result<GapMeasures, ModelError> {
+        let inputs = self.moments.inputs();
+        let range = self.range();
+        let gap = measures.mean_residual_difference;
+        let net = measures.net_compensation_group.value;
+        let formula = fitted_mean(inputs.gram(), inputs.group(at)?, t)?.map(|mean| mean.value);
+        let points = |scaled: f64| self.low() + range * scaled;
+        let ratio = formula.map_or(1.0, |mean| points(mean) / points(mean - net));
+        Ok(GapMeasures {
+            mean_residual_difference: gap.value * range,
+            interval: figure_interval(gap, range),
+            predictive_ratio: ratio,
+            net_compensation: net * range,
+            truth,
+        })
+    }
+
+    pub(super) fn allocation(&self, division: &Division) -> AllocationPart {
+        let rule = self.round.study.allocation();
+        let sites = self.moments.sites().iter().zip(self.moments.inputs().sites());
+        let mut rows: Vec<AllocationRow> = sites
+            .zip(&division.shares)
+            .filter_map(|((index, sums), share)| {
+                let site = self.round.roster.site(*index)?.id.to_string();
+                let truth = self.truth.and_then(|t| t.cents.get(&site).copied());
+                let heads = Noisy { value: sums.heads, sd: sums.noise.heads };
+                Some(row(site, heads, share, truth))
+            })
+            .collect();
+        rows.sort_by(|a, b| a.site.cmp(&b.site));
+        AllocationPart {
+            pool_cents: rule.pool_cents.value(),
+            currency: rule.currency.clone(),
+            rule: format!(
+                "In proportion to fitted labour, with at least {} % and at most {} % of an equal share per head.",
+                rule.floor_percent_per_head, rule.cap_percent_per_head
+            ),
+            rows,
+        }
+    }
+
+    pub(super) fn inputs(&self) -> InputsPart {
+        let digest = self.round.outcome.digest();
+        InputsPart {
+            study: self.round.study.digest().to_string(),
+            roster: self.round.roster.digest().to_string(),
+            round_config: self.round.aggregate.round().to_string(),
+            result: digest.map_or_else(|_| String::new(), |d| d.to_string()),
+            transcript: self.round.transcript.to_string(),
+        }
+    }
+}
+
+fn noisy(moment: Moment) -> Noisy {
+    Noisy { value: moment.value, sd: moment.sd }
+}
+
+fn unit(column: &Column, baseline: bool) -> String {
+    match (baseline, column.unit.as_str()) {
+        (true, _) => "points".to_owned(),
+        (false, "") => "points".to_owned(),
+        (false, unit) => format!("points per {unit}"),
+    }
+}
+
+fn interval(found: ModelInterval, points: impl Fn(f64) -> f64) -> Interval {
+    match found {
+        ModelInterval::Bounded { low, high } => {
+            Interval::Between { low: points(low), high: points(high) }
+        }
+        ModelInterval::NotEstimable => Interval::NotEstimable,
+    }
+}
+
+fn figure_interval(figure: Figure, range: f64) -> Interval {
+    match (figure.standard_error, figure.interval()) {
+        (None, _) => Interval::NotOffered,
+        (Some(_), ModelInterval::Bounded { low, high }) => {
+            Interval::Between { low: low * range, high: high * range }
+        }
+        (Some(_), ModelInterval::NotEstimable) => Interval::NotEstimable,
+    }
+}
+
+fn equivalents_of(found: &ModelEquivalents) -> Equivalents {
+    let lambda = found.mean_residual_difference_lambda;
+    Equivalents { alpha: found.alpha, m: found.m, lambda }
+}
+
+fn row(site: String, heads: Noisy, share: &Share, truth_cents: Option<i64>) -> AllocationRow {
+    #[expect(clippy::cast_possible_truncation, reason = "amounts are below the pool, in cents")]
+    let whole = |amount: f64| amount.round() as i64;
+    let cents = share.cents.value();
+    let (floor_cents, cap_cents) = (whole(share.bounds.0), whole(share.bounds.1));
+    let at = match cents {
+        c if c <= floor_cents + 1 => Bound::Floor,
+        c if c >= cap_cents - 1 => Bound::Cap,
+        _ => Bound::None,
+    };
+    AllocationRow {
+        site,
+        heads,
+        labour_index: share.index,
+        floor_cents,
+        cap_cents,
+        cents,
+        low_cents: whole(share.interval.0),
+        high_cents: whole(share.interval.1),
+        at,
+        truth_cents,
+    }
+}

@@ -1,0 +1,12 @@
+//! The convener's program.
+
+pub mod allocation;
+pub mod command;
+pub mod conclusion;
+pub mod config;
+pub mod link;
+pub mod model;
+pub mod moments;
+pub mod report;
+pub mod store;
+pub mod web;

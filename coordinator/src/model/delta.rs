@@ -1,0 +1,157 @@
+//! The delta method for measures of group sums: numbers that carry their derivatives.
+//!
+//! ```text
+//! Var f ≈ Σ (∂f/∂weight · sd_w)² + (∂f/∂residual · sd_r)² + ‖∂f/∂(x·t) t + ∂f/∂(x·prior) prior‖² sd_x²
+//! ```
+//! The sum runs over the group's own sums and those of everybody, whose noise is independent. First
+//! order only: good where the weight stands clear of its noise, which [`super::measure`] checks.
+use std::ops::{Add, Div, Mul, Sub};
+
+use nalgebra::DVector;
+
+use super::gram::{GroupNoise, GroupSums};
+
+/// How many noisy numbers one set of sums contributes: weight, residual, x·t, x·prior.
+const PARTS: usize = 4;
+
+/// A number with its derivatives: by the sums of the group, then by those of everybody.
+#[derive(Clone, Copy)]
+pub(super) struct Dual {
+    pub(super) value: f64,
+    slope: [[f64; PARTS]; 2],
+}
+
+impl Dual {
+    pub(super) fn constant(value: f64) -> Self {
+        Self { value, slope: [[0.0; PARTS]; 2] }
+    }
+
+    /// The number itself, number `part` of the sums `owner`.
+    fn variable(value: f64, owner: usize, part: usize) -> Self {
+        let mut dual = Self::constant(value);
+        if let Some(slope) = dual.slope.get_mut(owner).and_then(|row| row.get_mut(part)) {
+            *slope = 1.0;
+        }
+        dual
+    }
+
+    /// value, with the slopes of `self` times `a` and of `other` times `b`.
+    fn chain(self, other: Self, value: f64, (a, b): (f64, f64)) -> Self {
+        let mut slope = self.slope;
+        for (slope, right) in slope.iter_mut().flatten().zip(other.slope.iter().flatten()) {
+            *slope = *slope * a + right * b;
+        }
+        Self { value, slope }
+    }
+}
+
+impl Add for Dual {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        self.chain(other, self.value + other.value, (1.0, 1.0))
+    }
+}
+
+impl Sub for Dual {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        self.chain(other, self.value - other.value, (1.0, -1.0))
+    }
+}
+
+impl Mul for Dual {
+    type Output = Self;
+    fn mul(self, other: Self) -> Self {
+        self.chain(other, self.value * other.value, (other.value, self.value))
+    }
+}
+
+impl Div for Dual {
+    type Output = Self;
+    fn div(self, other: Self) -> Self {
+        let value = self.value / other.value;
+        self.chain(other, value, (1.0 / other.value, -value / other.value))
+    }
+}
+
+/// The sums of one set of clinicians, as far as the measures need them.
+#[derive(Clone, Copy)]
+pub(super) struct Sums {
+    pub(super) weight: Dual,
+    pub(super) residual: Dual,
+    pub(super) fitted: Dual,
+    pub(super) prior: Dual,
+}
+
+impl Sums {
+    pub(super) fn of(
+        sums: &GroupSums,
+        t: &DVector<f64>,
+        prior: &DVector<f64>,
+        owner: usize,
+    ) -> Self {
+        Self {
+            weight: Dual::variable(sums.weight, owner, 0),
+            residual: Dual::variable(sums.residual, owner, 1),
+            fitted: Dual::variable(sums.x.dot(t), owner, 2),
+            prior: Dual::variable(sums.x.dot(prior), owner, 3),
+        }
+    }
+
+    pub(super) fn mean_residual(self) -> Dual {
+        (self.residual - self.fitted) / self.weight
+    }
+}
+
+impl Sub for Sums {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self {
+            weight: self.weight - other.weight,
+            residual: self.residual - other.residual,
+            fitted: self.fitted - other.fitted,
+            prior: self.prior - other.prior,
+        }
+    }
+}
+
+/// Noise of the two sets of sums; x·t and x·prior share the noise of x.
+pub(super) struct Noise {
+    parts: [GroupNoise; 2],
+    tt: f64,
+    tp: f64,
+    pp: f64,
+}
+
+impl Noise {
+    pub(super) fn of(
+        part: GroupNoise,
+        all: GroupNoise,
+        t: &DVector<f64>,
+        prior: &DVector<f64>,
+    ) -> Self {
+        Self {
+            parts: [part, all],
+            tt: t.norm_squared(),
+            tp: t.dot(prior),
+            pp: prior.norm_squared(),
+        }
+    }
+
+    pub(super) fn sd(&self, dual: Dual) -> f64 {
+        let variance: f64 = self
+            .parts
+            .iter()
+            .zip(dual.slope)
+            .map(|(noise, [weight, residual, fitted, prior])| {
+                let x = fitted * fitted * self.tt
+                    + 2.0 * fitted * prior * self.tp
+                    + prior * prior * self.pp;
+                (weight * noise.weight).powi(2)
+                    + (residual * noise.residual).powi(2)
+                    + x * noise.x.powi(2)
+            })
+            .sum();
+        variance.max(0.0).sqrt()
+    }
+}

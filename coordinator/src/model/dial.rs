@@ -1,0 +1,217 @@
+//! The one dial behind fair regression: close the share φ of a group's gap.
+//!
+//! ```text
+//! u = mean x̃ of the group − that of the rest     h = mean residual difference of t̂     P = A⁻¹u
+//! t(φ) = t̂ + φ · h/(uᵀP) · P                      RSS(φ) = RSS + φ² h²/(uᵀP)
+//! several groups: Cᵀ step = (h, 0), step = A⁻¹C(CᵀA⁻¹C)⁻¹(h, 0), C = (u₁ … u_K, overall mean x̃)
+//! ```
+//! Stationarity of any fit that is constrained or penalised only through group mean residuals puts the
+//! change into the span of A⁻¹C; keeping the overall mean leaves P. So φ = 1 is the average and the
+//! covariance bound 0, and [`Equivalents`] gives α, m and λ of any φ. Half of a gap costs a quarter of
+//! the accuracy.
+//!
+//! Under noise P from the same release is attenuated, E[uᵀA⁻¹u] = uᵀA⁻¹u + tr(A⁻¹ Cov u):
+//! [`Shift::realised`] says how much of φ to expect, and no interval afterwards is valid, because the
+//! noise that judges has chosen the direction. [`Direction::Frozen`] takes P from earlier periods.
+use nalgebra::{DMatrix, DVector};
+use serde::Serialize;
+
+use super::ModelError;
+use super::fair::{Gap, OverallMean, equality, group_path, mean_row, overall_row, share};
+use super::gram::Inputs;
+use super::linear::Solution;
+use super::solve::{Factor, same_length};
+
+/// The share φ of the group gap that is closed, from 0 (plain fit) to 1 (no gap).
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Phi(f64);
+
+impl Phi {
+    /// # Errors
+    /// [`ModelError::Range`] unless 0 ≤ `value` ≤ 1.
+    pub fn new(value: f64) -> Result<Self, ModelError> {
+        share("phi", value)?;
+        Ok(Self(value))
+    }
+
+    /// The share.
+    pub const fn value(self) -> f64 {
+        self.0
+    }
+}
+
+/// Parameters of the other estimators that give the same fit as the dial at one φ.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Equivalents {
+    /// α of the weighted average that keeps the overall mean.
+    pub alpha: f64,
+    /// m of the covariance bound.
+    pub m: f64,
+    /// λ of the mean residual difference; none at φ = 1, where it is infinite.
+    pub mean_residual_difference_lambda: Option<f64>,
+    /// λ of the net compensation that keeps the overall mean; negative for an over-compensated group.
+    pub net_compensation_lambda: f64,
+}
+
+/// The parameters equivalent to φ for one group.
+///
+/// # Errors
+/// As [`super::fair::estimate`].
+pub fn equivalents(
+    inputs: &Inputs,
+    solution: &Solution,
+    group: usize,
+    phi: Phi,
+) -> Result<Equivalents, ModelError> {
+    let phi = phi.value();
+    let gap = Gap::of(inputs, solution, group)?;
+    let path = group_path(inputs, solution, group, OverallMean::Kept)?;
+    let (row, target) = mean_row(inputs.group(group)?, group)?;
+    let own = target - row.dot(solution.t());
+    Ok(Equivalents {
+        alpha: 1.0 - phi,
+        m: 1.0 - phi,
+        mean_residual_difference_lambda: (phi < 1.0).then(|| phi / ((1.0 - phi) * gap.reach)),
+        net_compensation_lambda: 2.0 * phi * own / row.dot(&path),
+    })
+}
+
+/// Along which coefficients a gap is closed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Direction {
+    /// P = A⁻¹u from the sums that also judge the result: the only one in a first period. Its metrics
+    /// afterwards have no valid interval.
+    SameRelease,
+    /// Columns P (p × number of groups, whitened units of this release) from earlier periods.
+    Frozen(DMatrix<f64>),
+}
+
+/// The way from the plain fit to the fit without gaps. Only [`shift`] makes one.
+#[derive(Clone, Debug)]
+pub struct Shift {
+    plain: DVector<f64>,
+    step: DVector<f64>,
+    cost: f64,
+    gaps: Vec<f64>,
+    realised: Vec<f64>,
+}
+
+impl Shift {
+    /// The fit at φ: t̂ + φ·step, in whitened units.
+    pub fn at(&self, phi: Phi) -> DVector<f64> {
+        &self.plain + &self.step * phi.value()
+    }
+
+    /// By how much the residual sum of squares at φ exceeds that of the plain fit.
+    pub fn cost(&self, phi: Phi) -> f64 {
+        phi.value().powi(2) * self.cost
+    }
+
+    /// Mean residual difference of the plain fit for each group of the dial.
+    pub fn gaps(&self) -> &[f64] {
+        &self.gaps
+    }
+
+    /// For each group, which share of the requested closing to expect once noise in the direction is
+    /// discounted: 1 − tr(A⁻¹ Cov u)/uᵀA⁻¹u. 1 for a frozen direction and without noise.
+    pub fn realised(&self) -> &[f64] {
+        &self.realised
+    }
+}
+
+/// Finds the way that closes the gaps of all `groups` at once and leaves the overall mean residual as
+/// it is: one group is t̂ + φ·h/(uᵀP)·P, several are a K×K system (K+1 with the overall row).
+///
+/// # Errors
+/// As [`super::fair::estimate`], and [`ModelError::DirectionTooNoisy`] if less than half of the closing is to be
+/// expected, or if a frozen direction moves its gap by less than four standard deviations of that
+/// movement.
+pub fn shift(
+    inputs: &Inputs,
+    solution: &Solution,
+    groups: &[usize],
+    direction: &Direction,
+) -> Result<Shift, ModelError> {
+    let found = groups
+        .iter()
+        .map(|&group| Gap::of(inputs, solution, group))
+        .collect::<Result<Vec<_>, _>>()?;
+    if found.is_empty() {
+        return Err(ModelError::Range { what: "the number of groups of the dial" });
+    }
+    let gaps: Vec<f64> = found.iter().map(|gap| gap.value).collect();
+    let (step, realised) = match direction {
+        Direction::SameRelease => along_same_release(inputs, solution, groups, &found)?,
+        Direction::Frozen(columns) => along_frozen(inputs, groups, &found, columns)?,
+    };
+    let cost = step.dot(&(&inputs.gram().sums().a * &step));
+    Ok(Shift { plain: solution.t().clone(), step, cost, gaps, realised })
+}
+
+fn along_same_release(
+    inputs: &Inputs,
+    solution: &Solution,
+    groups: &[usize],
+    found: &[Gap],
+) -> Result<(DVector<f64>, Vec<f64>), ModelError> {
+    let (mean, _) = overall_row(inputs)?;
+    let mut rows: Vec<DVector<f64>> = found.iter().map(|gap| gap.row.clone()).collect();
+    let mut distances: Vec<f64> = found.iter().map(|gap| gap.value).collect();
+    rows.push(mean);
+    distances.push(0.0);
+    let step = equality(solution.factor(), &rows, &distances)?;
+    let p = inputs.gram().len();
+    let inverse = solution.factor().solve_columns(&DMatrix::identity(p, p))?;
+    let mut realised = Vec::new();
+    for (&group, gap) in groups.iter().zip(found) {
+        let noise = row_noise(inputs, group, &inverse)?;
+        let share = (1.0 - noise / gap.reach).clamp(0.0, 1.0);
+        if share < 0.5 {
+            return Err(ModelError::DirectionTooNoisy { index: group });
+        }
+        realised.push(share);
+    }
+    Ok((step, realised))
+}
+
+fn along_frozen(
+    inputs: &Inputs,
+    groups: &[usize],
+    found: &[Gap],
+    columns: &DMatrix<f64>,
+) -> Result<(DVector<f64>, Vec<f64>), ModelError> {
+    same_length("rows of the frozen direction", inputs.gram().len(), columns.nrows())?;
+    same_length("columns of the frozen direction", groups.len(), columns.ncols())?;
+    if columns.iter().any(|value| !value.is_finite()) {
+        return Err(ModelError::NotFinite { what: "frozen direction" });
+    }
+    for ((&group, gap), column) in groups.iter().zip(found).zip(columns.column_iter()) {
+        let column = column.clone_owned();
+        let noise = row_noise(inputs, group, &(&column * column.transpose()))?;
+        let moved = gap.row.dot(&column).abs();
+        if moved.is_nan() || moved <= 4.0 * noise.max(0.0).sqrt() {
+            return Err(ModelError::DirectionTooNoisy { index: group });
+        }
+    }
+    let rows: Vec<DVector<f64>> = found.iter().map(|gap| gap.row.clone()).collect();
+    let system = DMatrix::from_columns(&rows).transpose() * columns;
+    let gaps = DVector::from_iterator(found.len(), found.iter().map(|gap| gap.value));
+    let steps = Factor::new(&system)?.solve(&gaps)?;
+    Ok((columns * steps, vec![1.0; found.len()]))
+}
+
+/// tr(M Cov u) for the noise of a group's row u, first order; M symmetric, p×p.
+fn row_noise(inputs: &Inputs, group: usize, m: &DMatrix<f64>) -> Result<f64, ModelError> {
+    let (part, all) = (inputs.group(group)?, inputs.all());
+    let (own, _) = mean_row(part, group)?;
+    let (rest, _) = mean_row(&all.without(part), group)?;
+    let rest_weight = all.weight - part.weight;
+    let from_part = (1.0 / part.weight + 1.0 / rest_weight) * part.noise.x;
+    let from_all = all.noise.x / rest_weight;
+    let by_part = (own / part.weight + &rest / rest_weight) * part.noise.weight;
+    let by_all = rest * (all.noise.weight / rest_weight);
+    Ok((from_part.powi(2) + from_all.powi(2)) * m.trace()
+        + by_part.dot(&(m * &by_part))
+        + by_all.dot(&(m * &by_all)))
+}

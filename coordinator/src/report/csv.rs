@@ -1,0 +1,160 @@
+//! Coefficients and allocation as CSV (RFC 4180): one table each, numbers plain and unrounded.
+//!
+//! An interval fills its two cells, or leaves them empty and says why in the third. A cell that a
+//! spreadsheet would run as a formula gets an apostrophe in front.
+use super::Report;
+use super::data::{Bound, CoefficientKind, Interval};
+use std::fmt::Display;
+
+/// The coefficients, or the head line alone where they are withheld.
+pub fn coefficients(report: &Report) -> String {
+    let head = [
+        "name",
+        "label",
+        "unit",
+        "kind",
+        "estimate",
+        "exact_data_low",
+        "exact_data_high",
+        "exact_data_is",
+        "population_low",
+        "population_high",
+        "population_is",
+        "after_dial",
+        "truth",
+    ];
+    let mut table = line(&head.map(str::to_owned));
+    for row in &report.data().coefficients {
+        let kind = match row.kind {
+            CoefficientKind::Baseline => "baseline",
+            CoefficientKind::Effect => "effect",
+        };
+        let mut cells = vec![
+            text(&row.name),
+            text(&row.label),
+            text(&row.unit),
+            kind.to_owned(),
+            optional(row.estimate),
+        ];
+        cells.extend(interval(row.exact_data));
+        cells.extend(interval(row.population));
+        cells.extend([optional(row.after_dial), optional(row.truth)]);
+        table.push_str(&line(&cells));
+    }
+    table
+}
+
+/// The allocation, or the head line alone where no money is divided.
+pub fn allocation(report: &Report) -> String {
+    let head = [
+        "site",
+        "currency",
+        "heads",
+        "heads_sd",
+        "labour_index",
+        "floor_cents",
+        "cap_cents",
+        "cents",
+        "low_cents",
+        "high_cents",
+        "at",
+        "truth_cents",
+    ];
+    let mut table = line(&head.map(str::to_owned));
+    let Some(allocation) = &report.data().allocation else {
+        return table;
+    };
+    for row in &allocation.rows {
+        let at = match row.at {
+            Bound::None => "none",
+            Bound::Floor => "floor",
+            Bound::Cap => "cap",
+        };
+        table.push_str(&line(&[
+            text(&row.site),
+            text(&allocation.currency),
+            row.heads.value.to_string(),
+            row.heads.sd.to_string(),
+            row.labour_index.to_string(),
+            row.floor_cents.to_string(),
+            row.cap_cents.to_string(),
+            row.cents.to_string(),
+            row.low_cents.to_string(),
+            row.high_cents.to_string(),
+            at.to_owned(),
+            optional(row.truth_cents),
+        ]));
+    }
+    table
+}
+
+fn line(cells: &[String]) -> String {
+    format!("{}\r\n", cells.join(","))
+}
+
+fn optional(value: Option<impl Display>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
+}
+
+fn interval(interval: Interval) -> [String; 3] {
+    let none = |why: &str| [String::new(), String::new(), why.to_owned()];
+    match interval {
+        Interval::Between { low, high } => {
+            [low.to_string(), high.to_string(), "between".to_owned()]
+        }
+        Interval::NotEstimable => none("not_estimable"),
+        Interval::NotOffered => none("not_offered"),
+    }
+}
+
+/// Words from a study, quoted where they must be.
+fn text(words: &str) -> String {
+    let guard = if words.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    let words = format!("{guard}{words}");
+    if words.contains(['"', ',', '\n', '\r']) {
+        return format!("\"{}\"", words.replace('"', "\"\""));
+    }
+    words
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn every_line_has_the_cells_of_the_head() {
+        let report = Report::new(sample::data()).unwrap();
+        for (table, cells, rows) in [(coefficients(&report), 13, 8), (allocation(&report), 12, 5)] {
+            assert_eq!(table.lines().count(), rows + 1);
+            // No label of the sample holds a comma, so commas are the cell borders.
+            assert!(table.lines().all(|l| l.split(',').count() == cells), "{table}");
+        }
+    }
+
+    #[test]
+    fn the_cents_in_the_file_sum_to_the_pool() {
+        let report = Report::new(sample::data()).unwrap();
+        let sum: i64 = allocation(&report)
+            .lines()
+            .skip(1)
+            .map(|l| l.split(',').nth(7).unwrap().parse::<i64>().unwrap())
+            .sum();
+        assert_eq!(sum, 100_000_000);
+    }
+
+    #[test]
+    fn a_missing_interval_says_why_and_leaves_its_cells_empty() {
+        assert_eq!(interval(Interval::NotEstimable), ["", "", "not_estimable"]);
+        let report = Report::new(sample::withheld()).unwrap();
+        assert_eq!(allocation(&report).lines().count(), 1);
+    }
+
+    #[test]
+    fn words_are_quoted_and_never_run_as_a_formula() {
+        assert_eq!(text("=1+1"), "'=1+1");
+        assert_eq!(text("a, \"b\""), "\"a, \"\"b\"\"\"");
+        assert_eq!(text("plain"), "plain");
+    }
+}

@@ -1,0 +1,174 @@
+//! The coordinator's database: rounds, transcripts, signed results. SQLite, one file.
+//!
+//! An entry of a transcript is durable before it is acted on.
+
+pub mod transcript;
+
+use sqlx::Row as _;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use std::path::Path;
+use std::time::Duration;
+use tacit_shared::fault::Fault;
+use tacit_shared::id::Digest;
+use tacit_shared::roster::Roster;
+use tacit_shared::study::Study;
+
+/// The file's name within the coordinator's folder.
+pub const FILE: &str = "coordinator.sqlite";
+
+/// An open database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: SqlitePool,
+}
+
+/// A round that began.
+#[derive(Clone, Copy, Debug)]
+pub struct Started<'a> {
+    /// Digest of its configuration.
+    pub config: Digest,
+    /// Its counter.
+    pub counter: u64,
+    /// The study's digest.
+    pub study: Digest,
+    /// The study file.
+    pub study_text: &'a str,
+    /// The roster file.
+    pub roster_text: &'a str,
+    /// Seconds since 1970, UTC.
+    pub at_unix_s: i64,
+}
+
+/// A round that ended with a result.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Digest of its configuration.
+    pub config: Digest,
+    /// The study.
+    pub study: Study,
+    /// The roster.
+    pub roster: Roster,
+    /// The result as signed.
+    pub signed: Vec<u8>,
+}
+
+impl Store {
+    /// Opens or creates the database of a folder.
+    ///
+    /// # Errors
+    /// An operator's fault if the file is damaged or cannot be written.
+    pub async fn open(dir: &Path) -> Result<Self, Fault> {
+        let path = dir.join(FILE);
+        let place = path.display().to_string();
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10));
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await;
+        let pool = pool.map_err(|e| fault(&e).at(&place))?;
+        sqlx::migrate!("./migrations").run(&pool).await.map_err(|e| {
+            Fault::operator(format!("the coordinator's database cannot be used: {e}"))
+                .at(&place)
+                .hint("is the file damaged, or made by another program or a newer version?")
+        })?;
+        Ok(Self { pool })
+    }
+
+    /// The connections.
+    pub fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    /// The counter after the highest used; it never repeats, whatever became of a round.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub async fn next_counter(&self) -> Result<u64, Fault> {
+        let last: i64 = sqlx::query_scalar("SELECT coalesce(max(counter), 0) FROM round")
+            .fetch_one(&self.pool)
+            .await
+            .map_err(|e| fault(&e))?;
+        Ok(u64::try_from(last).unwrap_or(0).saturating_add(1))
+    }
+
+    /// Writes down that a round begins.
+    ///
+    /// # Errors
+    /// A fault of the database: then the round may not be announced.
+    pub async fn start(&self, round: &Started<'_>) -> Result<(), Fault> {
+        sqlx::query(
+            "INSERT INTO round (config, counter, study, study_text, roster_text, started_unix_s)
+             VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(round.config.to_string())
+        .bind(i64::try_from(round.counter).unwrap_or(i64::MAX))
+        .bind(round.study.to_string())
+        .bind(round.study_text)
+        .bind(round.roster_text)
+        .bind(round.at_unix_s)
+        .execute(&self.pool)
+        .await
+        .map_err(|e| fault(&e))?;
+        Ok(())
+    }
+
+    /// Writes down how a round ended: with a signed result, or why without.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub async fn end(
+        &self,
+        config: Digest,
+        result: Result<&[u8], &str>,
+        at_unix_s: i64,
+    ) -> Result<(), Fault> {
+        sqlx::query(
+            "UPDATE round SET ended_unix_s = ?, signed_result = ?, failure = ? WHERE config = ?",
+        )
+        .bind(at_unix_s)
+        .bind(result.ok())
+        .bind(result.err())
+        .bind(config.to_string())
+        .execute(&self.pool)
+        .await
+        .map_err(|e| fault(&e))?;
+        Ok(())
+    }
+
+    /// Every round with a result, newest first.
+    ///
+    /// # Errors
+    /// A fault of the database, or a study or roster in it that cannot be read any more.
+    pub async fn finished(&self) -> Result<Vec<Finished>, Fault> {
+        let rows = sqlx::query(
+            "SELECT config, study_text, roster_text, signed_result FROM round
+             WHERE signed_result IS NOT NULL ORDER BY counter DESC",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| fault(&e))?;
+        rows.iter().map(read).collect()
+    }
+}
+
+fn read(row: &SqliteRow) -> Result<Finished, Fault> {
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(|e| fault(&e));
+    let config = text("config")?.parse().map_err(|_| Fault::operator("a round is damaged"))?;
+    let study = Study::parse(&text("study_text")?).map_err(|e| e.into_fault("a stored study"))?;
+    let roster =
+        Roster::parse(&text("roster_text")?).map_err(|e| e.into_fault("a stored roster"))?;
+    let signed = row.try_get("signed_result").map_err(|e| fault(&e))?;
+    Ok(Finished { config, study, roster, signed })
+}
+
+/// What an error of the database means to the person who runs the coordinator.
+pub fn fault(error: &sqlx::Error) -> Fault {
+    Fault::operator(format!("the coordinator's database refused: {error}"))
+        .hint("is the disk full, the file damaged, or another coordinator using it?")
+}

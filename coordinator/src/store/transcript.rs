@@ -1,0 +1,72 @@
+//! Transcripts: what passed in a round, in order.
+use super::{Store, fault};
+use sqlx::Row as _;
+use tacit_shared::codec;
+use tacit_shared::fault::Fault;
+use tacit_shared::id::{Digest, SiteIndex};
+use tacit_shared::protocol::transcript::{Entry, Party};
+
+/// Appends entries in one transaction; when this returns they are durable.
+///
+/// # Errors
+/// A fault of the database: then nothing of them may be acted on.
+pub async fn append(
+    store: &Store,
+    round: Digest,
+    first: u64,
+    entries: &[Entry],
+) -> Result<(), Fault> {
+    let mut transaction = store.pool().begin().await.map_err(|e| fault(&e))?;
+    for (sequence, entry) in (first..).zip(entries) {
+        let sender = match entry.from {
+            Party::Coordinator => 0,
+            Party::Site(index) => index.value(),
+        };
+        sqlx::query(
+            "INSERT INTO transcript (round, sequence, sender, name, bytes) VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(round.to_string())
+        .bind(i64::try_from(sequence).unwrap_or(i64::MAX))
+        .bind(i64::from(sender))
+        .bind(&entry.name)
+        .bind(&entry.bytes)
+        .execute(&mut *transaction)
+        .await
+        .map_err(|e| fault(&e))?;
+    }
+    transaction.commit().await.map_err(|e| fault(&e))
+}
+
+/// Reads a transcript.
+///
+/// # Errors
+/// A fault of the database, or a damaged entry.
+pub async fn read(store: &Store, round: Digest) -> Result<Vec<Entry>, Fault> {
+    let rows =
+        sqlx::query("SELECT sender, name, bytes FROM transcript WHERE round = ? ORDER BY sequence")
+            .bind(round.to_string())
+            .fetch_all(store.pool())
+            .await
+            .map_err(|e| fault(&e))?;
+    let entry = |row: &sqlx::sqlite::SqliteRow| {
+        let sender: i64 = row.try_get("sender").map_err(|e| fault(&e))?;
+        let damaged = || Fault::operator("a transcript is damaged");
+        let sender = u16::try_from(sender).map_err(|_| damaged())?;
+        let from = SiteIndex::new(sender).map_or(Party::Coordinator, Party::Site);
+        let name = row.try_get("name").map_err(|e| fault(&e))?;
+        let bytes = row.try_get("bytes").map_err(|e| fault(&e))?;
+        Ok(Entry { from, name, bytes })
+    };
+    rows.iter().map(entry).collect()
+}
+
+/// The digest a report quotes: over every entry, in order.
+///
+/// # Errors
+/// A bug.
+pub fn digest(entries: &[Entry]) -> Result<Digest, Fault> {
+    let encoded: Result<Vec<Vec<u8>>, _> = entries.iter().map(codec::encode).collect();
+    let encoded = encoded.map_err(|e| Fault::bug(e.to_string()))?;
+    let fields: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
+    Ok(codec::hash("tacit/v1/transcript", &fields))
+}
