@@ -1,0 +1,42 @@
+//! What a rehearsal knows: the values its hospitals were made with, in the report's units.
+//!
+//! Coefficients are the ones planted. Gaps and amounts are those that the same fit and the same rule
+//! give on the sites' own rows without noise, summed a second time by the oracle.
+use crate::federation::Federation;
+use crate::oracle;
+use crate::population::Population;
+use std::collections::BTreeMap;
+use tacit_coordinator::conclusion::{Truth, divide, fit_study};
+use tacit_shared::fault::Fault;
+
+/// The truth of a federation of synthetic hospitals.
+///
+/// # Errors
+/// A fault if the sites cannot be read, or if their exact rows make no fit.
+pub(super) async fn of(federation: &Federation, population: &Population) -> Result<Truth, Fault> {
+    let study = federation.study();
+    let columns = study.schema().columns();
+    let per_unit = |(name, points): &(String, f64)| {
+        let column = columns.iter().find(|column| column.name == *name)?;
+        Some((name.clone(), points / column.half_range))
+    };
+    let coefficients = population.truth().columns.iter().filter_map(per_unit).collect();
+    let sites: Vec<String> = federation.members().iter().map(|m| m.site.to_string()).collect();
+    let rows = federation.rows().await?;
+    let bug = |e: &dyn std::error::Error| Fault::bug(format!("the exact rows make no fit: {e}"));
+    let exact = oracle::inputs(study, sites.len(), &rows).map_err(|e| bug(&e))?;
+    let fitted = fit_study(study, &sites, &exact).map_err(|e| bug(&e))?;
+    let division = divide(study, &exact, &fitted, [0; 32]).map_err(|e| bug(&e))?;
+    let range = study.schema().outcome.high - study.schema().outcome.low;
+    let gap = |group: &tacit_coordinator::model::GroupResult| {
+        let points = |m: &tacit_coordinator::model::measure::GroupMeasures| {
+            m.mean_residual_difference.value * range
+        };
+        let before = points(group.before.as_ref()?);
+        let after = group.after.as_ref().map_or(before, points);
+        Some((group.name.clone(), (before, after)))
+    };
+    let cents: BTreeMap<String, i64> =
+        sites.into_iter().zip(division.shares.iter().map(|share| share.cents.value())).collect();
+    Ok(Truth { coefficients, gaps: fitted.groups.iter().filter_map(gap).collect(), cents })
+}

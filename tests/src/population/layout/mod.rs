@@ -1,0 +1,127 @@
+//! How each hospital writes down what happened: one file a kind of hospital, and what they share.
+mod no_wearables;
+mod rural;
+mod safety_net;
+mod suburban;
+mod teaching;
+
+use super::PopulationError;
+use super::facts::{Facts, Month, Person, SECOND_US, Session, Sheet, Survey};
+use super::profile::Kind;
+use super::recording;
+use super::table::{Packing, Table};
+use std::path::{Path, PathBuf};
+use time::{OffsetDateTime, UtcOffset};
+
+/// Summer time of the rural hospital and the one without wearables: two hours ahead of UTC.
+const SUMMER_HOURS: i8 = 2;
+
+/// Files written so far, each with the name of its raw table.
+struct Folder<'a> {
+    path: &'a Path,
+    files: Vec<(String, PathBuf)>,
+}
+
+impl Folder<'_> {
+    fn csv(&mut self, raw: &str, file: &str, table: Table) -> Result<(), PopulationError> {
+        let path = self.path.join(file);
+        table.csv(&path)?;
+        self.files.push((raw.to_owned(), path));
+        Ok(())
+    }
+
+    fn parquet(
+        &mut self,
+        raw: &str,
+        file: &str,
+        table: Table,
+        packing: Packing,
+    ) -> Result<(), PopulationError> {
+        let path = self.path.join(file);
+        table.parquet(&path, packing)?;
+        self.files.push((raw.to_owned(), path));
+        Ok(())
+    }
+}
+
+/// Writes one hospital's files; each with the name of its raw table.
+pub(super) fn write(
+    kind: Kind,
+    facts: &Facts,
+    surveys: &[Survey],
+    path: &Path,
+) -> Result<Vec<(String, PathBuf)>, PopulationError> {
+    let mut folder = Folder { path, files: Vec::new() };
+    match kind {
+        Kind::Teaching => teaching::write(facts, surveys, &mut folder)?,
+        Kind::SafetyNet => safety_net::write(facts, surveys, &mut folder)?,
+        Kind::Suburban => suburban::write(facts, surveys, &mut folder)?,
+        Kind::Rural => rural::write(facts, surveys, &mut folder)?,
+        Kind::NoWearables => no_wearables::write(facts, surveys, &mut folder)?,
+    }
+    Ok(folder.files)
+}
+
+/// The list of recordings, as the study nurse keeps it.
+fn sessions(sessions: &[Session], person: fn(u32) -> String) -> Table {
+    let each = || sessions.iter();
+    Table::default()
+        .text("session", each().map(|s| format!("E4-{:04}", s.number)))
+        .text("worn_by", each().map(|s| person(s.person)))
+        .int("start_unix", each().map(|s| s.start_us / SECOND_US))
+        .text("file", each().map(recording::file))
+}
+
+/// Every answer on a line of its own: survey index, item from 1, code.
+fn long(surveys: &[Survey]) -> impl Iterator<Item = (&Survey, i64, u8)> {
+    surveys.iter().flat_map(|survey| {
+        let coded = (1..).zip(survey.items);
+        coded.filter_map(move |(item, code)| code.map(|code| (survey, item, code)))
+    })
+}
+
+/// The moment at some hours ahead of UTC.
+fn local(us: i64, hours: i8) -> OffsetDateTime {
+    let utc =
+        OffsetDateTime::from_unix_timestamp(us / SECOND_US).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    UtcOffset::from_hms(hours, 0, 0).map_or(utc, |offset| utc.to_offset(offset))
+}
+
+/// `YYYY-MM-DD` and `HH:MM` of a moment.
+fn day_and_minute(us: i64, hours: i8) -> (String, String) {
+    let at = local(us, hours);
+    let day = format!("{:04}-{:02}-{:02}", at.year(), u8::from(at.month()), at.day());
+    (day, format!("{:02}:{:02}", at.hour(), at.minute()))
+}
+
+/// Minutes of an encounter in steps of a tenth.
+fn minutes(seconds: i32) -> f64 {
+    f64::from(seconds / 6) / 10.0
+}
+
+/// Every person's every month, with the month's year and number.
+fn months(facts: &Facts) -> impl Iterator<Item = (&Person, (i32, u8), Month)> {
+    facts.persons.iter().flat_map(move |person| {
+        (0..).zip(person.months).map(move |(after, month)| {
+            let at = facts.first.1 - 1 + after;
+            let named = (facts.first.0 + i32::from(at / 12), at % 12 + 1);
+            (person, named, month)
+        })
+    })
+}
+
+/// Everybody who handed a burnout questionnaire in, with it.
+fn sheets(facts: &Facts) -> impl Iterator<Item = (&Person, Sheet)> {
+    let each = facts.persons.iter();
+    each.filter_map(|person| person.sheet.map(|sheet| (person, sheet)))
+}
+
+/// Item `index` of an array of answers.
+fn item<const N: usize>(items: &[Option<u8>; N], index: usize) -> Option<u8> {
+    items.get(index).copied().flatten()
+}
+
+/// `word` where something is so, an empty field where not.
+fn tick(is: bool, word: &str) -> Option<String> {
+    is.then(|| word.to_owned())
+}

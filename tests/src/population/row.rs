@@ -1,0 +1,132 @@
+//! One row a clinician, from what happened: the definitions a node follows, on exact facts.
+//!
+//! ```text
+//! mean of v = centre + Σ(v − centre) / max(n, n₀)        centre, n₀: of the study
+//! ```
+//! Scaling and levels are `tacit_shared`'s own. Flawed encounters do not count; a patient seen by two
+//! clinicians counts for both here, which a node that bounds links does not allow.
+use super::PopulationError;
+use super::facts::{Channel, Facts, MONTHS, Person, Role, Sheet, Visit};
+use super::law::Clinician;
+use std::collections::BTreeMap;
+use tacit_shared::study::Study;
+use tacit_shared::study::schema::{Feature, Source};
+use tacit_shared::summary::feature::{FeatureRow, Measured, Value};
+
+/// The rows of one hospital's clinicians who are in the study's population.
+pub(super) fn members(
+    study: &Study,
+    site: usize,
+    facts: &Facts,
+) -> Result<Vec<Clinician>, PopulationError> {
+    let mut visits: BTreeMap<u32, Vec<&Visit>> = BTreeMap::new();
+    for visit in facts.visits.iter().filter(|visit| visit.flaw.is_none()) {
+        visits.entry(visit.person).or_default().push(visit);
+    }
+    let roles = &study.population().roles;
+    let takes_part =
+        |p: &&Person| p.active && roles.iter().any(|r| r.as_str() == role_name(p.role));
+    let schema = study.schema();
+    let mut rows = Vec::new();
+    for person in facts.persons.iter().filter(takes_part) {
+        let seen = visits.get(&person.number).map_or(&[][..], Vec::as_slice);
+        let features = schema.features.iter().map(|f| value(f, person, seen));
+        let groups = schema.groups.iter();
+        let measured = Measured {
+            outcome: schema.outcome.centre,
+            features: features.collect::<Result<_, _>>()?,
+            groups: groups
+                .map(|g| number(&g.source, (g.centre, g.prior_count), person, seen))
+                .collect(),
+        };
+        // A specialty that the study does not name is outside its population, as in a node.
+        let Ok(row) = FeatureRow::new(schema, &measured) else {
+            continue;
+        };
+        rows.push(Clinician {
+            site,
+            number: person.number,
+            x: row.x().to_vec(),
+            member: row.member().to_vec(),
+            expected: 0.0,
+        });
+    }
+    Ok(rows)
+}
+
+fn value(feature: &Feature, person: &Person, seen: &[&Visit]) -> Result<Value, PopulationError> {
+    match &feature.source {
+        Source::Specialty => level(person.specialty.name()),
+        Source::Role => level(role_name(person.role)),
+        other => {
+            let prior = (feature.centre, feature.prior_count);
+            Ok(Value::Number(number(other, prior, person, seen)))
+        }
+    }
+}
+
+/// A source that is a number; `prior` is the study's centre and n₀.
+fn number(source: &Source, prior: (f64, u32), person: &Person, seen: &[&Visit]) -> f64 {
+    let months = &person.months;
+    match source {
+        Source::Scale { .. } => shrunk(&sheet(person.sheet.as_ref()), prior),
+        Source::Volume => mean(months.map(|m| m.encounters)),
+        Source::Hours => mean(months.map(|m| m.hours)),
+        Source::TrainingHours => months.map(|m| f64::from(m.training_hours)).iter().sum(),
+        Source::NightShare => mean(months.map(|m| m.night_hours)) / mean(months.map(|m| m.hours)),
+        other => {
+            let values: Vec<f64> = seen.iter().filter_map(|v| of_visit(other, v)).collect();
+            shrunk(&values, prior)
+        }
+    }
+}
+
+pub(super) fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Physician => "physician",
+        Role::Nurse => "nurse",
+        Role::Clerk => "other",
+    }
+}
+
+fn level(name: &str) -> Result<Value, PopulationError> {
+    name.parse().map(Value::Level).map_err(|_| PopulationError::Name { found: name.to_owned() })
+}
+
+/// What one encounter says of a source; a body's signals are never part of the truth.
+fn of_visit(source: &Source, visit: &Visit) -> Option<f64> {
+    let flag = |is: bool| f64::from(u8::from(is));
+    match source {
+        Source::AcuityMean => Some(f64::from(visit.acuity)),
+        Source::MinutesMean => Some(f64::from(visit.seconds) / 60.0),
+        Source::InterpreterShare => Some(flag(visit.interpreter)),
+        Source::RemoteShare => Some(flag(visit.channel != Channel::InPerson)),
+        Source::AiShare => Some(f64::from(visit.assisted_percent.unwrap_or(0)) / 100.0),
+        _ => None,
+    }
+}
+
+/// The client scale of the burnout questionnaire, if enough items were answered.
+fn sheet(sheet: Option<&Sheet>) -> Vec<f64> {
+    let items = sheet.map_or([None; 6], |sheet| sheet.items);
+    let answered: Vec<f64> = items.into_iter().flatten().map(f64::from).collect();
+    if answered.len() < 3 {
+        return Vec::new();
+    }
+    let count: f64 = answered.iter().map(|_| 1.0).sum();
+    vec![25.0 * answered.iter().sum::<f64>() / count]
+}
+
+fn mean(values: [u32; MONTHS]) -> f64 {
+    values.map(f64::from).iter().sum::<f64>() / values.map(|_| 1.0).iter().sum::<f64>()
+}
+
+/// centre + Σ(v − centre)/max(n, n₀): the definition of the study format.
+fn shrunk(values: &[f64], (centre, prior): (f64, u32)) -> f64 {
+    let count: f64 = values.iter().map(|_| 1.0).sum();
+    let weight = count.max(f64::from(prior));
+    if weight == 0.0 {
+        return centre;
+    }
+    centre + values.iter().map(|v| v - centre).sum::<f64>() / weight
+}

@@ -1,0 +1,13 @@
+//! Rounds of real sites and a real host in one thread: what opens, what is refused, what is charged.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+mod announcement;
+mod attacks;
+mod golden;
+mod honest;
+mod hosts;
+mod ledgers;
+mod machine;
+mod prints;
+mod puppet;
+mod refusals;
+mod rounds;
