@@ -8,7 +8,7 @@ use std::path::Path;
 use tacit_link::keys::read_bounded;
 use tacit_shared::fault::Fault;
 use tacit_shared::privacy::accountant::Budget;
-use tacit_shared::privacy::ledger::Budgets;
+use tacit_shared::privacy::ledger::{Budgets, Limits};
 use tacit_shared::protocol::site::Policy;
 use tacit_shared::study::profile::Profile;
 use tacit_shared::units::{Delta, Epsilon};
@@ -21,7 +21,7 @@ const FILE_BYTES_MAX: usize = 64 << 10;
 const EPSILON_MAX: f64 = 200.0;
 const DELTA_MAX: f64 = 1e-3;
 
-/// What one person of a kind may lose over everything this site ever answers.
+/// What one person of a kind may lose.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Account {
@@ -34,6 +34,18 @@ struct Account {
 struct Accounts {
     clinician: Account,
     patient: Account,
+}
+
+/// Over everything this site ever answers and, where written, over one study and one calendar year.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Spending {
+    clinician: Account,
+    patient: Account,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    study: Option<Accounts>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    year: Option<Accounts>,
 }
 
 /// Floors below which the site takes no part.
@@ -69,18 +81,20 @@ pub struct Config {
     profile: Profile,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     approval_id: Option<String>,
-    budget: Accounts,
+    budget: Spending,
     #[serde(default)]
     policy: Floors,
 }
 
 impl Config {
     /// The settings `init` writes: the safe profile; ε 8 for a clinician and 20 for a patient, each at
-    /// δ = 1e-6, over everything ever answered; the policy floors of [`Policy::default`].
+    /// δ = 1e-6, over everything ever answered, without a limit by study or year; the policy floors of [`Policy::default`].
     pub fn new(coordinator: SocketAddr) -> Self {
-        let budget = Accounts {
+        let budget = Spending {
             clinician: Account { epsilon: 8.0, delta: 1e-6 },
             patient: Account { epsilon: 20.0, delta: 1e-6 },
+            study: None,
+            year: None,
         };
         let (profile, policy) = (Profile::default(), Floors::default());
         Self { coordinator, profile, approval_id: None, budget, policy }
@@ -110,7 +124,7 @@ impl Config {
         let hint = "docs/operations.md lists every key";
         let config: Self =
             toml::from_str(text).map_err(|e| Fault::operator(e.to_string()).hint(hint))?;
-        config.budgets()?;
+        config.limits()?;
         let ethics = config.profile == Profile::EthicsApprovedResearch;
         if ethics && config.approval_id.as_deref().is_none_or(|id| id.trim().is_empty()) {
             let message = "profile `ethics-approved-research` without `approval_id`";
@@ -154,29 +168,44 @@ impl Config {
         self
     }
 
-    /// The budgets, over all studies and coordinators.
+    /// The same settings with budgets for one study, and for one calendar year (ε of a clinician, ε of a
+    /// patient; δ as for everything).
+    #[must_use = "returns the changed settings"]
+    pub fn with_limits(
+        mut self,
+        study: Option<(Epsilon, Epsilon)>,
+        year: Option<(Epsilon, Epsilon)>,
+    ) -> Self {
+        let (clinician, patient) = (self.budget.clinician, self.budget.patient);
+        let accounts = |(of_clinician, of_patient): (Epsilon, Epsilon)| Accounts {
+            clinician: Account { epsilon: of_clinician.value(), ..clinician },
+            patient: Account { epsilon: of_patient.value(), ..patient },
+        };
+        (self.budget.study, self.budget.year) = (study.map(accounts), year.map(accounts));
+        self
+    }
+
+    /// The budgets over everything, all studies and coordinators.
     ///
     /// # Errors
     /// An operator's fault naming the account.
     pub fn budgets(&self) -> Result<Budgets, Fault> {
-        let budget = |key: &str, account: Account| {
-            if account.epsilon > EPSILON_MAX || account.delta > DELTA_MAX {
-                let message = format!(
-                    "`budget.{key}`: ε {} at δ {}; expected at most {EPSILON_MAX} and {DELTA_MAX}",
-                    account.epsilon, account.delta
-                );
-                return Err(Fault::operator(message)
-                    .hint("beyond that a budget promises nothing; δ is best below 1 in 10 times the persons"));
-            }
-            let budget = Epsilon::new(account.epsilon)
-                .map_err(|e| e.to_string())
-                .and_then(|e| Ok((e, Delta::new(account.delta).map_err(|e| e.to_string())?)))
-                .and_then(|(e, d)| Budget::new(e, d).map_err(|e| e.to_string()));
-            budget.map_err(|e| Fault::operator(format!("`budget.{key}`: {e}")))
+        let Spending { clinician, patient, .. } = self.budget;
+        budgets("budget", &Accounts { clinician, patient })
+    }
+
+    /// All that the site allows: over everything, by study and by year.
+    ///
+    /// # Errors
+    /// An operator's fault naming the account.
+    pub fn limits(&self) -> Result<Limits, Fault> {
+        let part = |key: &str, accounts: Option<Accounts>| {
+            accounts.map(|accounts| budgets(key, &accounts)).transpose()
         };
-        Ok(Budgets {
-            clinician: budget("clinician", self.budget.clinician)?,
-            patient: budget("patient", self.budget.patient)?,
+        Ok(Limits {
+            site: self.budgets()?,
+            study: part("budget.study", self.budget.study)?,
+            year: part("budget.year", self.budget.year)?,
         })
     }
 
@@ -192,6 +221,29 @@ impl Config {
     }
 }
 
+fn budgets(key: &str, accounts: &Accounts) -> Result<Budgets, Fault> {
+    let budget = |who: &str, account: Account| {
+        if account.epsilon > EPSILON_MAX || account.delta > DELTA_MAX {
+            let message = format!(
+                "`{key}.{who}`: ε {} at δ {}; expected at most {EPSILON_MAX} and {DELTA_MAX}",
+                account.epsilon, account.delta
+            );
+            return Err(Fault::operator(message).hint(
+                "beyond that a budget promises nothing; δ is best below 1 in 10 times the persons",
+            ));
+        }
+        let budget = Epsilon::new(account.epsilon)
+            .map_err(|e| e.to_string())
+            .and_then(|e| Ok((e, Delta::new(account.delta).map_err(|e| e.to_string())?)))
+            .and_then(|(e, d)| Budget::new(e, d).map_err(|e| e.to_string()));
+        budget.map_err(|e| Fault::operator(format!("`{key}.{who}`: {e}")))
+    };
+    Ok(Budgets {
+        clinician: budget("clinician", accounts.clinician)?,
+        patient: budget("patient", accounts.patient)?,
+    })
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
@@ -204,6 +256,24 @@ mod tests {
     #[test]
     fn what_init_writes_is_read_back() {
         assert_eq!(Config::parse(&config().to_toml().unwrap()).unwrap(), config());
+    }
+
+    #[test]
+    fn limits_by_study_and_by_year_are_read_back() {
+        let epsilon = |value| Epsilon::new(value).unwrap();
+        let set = config()
+            .with_limits(Some((epsilon(3.0), epsilon(9.0))), Some((epsilon(4.0), epsilon(10.0))));
+        let text = set.to_toml().unwrap();
+        assert!(text.contains("[budget.study.clinician]\nepsilon = 3.0\n"), "{text}");
+        assert_eq!(Config::parse(&text).unwrap(), set);
+        let limits = set.limits().unwrap();
+        assert_eq!(limits.site, config().budgets().unwrap());
+        assert_eq!(limits.study.unwrap().patient.epsilon(), epsilon(9.0));
+        assert_eq!(limits.year.unwrap().clinician.epsilon(), epsilon(4.0));
+        let broken = text.replacen("epsilon = 4.0", "epsilon = 0.0", 1);
+        let error = Config::parse(&broken).unwrap_err().to_string();
+        assert!(error.contains("`budget.year.clinician`"), "{error}");
+        assert_eq!(config().limits().unwrap(), Limits::from(config().budgets().unwrap()));
     }
 
     #[test]

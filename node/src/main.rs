@@ -2,7 +2,7 @@
 use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use tacit_node::command::{approve, hrv, import, init, privacy, run};
+use tacit_node::command::{approve, hrv, import, init, ledger, privacy, run};
 use tacit_shared::fault::{Audience, Fault};
 
 /// The hospital's node of a Tacit federation: no value about a person ever leaves it.
@@ -29,6 +29,8 @@ enum Command {
     Revoke(approve::RevokeArgs),
     /// Roster, studies, budget and rounds of this node
     Status(approve::StatusArgs),
+    /// Every charge; `recost`, `verify` and `accept-loss`
+    Ledger(ledger::LedgerArgs),
     /// Take part in the rounds of approved studies
     Run(run::RunArgs),
     /// Heart-rate variability of a recording, by five-minute windows
@@ -46,6 +48,7 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Approve(args) => approve::approve(args).await,
         Command::Revoke(args) => approve::revoke(args).await,
         Command::Status(args) => approve::status(args).await,
+        Command::Ledger(args) => ledger::run(args).await,
         Command::Run(args) => run::run(args).await,
         Command::Hrv(args) => hrv::run(args),
         Command::Privacy(args) => privacy::run(args),

@@ -93,6 +93,10 @@ id!(
     StudyName
 );
 id!(
+    /// A part of a site's people with an account of its own; today there is one a site, `all`.
+    PopulationId
+);
+id!(
     /// A feature, an outcome or one level of a factor.
     FeatureId
 );

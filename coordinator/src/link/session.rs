@@ -1,7 +1,7 @@
 //! Drives one round: the same pure machine that tests drive in virtual time.
 use super::net::{Limits, News, Switchboard};
 use crate::config::Config;
-use crate::store::{Started, Store, transcript};
+use crate::store::{Started, Store, receipt, transcript};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use tacit_shared::privacy::plan::Plan;
 use tacit_shared::protocol::config::{RoundConfig, RoundId, RoundIdentity};
 use tacit_shared::protocol::host::{Context, Effect, Event, Host, Opened};
 use tacit_shared::protocol::message::{ToHost, ToSite, to_host_bytes_max, to_site_bytes_max};
+use tacit_shared::protocol::receipt::receipts_bytes_max;
 use tacit_shared::roster::Roster;
 use tacit_shared::study::Study;
 use tokio::sync::mpsc;
@@ -72,6 +73,8 @@ pub struct Session<'a> {
     files: &'a Files,
     context: Arc<Context>,
     watch: &'a (dyn Fn(&Progress) + Send + Sync),
+    /// What each site is shown first on every connection: its own earlier answers.
+    receipts: BTreeMap<SiteIndex, Arc<Vec<u8>>>,
     boxes: BTreeMap<SiteIndex, mpsc::Sender<Arc<Vec<u8>>>>,
     last: BTreeMap<SiteIndex, Arc<Vec<u8>>>,
     sequence: u64,
@@ -112,6 +115,7 @@ impl<'a> Session<'a> {
             files,
             context,
             watch,
+            receipts: BTreeMap::new(),
             boxes: BTreeMap::new(),
             last: BTreeMap::new(),
             sequence: 0,
@@ -130,8 +134,9 @@ impl<'a> Session<'a> {
         let n = self.files.roster.len();
         let limits = Limits {
             receive: to_host_bytes_max(n, dimension),
-            send: to_site_bytes_max(n, dimension),
+            send: to_site_bytes_max(n, dimension).max(receipts_bytes_max(n)),
         };
+        self.receipts = receipt::latest(self.store, &self.files.roster).await?;
         let trusted = self.files.roster.sites().map(|(_, party)| party.certificate).collect();
         let endpoint = endpoint::listen(self.config.listen(), keys, trusted);
         let endpoint = endpoint.map_err(LinkError::into_fault)?;
@@ -189,8 +194,11 @@ impl<'a> Session<'a> {
     /// Takes a site's connection; a message before the round is of no round.
     fn join(&mut self, news: News) {
         let News::Joined(index, outbox) = news else { return };
+        if let Some(receipts) = self.receipts.get(&index) {
+            let _ = outbox.try_send(receipts.clone()); // an empty box takes two
+        }
         if let Some(last) = self.last.get(&index) {
-            let _ = outbox.try_send(last.clone()); // an empty box takes one
+            let _ = outbox.try_send(last.clone());
         }
         self.boxes.insert(index, outbox);
     }

@@ -2,6 +2,7 @@
 //!
 //! An entry of a transcript is durable before it is acted on.
 
+pub mod receipt;
 pub mod transcript;
 
 use sqlx::Row as _;

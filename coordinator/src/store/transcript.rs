@@ -1,12 +1,13 @@
 //! Transcripts: what passed in a round, in order.
-use super::{Store, fault};
+use super::{Store, fault, receipt};
 use sqlx::Row as _;
 use tacit_shared::codec;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::{Digest, SiteIndex};
 use tacit_shared::protocol::transcript::{Entry, Party};
 
-/// Appends entries in one transaction; when this returns they are durable.
+/// Appends entries in one transaction, with the receipts that follow from them; when this returns they
+/// are durable.
 ///
 /// # Errors
 /// A fault of the database: then nothing of them may be acted on.
@@ -33,6 +34,7 @@ pub async fn append(
         .execute(&mut *transaction)
         .await
         .map_err(|e| fault(&e))?;
+        receipt::keep(&mut transaction, round, entry).await?;
     }
     transaction.commit().await.map_err(|e| fault(&e))
 }

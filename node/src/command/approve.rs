@@ -95,11 +95,11 @@ pub async fn approve(args: &DecideArgs) -> Result<String, Fault> {
     let plan = Plan::new(&study, &roster).map_err(|e| {
         Fault::user(e.to_string()).at(&origin).hint("does the study fit the pinned roster?")
     })?;
-    let ledger = ledger::open(&store, config.budgets()?).await?;
+    let ledger = ledger::open(&store, config.limits()?).await?;
     let mut page = statement::statement(&study, &plan, ledger.spent(), ledger.budgets());
     let command = format!("tacit-node approve --dir {} {origin}", args.dir.display());
     if decided(args.digest, study.digest(), &origin)? {
-        ledger.admits(&plan, study.digest()).map_err(|e| ledger::refusal(&e))?;
+        ledger.admits(&plan, study.digest(), unix_now()).map_err(|e| ledger::refusal(&e))?;
         approval::approve(&store, &study, &text, unix_now()).await?;
         page.push_str("\nApproved.");
     } else {
@@ -129,7 +129,7 @@ pub async fn revoke(args: &RevokeArgs) -> Result<String, Fault> {
 pub async fn status(args: &StatusArgs) -> Result<String, Fault> {
     let config = Config::open(&args.dir)?;
     let store = open(&args.dir).await?;
-    let ledger = ledger::open(&store, config.budgets()?).await?;
+    let ledger = ledger::open(&store, config.limits()?).await?;
     let mut page = format!("Profile {}, coordinator {}\n", config.profile(), config.coordinator());
     match approval::roster(&store).await? {
         Some(roster) => {

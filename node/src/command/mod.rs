@@ -4,5 +4,6 @@ pub mod approve;
 pub mod hrv;
 pub mod import;
 pub mod init;
+pub mod ledger;
 pub mod privacy;
 pub mod run;

@@ -9,7 +9,7 @@ use crate::measure::instrument::{self, Catalogue};
 use crate::office::policy;
 use crate::store::ledger::StoreJournal;
 use crate::store::pseudonym::Pseudonyms;
-use crate::store::{Store, approval, evidence, ledger};
+use crate::store::{Store, approval, evidence, ledger, receipt};
 use rand::SeedableRng as _;
 use rand::rngs::{ChaCha20Rng, SysRng};
 use std::path::Path;
@@ -24,6 +24,7 @@ use tacit_shared::privacy::ledger::Ledger;
 use tacit_shared::privacy::plan::Plan;
 use tacit_shared::protocol::config::study_of;
 use tacit_shared::protocol::message::{ToHost, ToSite, to_host_bytes_max, to_site_bytes_max};
+use tacit_shared::protocol::receipt::receipts_bytes_max;
 use tacit_shared::protocol::site::{Context, Effect, Event, Site};
 use tacit_shared::roster::Roster;
 use tacit_shared::study::Study;
@@ -33,6 +34,8 @@ use tokio::time::{Instant, interval};
 
 /// How often the machine is told the time.
 const TICK: Duration = Duration::from_millis(500);
+/// How long the coordinator has to show this site its receipts.
+const RECEIPTS: Duration = Duration::from_secs(30);
 /// How long the end of a connection may take to arrive.
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -76,7 +79,8 @@ impl Node {
     /// Opens the folder of a node.
     ///
     /// # Errors
-    /// A fault if files are missing, the ledger is broken, or the site is not on the pinned roster.
+    /// A fault if files are missing, the ledger is broken or was set back, or the site is not on the pinned
+    /// roster.
     pub async fn open(dir: &Path) -> Result<Self, Fault> {
         let config = Config::open(dir)?;
         let keys = Keys::open(dir)?;
@@ -85,7 +89,8 @@ impl Node {
             Fault::user("no roster is pinned here").hint("`tacit-node join ROSTER.toml` pins one")
         })?;
         let me = own_index(&roster, &keys)?;
-        let ledger = ledger::open(&store, config.budgets()?).await?;
+        let ledger = ledger::open(&store, config.limits()?).await?;
+        receipt::check(&store, &ledger).await?;
         let catalogue = Catalogue::built_in()?.with_dir(&dir.join(instrument::DIR))?;
         let pseudonyms = Pseudonyms::open_or_create(dir)?;
         let started = Instant::now();
@@ -101,12 +106,16 @@ impl Node {
         let pin = self.roster.coordinator().certificate;
         let endpoint =
             endpoint::dialler(address, &self.keys, pin).map_err(LinkError::into_fault)?;
-        let limit = to_site_bytes_max(self.roster.len(), 0);
+        let sites = self.roster.len();
+        let limit = to_site_bytes_max(sites, 0).max(receipts_bytes_max(sites));
         let mut round = None;
         loop {
             let line = Line::dial_patiently(&endpoint, address, limit, stay.patience).await;
             let mut line = line.map_err(LinkError::into_fault)?;
             tracing::info!(%address, "connected to the coordinator");
+            if !self.hold_receipts(&mut line).await? {
+                continue;
+            }
             // The line stays up between rounds: a new one would be sent the refused round again.
             while let Some(ended) = self.serve(&mut line, &mut round).await? {
                 if stay.once {
@@ -123,6 +132,21 @@ impl Node {
                 }
             }
         }
+    }
+
+    /// The first message of a connection: what this site answered before. `false` if the line was lost.
+    async fn hold_receipts(&self, line: &mut Line) -> Result<bool, Fault> {
+        let Ok(shown) = tokio::time::timeout(RECEIPTS, line.receive()).await else {
+            let message = "the coordinator showed no receipts in time";
+            return Err(Fault::peer(message).hint("without them this site takes part in no round"));
+        };
+        let Some(shown) = shown else { return Ok(false) };
+        let parties = receipt::Parties {
+            me: self.keys.identity()?.verifying_key(),
+            coordinator: self.roster.coordinator().signing_key,
+        };
+        receipt::hold(&self.store, &self.ledger, &parties, &shown, unix_now()).await?;
+        Ok(true)
     }
 
     /// Serves one connection until a round ends or the connection is lost (`None`).
@@ -207,7 +231,7 @@ impl Node {
         feature::check_fits(&study, &self.catalogue)?;
         let plan = Plan::new(&study, &self.roster).map_err(|e| Fault::user(e.to_string()))?;
         // Asked before anything is answered: a site that cannot pay must not hold up the others.
-        self.ledger.admits(&plan, plan.study()).map_err(|e| ledger::refusal(&e))?;
+        self.ledger.admits(&plan, plan.study(), unix_now()).map_err(|e| ledger::refusal(&e))?;
         let context = Context {
             identity: self.keys.identity()?,
             roster: self.roster.clone(),

@@ -6,7 +6,7 @@ use super::Store;
 use sqlx::Row as _;
 use tacit_shared::codec;
 use tacit_shared::fault::Fault;
-use tacit_shared::privacy::ledger::{Budgets, Entry, Journal, Ledger, LedgerError};
+use tacit_shared::privacy::ledger::{Entry, Journal, Ledger, LedgerError, Limits};
 
 /// The place that every fault of the ledger names.
 pub const PLACE: &str = "privacy ledger";
@@ -67,17 +67,18 @@ pub async fn entries(store: &Store) -> Result<Vec<Entry>, JournalError> {
     rows.iter().map(read).collect()
 }
 
-/// Opens the ledger of a node.
+/// Opens the ledger of a node. Whether it was set back is [`super::receipt`]'s to say.
 ///
 /// # Errors
 /// An operator's fault if the chain is broken: then nothing is answered until a person looked.
-pub async fn open(store: &Store, budgets: Budgets) -> Result<Ledger<StoreJournal>, Fault> {
+pub async fn open(store: &Store, limits: Limits) -> Result<Ledger<StoreJournal>, Fault> {
     let entries = entries(store).await.map_err(|e| broken(&e))?;
     let journal = StoreJournal { store: store.clone() };
-    Ledger::open(journal, &entries, budgets).map_err(|e| broken(&e))
+    Ledger::open(journal, &entries, limits).map_err(|e| broken(&e))
 }
 
-fn broken(error: &dyn std::error::Error) -> Fault {
+/// Why the entries are no ledger, for a person.
+pub fn broken(error: &dyn std::error::Error) -> Fault {
     Fault::operator(error.to_string())
         .at(PLACE)
         .hint("was the database restored from a backup? answering again would spend a budget twice")
@@ -89,7 +90,7 @@ pub fn refusal(error: &LedgerError<JournalError>) -> Fault {
     match error {
         LedgerError::BudgetExceeded { .. } => fault
             .at(PLACE)
-            .hint("`[budget]` in node.toml bounds what this site spends; raising it is the officer's decision"),
+            .hint("`[budget]` in node.toml bounds what this site spends, over everything, a study and a year; raising it is the officer's decision"),
         _ => fault.at(PLACE),
     }
 }

@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod ledger;
 pub mod panel;
 pub mod pseudonym;
+pub mod receipt;
 
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{

@@ -1,47 +1,26 @@
 //! What a hospital has spent of its people's privacy, charged before anything leaves.
 //!
-//! Two accounts, clinicians and patients, charged together or not at all. Entries form a hash chain;
-//! a [`Journal`] makes each durable before [`Ledger::charge`] returns. A crash between the write and
-//! the sending loses budget, never privacy. Nothing is refunded: once a masked vector has left,
-//! others can finish the round without us.
-use super::accountant::{Budget, Cost};
-use super::plan::{Charges, MECHANISM_VERSION, Plan};
+//! Two accounts, clinicians and patients, charged together or not at all, under every limit of
+//! [`Limits`]. Entries form a hash chain; a [`Journal`] makes each durable before [`Ledger::charge`]
+//! returns. A crash between the write and the sending loses budget, never privacy. Nothing is refunded:
+//! once a masked vector has left, others can finish the round without us.
+//!
+//! An entry keeps what its cost follows from, so [`recost`] can replay history. An answer that left and
+//! whose entry was lost with the database is charged again by [`Ledger::record_loss`], over every limit.
+mod book;
+mod entry;
+mod limits;
+mod recost;
+
+use super::plan::{Charges, Plan};
 use crate::codec;
-use crate::id::{Digest, StudyName};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use crate::id::{Digest, PopulationId, StudyName};
+use book::{After, Book, Exceeded, Refused};
 use std::future::Future;
 
-/// One charge, as it stands on disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Position in the chain, from 1.
-    pub sequence: u64,
-    /// Digest of the entry before, zeros for the first.
-    pub previous: Digest,
-    /// Seconds since 1970, UTC.
-    pub at_unix_s: i64,
-    /// The round that was paid for.
-    pub round: Digest,
-    /// Short name of the study.
-    pub family: StudyName,
-    /// Digest of the study.
-    pub study: Digest,
-    /// Version of noise and accounting.
-    pub mechanism: u16,
-    /// What was charged.
-    pub charges: Charges,
-}
-
-impl Entry {
-    /// Digest of the entry: the head of the chain once it is the last.
-    ///
-    /// # Errors
-    /// [`codec::CodecError`], which plain data does not give.
-    pub fn digest(&self) -> Result<Digest, codec::CodecError> {
-        Ok(codec::hash("tacit/v1/ledger", &[&codec::encode(self)?]))
-    }
-}
+pub use entry::{Cause, Entry, Lost};
+pub use limits::{Budgets, Limits, Protected, Scope, year_of};
+pub use recost::{RecostError, Recosted, Totals, recost};
 
 /// Where entries become durable. The node's is a database file with full synchronisation.
 pub trait Journal: Send {
@@ -52,45 +31,20 @@ pub trait Journal: Send {
     fn append(&mut self, entry: &Entry) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
-/// What the site allows, over all studies and coordinators.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Budgets {
-    /// For one clinician.
-    pub clinician: Budget,
-    /// For one patient.
-    pub patient: Budget,
-}
-
-/// Whose account a sentence speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protected {
-    /// One clinician of the site.
-    Clinician,
-    /// One patient of the site.
-    Patient,
-}
-
-impl std::fmt::Display for Protected {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Protected::Clinician => "clinician",
-            Protected::Patient => "patient",
-        })
-    }
-}
-
 /// Why nothing was charged. The ledger is as before, but after [`LedgerError::Journal`].
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError<E: std::error::Error> {
     /// The study asks for more than is left.
     #[error(
-        "one release of study {family} does not fit the {protected} budget: ρ = {asked:.6} asked, {left:.6} of {limit:.6} left"
+        "one release of study {family} does not fit the {protected} {scope}: ρ = {asked:.6} asked, {left:.6} of {limit:.6} left"
     )]
     BudgetExceeded {
         /// The study.
         family: StudyName,
         /// Whose account.
         protected: Protected,
+        /// Which limit.
+        scope: Scope,
         /// ρ asked.
         asked: f64,
         /// ρ left.
@@ -104,6 +58,12 @@ pub enum LedgerError<E: std::error::Error> {
         /// The round.
         round: Digest,
     },
+    /// The answer is in the chain, or its loss is.
+    #[error("head {} is in the ledger: nothing is lost", head.short())]
+    NotLost {
+        /// The head.
+        head: Digest,
+    },
     /// Entries on disk do not follow one another: one was changed, lost or restored.
     #[error("the ledger is broken at entry {sequence}: it does not follow the one before")]
     Chain {
@@ -116,6 +76,9 @@ pub enum LedgerError<E: std::error::Error> {
     /// A charge before this one may or may not be on disk: nobody can say what was spent.
     #[error("an earlier charge may or may not be on disk: the ledger must be opened anew")]
     Unsettled,
+    /// The numbers of a lost answer are none of a release.
+    #[error("the lost answer cannot be costed: {0}")]
+    Terms(#[from] super::accountant::AccountantError),
     /// An entry has no encoding.
     #[error(transparent)]
     Codec(#[from] codec::CodecError),
@@ -154,13 +117,16 @@ impl Charge {
 #[derive(Debug)]
 pub struct Ledger<J> {
     journal: J,
-    budgets: Budgets,
-    spent: Charges,
-    rounds: BTreeSet<Digest>,
-    head: Digest,
-    next: u64,
+    limits: Limits,
+    population: PopulationId,
+    book: Book,
     /// A write was begun and not seen to end: the journal failed, or who waited for it left.
     unsettled: bool,
+}
+
+/// The one population of a site.
+fn everyone() -> Result<PopulationId, codec::CodecError> {
+    "all".parse().map_err(|_| codec::CodecError::Invalid { expected: "PopulationId" })
 }
 
 impl<J: Journal> Ledger<J> {
@@ -171,20 +137,14 @@ impl<J: Journal> Ledger<J> {
     pub fn open(
         journal: J,
         entries: &[Entry],
-        budgets: Budgets,
+        limits: impl Into<Limits>,
     ) -> Result<Self, LedgerError<J::Error>> {
-        let none = Charges { clinician: Cost::ZERO, patient: Cost::ZERO };
-        let head = Digest::new([0; 32]);
-        let rounds = BTreeSet::new();
-        let (next, unsettled) = (1, false);
-        let mut ledger = Self { journal, budgets, spent: none, rounds, head, next, unsettled };
+        let (limits, population) = (limits.into(), everyone()?);
+        let book = Book::new();
+        let mut ledger = Self { journal, limits, population, book, unsettled: false };
         for entry in entries {
-            let follows = entry.sequence == ledger.next && entry.previous == ledger.head;
-            if !follows || ledger.rounds.contains(&entry.round) {
-                return Err(LedgerError::Chain { sequence: ledger.next });
-            }
-            let (spent, head) = ledger.after(entry)?;
-            ledger.take_over(entry, spent, head);
+            let after = ledger.after(entry)?;
+            ledger.book.take_over(entry, &after);
         }
         Ok(ledger)
     }
@@ -200,91 +160,139 @@ impl<J: Journal> Ledger<J> {
         round: Digest,
         at_unix_s: i64,
     ) -> Result<Charge, LedgerError<J::Error>> {
-        self.admits(plan, round)?;
+        self.admits(plan, round, at_unix_s)?;
+        let charges = plan.charges();
         let entry = Entry {
-            sequence: self.next,
-            previous: self.head,
+            sequence: self.book.next(),
+            previous: self.book.head,
             at_unix_s,
+            cause: Cause::Release,
             round,
+            coordinator: plan.coordinator(),
+            population: self.population.clone(),
             family: plan.family().clone(),
             study: plan.study(),
-            mechanism: MECHANISM_VERSION,
-            charges: plan.charges(),
+            terms: plan.terms(),
+            charges,
         };
-        let (spent, head) = self.after(&entry)?;
-        self.unsettled = true;
-        self.journal.append(&entry).await.map_err(LedgerError::Journal)?;
-        self.unsettled = false;
-        self.take_over(&entry, spent, head);
-        Ok(Charge { round, charges: plan.charges(), head: self.head })
+        self.write(&entry).await?;
+        Ok(Charge { round, charges, head: self.book.head })
     }
 
-    /// Whether a release would be charged, without charging it.
+    /// Charges an answer that left and whose entry is lost, durably and whatever the limits are: it is
+    /// spent. Counts for the year of `at_unix_s`.
     ///
     /// # Errors
-    /// As [`Ledger::charge`], but for the journal.
-    pub fn admits(&self, plan: &Plan, round: Digest) -> Result<(), LedgerError<J::Error>> {
+    /// [`LedgerError::NotLost`] if it is in the chain; else as [`Ledger::charge`].
+    pub async fn record_loss(
+        &mut self,
+        lost: &Lost,
+        at_unix_s: i64,
+    ) -> Result<Charges, LedgerError<J::Error>> {
         if self.unsettled {
             return Err(LedgerError::Unsettled);
         }
-        if self.rounds.contains(&round) {
+        if self.round_of(lost.head).is_some() {
+            return Err(LedgerError::NotLost { head: lost.head });
+        }
+        let charges = lost.terms.charges()?;
+        let entry = Entry {
+            sequence: self.book.next(),
+            previous: self.book.head,
+            at_unix_s,
+            cause: Cause::Loss { head: lost.head },
+            round: lost.round,
+            coordinator: lost.coordinator,
+            population: self.population.clone(),
+            family: lost.family.clone(),
+            study: lost.study,
+            terms: lost.terms,
+            charges,
+        };
+        self.write(&entry).await?;
+        Ok(charges)
+    }
+
+    /// Whether a release would be charged at this time, without charging it.
+    ///
+    /// # Errors
+    /// As [`Ledger::charge`], but for the journal.
+    pub fn admits(
+        &self,
+        plan: &Plan,
+        round: Digest,
+        at_unix_s: i64,
+    ) -> Result<(), LedgerError<J::Error>> {
+        if self.unsettled {
+            return Err(LedgerError::Unsettled);
+        }
+        if self.book.is_paid(round) {
             return Err(LedgerError::AlreadyCharged { round });
         }
-        let accounts = [
-            (
-                Protected::Clinician,
-                self.budgets.clinician,
-                self.spent.clinician,
-                plan.charges().clinician,
-            ),
-            (Protected::Patient, self.budgets.patient, self.spent.patient, plan.charges().patient),
-        ];
-        for (protected, budget, spent, asked) in accounts {
-            if !budget.admits(spent, asked) {
-                return Err(LedgerError::BudgetExceeded {
-                    family: plan.family().clone(),
-                    protected,
-                    asked: asked.rho(),
-                    left: budget.total().rho() - spent.rho(),
-                    limit: budget.total().rho(),
-                });
+        match self.book.exceeded(&self.limits, plan, at_unix_s) {
+            None => Ok(()),
+            Some(Exceeded { scope, protected, asked, left, limit }) => {
+                let family = plan.family().clone();
+                Err(LedgerError::BudgetExceeded { family, protected, scope, asked, left, limit })
             }
         }
-        Ok(())
     }
 
-    /// What was spent so far.
+    /// What was spent so far, over everything.
     pub fn spent(&self) -> Charges {
-        self.spent
+        self.book.site
     }
 
-    /// What the site allows.
+    /// What was spent on studies of one short name.
+    pub fn spent_on(&self, family: &StudyName) -> Charges {
+        self.book.family(family)
+    }
+
+    /// What was spent by study.
+    pub fn families(&self) -> impl Iterator<Item = (&StudyName, Charges)> {
+        self.book.families()
+    }
+
+    /// What was spent in a calendar year, UTC.
+    pub fn spent_in(&self, year: i32) -> Charges {
+        self.book.year(year)
+    }
+
+    /// What the site allows over everything.
     pub fn budgets(&self) -> Budgets {
-        self.budgets
+        self.limits.site
+    }
+
+    /// All that the site allows.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// Head of the chain: zeros while nothing was charged.
     pub fn head(&self) -> Digest {
-        self.head
+        self.book.head
     }
 
-    /// What is spent, and the head, once the entry stands.
-    fn after(&self, entry: &Entry) -> Result<(Charges, Digest), LedgerError<J::Error>> {
-        let spent = Charges {
-            clinician: add(self.spent.clinician, entry.charges.clinician)?,
-            patient: add(self.spent.patient, entry.charges.patient)?,
-        };
-        Ok((spent, entry.digest()?))
+    /// The round that was charged when the chain had this head, or whose loss was accepted with it;
+    /// `None` if the chain never had it: then answers were given that this ledger does not know.
+    pub fn round_of(&self, head: Digest) -> Option<Digest> {
+        self.book.round_of(head)
     }
 
-    fn take_over(&mut self, entry: &Entry, spent: Charges, head: Digest) {
-        self.spent = spent;
-        self.head = head;
-        self.next = self.next.saturating_add(1);
-        self.rounds.insert(entry.round);
+    async fn write(&mut self, entry: &Entry) -> Result<(), LedgerError<J::Error>> {
+        let after = self.after(entry)?;
+        self.unsettled = true;
+        self.journal.append(entry).await.map_err(LedgerError::Journal)?;
+        self.unsettled = false;
+        self.book.take_over(entry, &after);
+        Ok(())
     }
-}
 
-fn add<E: std::error::Error>(spent: Cost, asked: Cost) -> Result<Cost, LedgerError<E>> {
-    spent.checked_add(asked).ok_or(LedgerError::Overflow)
+    fn after(&self, entry: &Entry) -> Result<After, LedgerError<J::Error>> {
+        self.book.after(entry).map_err(|refused| match refused {
+            Refused::Chain => LedgerError::Chain { sequence: self.book.next() },
+            Refused::Overflow => LedgerError::Overflow,
+            Refused::Codec(error) => LedgerError::Codec(error),
+        })
+    }
 }

@@ -10,7 +10,7 @@
 use super::accountant::{AccountantError, Budget, Cost};
 use super::mechanism::{MechanismError, NoisePlan, wrap_bound_holds};
 use crate::id::{Digest, SiteIndex, StudyName};
-use crate::roster::Roster;
+use crate::roster::{Key, Roster};
 use crate::study::Study;
 use crate::study::layout::Layout;
 use crate::summary::contribution::CLIP;
@@ -64,9 +64,36 @@ pub struct Charges {
     pub patient: Cost,
 }
 
+/// What the cost of a release follows from. A ledger keeps it, so that history can be costed anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Terms {
+    /// Version of noise and accounting.
+    pub mechanism: u16,
+    /// d: length of the vector.
+    pub dimension: u64,
+    /// Δ of one clinician, in lattice units.
+    pub clinician_l2: u64,
+    /// Δ of one patient, in lattice units.
+    pub patient_l2: u64,
+    /// (m − t)·s², in lattice units squared.
+    pub guaranteed_variance: u128,
+}
+
+impl Terms {
+    /// The costs, by this program's accountant.
+    ///
+    /// # Errors
+    /// [`AccountantError`] if there is no noise or a cost is beyond fixed point.
+    pub fn charges(&self) -> Result<Charges, AccountantError> {
+        let cost = |l2| Cost::of(l2, self.guaranteed_variance, self.dimension);
+        Ok(Charges { clinician: cost(self.clinician_l2)?, patient: cost(self.patient_l2)? })
+    }
+}
+
 /// Everything a round of a study fixes in advance.
 #[derive(Clone, Debug)]
 pub struct Plan {
+    coordinator: Key,
     family: StudyName,
     study: Digest,
     roster: Digest,
@@ -74,6 +101,7 @@ pub struct Plan {
     noise: NoisePlan,
     multiplier: NoiseMultiplier,
     delta: Delta,
+    terms: Terms,
     charges: Charges,
     sites: Vec<SiteIndex>,
     min_sites: u16,
@@ -126,13 +154,20 @@ impl Plan {
             .saturating_mul(2)
             .saturating_mul(links)
             .saturating_mul(u64::from(population.sites_per_patient));
-        let dimension = layout.dimension() as u64;
-        let cost = |l2| Cost::of(l2, noise.guaranteed_variance(), dimension);
+        let terms = Terms {
+            mechanism: MECHANISM_VERSION,
+            dimension: layout.dimension() as u64,
+            clinician_l2: CLIP,
+            patient_l2: patient,
+            guaranteed_variance: noise.guaranteed_variance(),
+        };
         Ok(Self {
+            coordinator: roster.coordinator().signing_key,
             family: study.name().clone(),
             study: study.digest(),
             roster: roster.digest(),
-            charges: Charges { clinician: cost(CLIP)?, patient: cost(patient)? },
+            charges: terms.charges()?,
+            terms,
             layout,
             noise,
             multiplier,
@@ -180,6 +215,16 @@ impl Plan {
     /// δ at which ε is stated.
     pub fn delta(&self) -> Delta {
         self.delta
+    }
+
+    /// Key of the coordinator that the roster names.
+    pub fn coordinator(&self) -> Key {
+        self.coordinator
+    }
+
+    /// What the cost of a release follows from.
+    pub fn terms(&self) -> Terms {
+        self.terms
     }
 
     /// What a release costs.

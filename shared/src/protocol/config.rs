@@ -6,7 +6,7 @@
 use super::error::ProtocolError;
 use crate::codec::{self, CodecError};
 use crate::id::{Digest, FederationId, StudyName};
-use crate::privacy::plan::{Charges, MECHANISM_VERSION, Plan};
+use crate::privacy::plan::{Charges, MECHANISM_VERSION, Plan, Terms};
 use crate::summary::contribution::CLIP;
 use serde::{Deserialize, Serialize};
 
@@ -197,6 +197,25 @@ impl RoundConfig {
     /// Digest of the study.
     pub fn study(&self) -> Digest {
         self.study
+    }
+
+    /// Short name of the study.
+    pub fn family(&self) -> &StudyName {
+        &self.family
+    }
+
+    /// What the cost of an answer follows from; `None` if the numbers are no plan's.
+    pub fn terms(&self) -> Option<Terms> {
+        let honest = self.min_sites.checked_sub(self.colluders)?;
+        let scale = u128::from(self.site_scale);
+        let links = u64::from(self.links_per_patient).checked_mul(self.sites_per_patient.into())?;
+        Some(Terms {
+            mechanism: self.mechanism,
+            dimension: self.dimension,
+            clinician_l2: self.clip,
+            patient_l2: self.clip.checked_mul(2)?.checked_mul(links)?,
+            guaranteed_variance: scale.checked_mul(scale)?.checked_mul(honest.into())?,
+        })
     }
 
     /// How long each phase lasts.

@@ -174,7 +174,8 @@ impl World {
         let Some(node) = self.nodes.get(&index) else { return Ok(()) };
         let Some(hospital) = self.federation.sites.get(&index) else { return Ok(()) };
         let plan = &self.federation.plan;
-        let admitted = node.ledger.as_ref().is_some_and(|l| l.admits(plan, study).is_ok());
+        let admitted =
+            node.ledger.as_ref().is_some_and(|l| l.admits(plan, study, 1_790_000_000).is_ok());
         if study != plan.study() || !admitted {
             self.story.add("declined: not approved or no budget");
             return self.decline(index, "not approved, or no budget");

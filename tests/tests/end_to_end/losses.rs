@@ -226,11 +226,13 @@ async fn check_that_nothing_unmasked_is_kept(
 ) {
     let path = federation.coordinator_dir().join(HOST_FILE);
     let pool = SqlitePool::connect_with(SqliteConnectOptions::new().filename(path)).await.unwrap();
-    let rows =
-        sqlx::query("SELECT bytes FROM transcript UNION ALL SELECT signed_result FROM round")
-            .fetch_all(&pool)
-            .await
-            .unwrap();
+    let rows = sqlx::query(
+        "SELECT bytes FROM transcript UNION ALL SELECT signed_result FROM round \
+             UNION ALL SELECT header FROM receipt",
+    )
+    .fetch_all(&pool)
+    .await
+    .unwrap();
     pool.close().await;
     let blobs: Vec<Vec<u8>> = rows.iter().map(|row| row.try_get(0).unwrap()).collect();
     let holds = |needle: &[u8]| {

@@ -89,9 +89,15 @@ fn check_report(report: &Path) {
     assert_eq!(report["allocation"]["pool_cents"], 25_000_000);
 }
 
-/// Every key that `init` writes stands in the page's tables, and no other but the one that is absent.
+/// Every key that `init` writes stands in the page's tables, and no other but those that it leaves out.
 fn check_settings(demo: &Path) {
     let mut expected = BTreeSet::from(["approval_id".to_owned()]);
+    for scope in ["study", "year"] {
+        for who in ["clinician", "patient"] {
+            let key = |key| format!("budget.{scope}.{who}.{key}");
+            expected.extend([key("epsilon"), key("delta")]);
+        }
+    }
     for file in ["north/node.toml", "coordinator/coordinator.toml"] {
         let text = std::fs::read_to_string(demo.join(file)).unwrap();
         flatten("", &text.parse().unwrap(), &mut expected);

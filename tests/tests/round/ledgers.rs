@@ -5,8 +5,9 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 use tacit_shared::id::Digest;
 use tacit_shared::privacy::accountant::Cost;
-use tacit_shared::privacy::ledger::{Entry, Journal, Ledger, LedgerError, Protected};
-use tacit_shared::privacy::plan::Charges;
+use tacit_shared::privacy::ledger::{Cause, Entry, Journal, Ledger, LedgerError, Protected};
+use tacit_shared::privacy::plan::{Charges, Terms};
+use tacit_shared::roster::Key;
 
 fn round(name: u8) -> Digest {
     Digest::new([name; 32])
@@ -79,7 +80,7 @@ fn a_round_is_charged_once_also_after_a_restart() {
         let error = now(ledger.charge(&federation.plan, round(name), 0)).unwrap_err();
         assert!(matches!(error, LedgerError::AlreadyCharged { .. }));
     }
-    ledger.admits(&federation.plan, round(3)).unwrap();
+    ledger.admits(&federation.plan, round(3), 0).unwrap();
     let twice =
         federation.plan.charges().clinician.checked_add(federation.plan.charges().clinician);
     assert_eq!(ledger.spent().clinician, twice.unwrap());
@@ -99,13 +100,16 @@ fn entries_that_do_not_follow_one_another_are_refused() {
     assert_eq!(open(&sound[1..]), Some(1));
     assert_eq!(open(&[sound[0].clone(), sound[2].clone()]), Some(2));
     assert_eq!(open(&[sound[0].clone(), sound[1].clone(), sound[1].clone()]), Some(3));
-    let alterations: [fn(&mut Entry); 6] = [
+    let alterations: [fn(&mut Entry); 9] = [
         |entry| entry.at_unix_s += 1,
         |entry| entry.round = round(9),
         |entry| entry.charges.clinician.rho_fp -= 1,
         |entry| entry.charges.patient.lattice_fp -= 1,
         |entry| entry.study = round(9),
-        |entry| entry.mechanism += 1,
+        |entry| entry.coordinator = Key([9; 32]),
+        |entry| entry.population = "other".parse().unwrap(),
+        |entry| entry.terms.guaranteed_variance += 1,
+        |entry| entry.terms.mechanism += 1,
     ];
     for alter in alterations {
         let mut altered = sound.clone();
@@ -160,7 +164,7 @@ fn after_a_write_that_may_have_happened_nothing_more_is_charged() {
         let charge = pin!(ledger.charge(&federation.plan, round(1), 0));
         assert!(charge.poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
-    assert!(matches!(ledger.admits(&federation.plan, round(2)), Err(LedgerError::Unsettled)));
+    assert!(matches!(ledger.admits(&federation.plan, round(2), 0), Err(LedgerError::Unsettled)));
 }
 
 #[test]
@@ -170,10 +174,19 @@ fn the_bytes_of_an_entry_are_fixed() {
         sequence: 1,
         previous: Digest::new([0; 32]),
         at_unix_s: 1_790_000_000,
+        cause: Cause::Release,
         round: round(1),
+        coordinator: Key([3; 32]),
+        population: "all".parse().unwrap(),
         family: "small".parse().unwrap(),
         study: round(2),
-        mechanism: 1,
+        terms: Terms {
+            mechanism: 1,
+            dimension: 59,
+            clinician_l2: 1 << 24,
+            patient_l2: 1 << 25,
+            guaranteed_variance: 1 << 51,
+        },
         charges: Charges {
             clinician: Cost { rho_fp: 1 << 60, lattice_fp: 7 },
             patient: Cost { rho_fp: 1 << 62, lattice_fp: 14 },
@@ -181,6 +194,6 @@ fn the_bytes_of_an_entry_are_fixed() {
     };
     assert_eq!(
         entry.digest().unwrap().to_string(),
-        "fbb97f4514e3be19652e9bd8941f1d4a62df08d47ef1f0e4a03b5277e1fafc1c"
+        "303d9c4c72b5a7dbd9b3bd1b0316656eb06707db1d55c6818aa55a2f01a80e5e"
     );
 }

@@ -9,5 +9,6 @@ mod ledgers;
 mod machine;
 mod prints;
 mod puppet;
+mod receipts;
 mod refusals;
 mod rounds;
