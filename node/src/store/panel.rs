@@ -7,7 +7,8 @@
 //! answers   of one patient about one clinician, by one instrument: the response with the smallest key
 //! ```
 //! Links are bounded before any statistic, and one patient's choice rests on nobody else's data (a patient
-//! then changes K rows at most). An encounter or response without a patient is a patient of its own.
+//! then changes K rows at most; a clinician's row does not decide where patients count). An encounter without a
+//! patient, with the responses that name it, is a patient of its own; so is a response that names neither.
 //! Both lists are made in `population`. Scoring and shrinking the numbers is the work of [`crate::measure::feature`].
 mod population;
 
@@ -257,7 +258,7 @@ impl Panel {
         // A clinician's own responses have no patient, even if they name an encounter.
         sqlx::query(
             "WITH r AS (SELECT r.response, r.person, CASE r.respondent WHEN 'patient' \
-               THEN coalesce(r.patient, e.patient) END AS patient FROM response r \
+               THEN coalesce(r.patient, e.patient, r.encounter) END AS patient FROM response r \
                LEFT JOIN encounter e ON e.encounter = r.encounter \
                WHERE r.instrument = ? AND r.respondent = ? AND r.authored_us >= ? AND r.authored_us < ?) \
              INSERT INTO panel_response SELECT p.i, min(r.response) FROM r CROSS JOIN panel_person p \

@@ -46,12 +46,16 @@ impl Panel {
     /// listed, a clinician who leaves would hand their patients to others and so move more rows than one.
     pub(super) async fn list_links(&mut self) -> Result<(), Error> {
         let done = sqlx::query(
-            "INSERT INTO panel_link \
+            "WITH said AS (SELECT r.person, r.encounter, coalesce(r.patient, e.patient, r.encounter) AS patient, \
+               r.patient IS NULL AND e.patient IS NULL AS unnamed FROM response r \
+               LEFT JOIN encounter e ON e.encounter = r.encounter WHERE r.respondent = 'patient' \
+               AND r.authored_us >= ?1 AND r.authored_us < ?2) \
+             INSERT INTO panel_link \
              SELECT e.patient, e.person FROM encounter e \
                WHERE e.patient IS NOT NULL AND e.start_us >= ?1 AND e.start_us < ?2 \
-             UNION SELECT coalesce(r.patient, e.patient), r.person FROM response r \
-               LEFT JOIN encounter e ON e.encounter = r.encounter WHERE r.respondent = 'patient' \
-               AND coalesce(r.patient, e.patient) IS NOT NULL AND r.authored_us >= ?1 AND r.authored_us < ?2 \
+             UNION SELECT r.patient, r.person FROM said r WHERE r.patient IS NOT NULL \
+             UNION SELECT e.encounter, e.person FROM said r CROSS JOIN encounter e ON e.encounter = r.encounter \
+               WHERE r.unnamed AND e.start_us >= ?1 AND e.start_us < ?2 \
              ORDER BY 1, 2",
         )
         .bind(self.span.from_us)
@@ -121,8 +125,10 @@ impl Panel {
         sqlx::query(
             "INSERT INTO panel_encounter SELECT p.i, e.acuity, e.minutes, e.ai_share, e.channel <> 'in_person', \
              e.interpreter FROM encounter e CROSS JOIN panel_person p ON p.person = e.person \
-             WHERE e.start_us >= ? AND e.start_us < ? AND (e.patient IS NULL OR EXISTS (SELECT 1 FROM panel_link l \
-             WHERE l.patient = e.patient AND l.person = e.person)) ORDER BY p.i, e.encounter",
+             WHERE e.start_us >= ? AND e.start_us < ? AND (EXISTS (SELECT 1 FROM panel_link l \
+             WHERE l.patient = coalesce(e.patient, e.encounter) AND l.person = e.person) \
+             OR (e.patient IS NULL AND NOT EXISTS (SELECT 1 FROM panel_link l WHERE l.patient = e.encounter))) \
+             ORDER BY p.i, e.encounter",
         )
         .bind(self.span.from_us)
         .bind(self.span.to_us)
