@@ -2,3 +2,4 @@
 
 pub mod net;
 pub mod session;
+pub mod workers;

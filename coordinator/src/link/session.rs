@@ -1,5 +1,8 @@
 //! Drives one round: the same pure machine that tests drive in virtual time.
+mod restart;
+
 use super::net::{Limits, News, Switchboard};
+use super::workers::Threads;
 use crate::config::Config;
 use crate::store::{Started, Store, receipt, transcript};
 use std::collections::BTreeMap;
@@ -83,6 +86,16 @@ pub struct Session<'a> {
     /// What was due when a site was heard last.
     heard: BTreeMap<SiteIndex, &'static str>,
     started: Instant,
+    workers: Arc<Threads>,
+}
+
+/// A round under way, and what the machine is told next.
+struct UnderWay {
+    round: Digest,
+    host: Host,
+    event: Event,
+    /// Already open when the program ended: only the sites are still to be told.
+    opened: Option<Opened>,
 }
 
 impl<'a> Session<'a> {
@@ -122,6 +135,7 @@ impl<'a> Session<'a> {
             dropped: BTreeMap::new(),
             heard: BTreeMap::new(),
             started: Instant::now(),
+            workers: Arc::new(Threads::of(0)?),
         })
     }
 
@@ -148,12 +162,18 @@ impl<'a> Session<'a> {
     }
 
     async fn gather_and_run(&mut self, board: &mut Switchboard) -> Result<Opened, Fault> {
-        self.gather(board).await?;
-        let config = self.announce().await?;
-        let round = config.digest().map_err(|e| Fault::bug(e.to_string()))?;
-        let host =
-            Host::new(self.context.clone(), config).map_err(|e| Fault::bug(e.to_string()))?;
-        let result = self.drive(board, host, round).await;
+        let under_way = match self.taken_up().await? {
+            Some(under_way) => under_way,
+            None => self.begun(board).await?,
+        };
+        let round = under_way.round;
+        let result = match under_way.opened {
+            Some(opened) => {
+                self.wait_for(board, opened.aggregate.survivors()).await;
+                Ok(opened)
+            }
+            None => self.drive(board, under_way.host, under_way.event, round).await,
+        };
         let ended = match &result {
             Ok(opened) => Ok(opened.signed.as_slice()),
             Err(fault) => Err(fault.message.as_str()),
@@ -163,6 +183,17 @@ impl<'a> Session<'a> {
             self.say_closed();
         }
         result
+    }
+
+    /// A new round.
+    async fn begun(&mut self, board: &mut Switchboard) -> Result<UnderWay, Fault> {
+        self.gather(board).await?;
+        let config = self.announce().await?;
+        let round = config.digest().map_err(|e| Fault::bug(e.to_string()))?;
+        let host =
+            Host::new(self.context.clone(), config).map_err(|e| Fault::bug(e.to_string()))?;
+        let host = host.with_workers(self.workers.clone());
+        Ok(UnderWay { round, host, event: Event::Start, opened: None })
     }
 
     /// Waits until every site is there, or for as long as configured with at least m.
@@ -229,12 +260,11 @@ impl<'a> Session<'a> {
     async fn drive(
         &mut self,
         board: &mut Switchboard,
-        host: Host,
+        mut host: Host,
+        mut event: Event,
         round: Digest,
     ) -> Result<Opened, Fault> {
         let mut tick = interval(TICK);
-        let mut event = Event::Start;
-        let mut host = host;
         let mut told = None;
         loop {
             let due = host.due();

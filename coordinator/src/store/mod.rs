@@ -43,6 +43,19 @@ pub struct Started<'a> {
     pub at_unix_s: i64,
 }
 
+/// A round that began and did not end: the program ended in the middle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Digest of its configuration.
+    pub config: Digest,
+    /// The study's digest.
+    pub study: Digest,
+    /// The roster file.
+    pub roster_text: String,
+    /// Seconds since 1970, UTC.
+    pub at_unix_s: i64,
+}
+
 /// A round that ended with a result.
 #[derive(Clone, Debug)]
 pub struct Finished {
@@ -140,6 +153,34 @@ impl Store {
         .await
         .map_err(|e| fault(&e))?;
         Ok(())
+    }
+
+    /// The round begun last, if it has not ended. Sites answer no round older than the last.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub async fn unfinished(&self) -> Result<Option<Unfinished>, Fault> {
+        let row = sqlx::query(
+            "SELECT config, study, roster_text, started_unix_s, ended_unix_s FROM round
+             ORDER BY counter DESC LIMIT 1",
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|e| fault(&e))?;
+        let Some(row) = row else { return Ok(None) };
+        let ended: Option<i64> = row.try_get("ended_unix_s").map_err(|e| fault(&e))?;
+        if ended.is_some() {
+            return Ok(None);
+        }
+        let text = |column: &str| row.try_get::<String, _>(column).map_err(|e| fault(&e));
+        let digest =
+            |column: &str| text(column)?.parse().map_err(|_| Fault::operator("a round is damaged"));
+        Ok(Some(Unfinished {
+            config: digest("config")?,
+            study: digest("study")?,
+            roster_text: text("roster_text")?,
+            at_unix_s: row.try_get("started_unix_s").map_err(|e| fault(&e))?,
+        }))
     }
 
     /// Every round with a result, newest first.

@@ -1,6 +1,7 @@
 //! Transcripts: what passed in a round, in order.
 use super::{Store, fault, receipt};
 use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
 use tacit_shared::codec;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::{Digest, SiteIndex};
@@ -50,16 +51,23 @@ pub async fn read(store: &Store, round: Digest) -> Result<Vec<Entry>, Fault> {
             .fetch_all(store.pool())
             .await
             .map_err(|e| fault(&e))?;
-    let entry = |row: &sqlx::sqlite::SqliteRow| {
-        let sender: i64 = row.try_get("sender").map_err(|e| fault(&e))?;
-        let damaged = || Fault::operator("a transcript is damaged");
-        let sender = u16::try_from(sender).map_err(|_| damaged())?;
-        let from = SiteIndex::new(sender).map_or(Party::Coordinator, Party::Site);
-        let name = row.try_get("name").map_err(|e| fault(&e))?;
-        let bytes = row.try_get("bytes").map_err(|e| fault(&e))?;
-        Ok(Entry { from, name, bytes })
-    };
-    rows.iter().map(entry).collect()
+    rows.iter().map(read_entry).collect()
+}
+
+/// Reads the entry at a place; `None` past the end. A transcript holds every masked vector: whoever can do with one
+/// entry at a time should.
+///
+/// # Errors
+/// A fault of the database, or a damaged entry.
+pub async fn entry(store: &Store, round: Digest, sequence: u64) -> Result<Option<Entry>, Fault> {
+    let row =
+        sqlx::query("SELECT sender, name, bytes FROM transcript WHERE round = ? AND sequence = ?")
+            .bind(round.to_string())
+            .bind(i64::try_from(sequence).unwrap_or(i64::MAX))
+            .fetch_optional(store.pool())
+            .await
+            .map_err(|e| fault(&e))?;
+    row.as_ref().map(read_entry).transpose()
 }
 
 /// The digest a report quotes: over every entry, in order.
@@ -71,4 +79,14 @@ pub fn digest(entries: &[Entry]) -> Result<Digest, Fault> {
     let encoded = encoded.map_err(|e| Fault::bug(e.to_string()))?;
     let fields: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
     Ok(codec::hash("tacit/v1/transcript", &fields))
+}
+
+fn read_entry(row: &SqliteRow) -> Result<Entry, Fault> {
+    let sender: i64 = row.try_get("sender").map_err(|e| fault(&e))?;
+    let damaged = || Fault::operator("a transcript is damaged");
+    let sender = u16::try_from(sender).map_err(|_| damaged())?;
+    let from = SiteIndex::new(sender).map_or(Party::Coordinator, Party::Site);
+    let name = row.try_get("name").map_err(|e| fault(&e))?;
+    let bytes = row.try_get("bytes").map_err(|e| fault(&e))?;
+    Ok(Entry { from, name, bytes })
 }

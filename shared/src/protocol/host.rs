@@ -6,10 +6,14 @@
 //! A phase ends when every site still in the round has answered, or at its deadline with whoever did.
 //! A site that answers wrongly is named and dropped, as if it had fallen silent; too few left ends the
 //! round. An answer that comes again, or late, changes nothing. A site that is lost once its vector is
-//! in the sum stays a survivor: the others restore its mask. Masked vectors are added as they arrive and not kept: memory is O(d + N²). What each
-//! answer is checked for is in `answers.rs`, restoring the masks in `unmasking.rs`.
+//! in the sum stays a survivor: the others restore its mask. Masked vectors are added as they arrive and
+//! not kept: memory is O(d + N²). What each answer is checked for is in `answers.rs`, restoring the masks in `unmasking.rs`, going on after a restart in
+//! `resume.rs`.
 mod answers;
+mod resume;
 mod unmasking;
+
+pub use resume::{Replay, ResumeError};
 
 use super::config::RoundConfig;
 use super::error::ProtocolError;
@@ -25,6 +29,7 @@ use crate::privacy::plan::Plan;
 use crate::roster::Roster;
 use crate::secagg::key::identity::{IdentityKey, Signature, VerifyingKey};
 use crate::secagg::open::{Aggregate, Certificate, MaskedSum};
+use crate::secagg::work::{InTurn, Workers};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -143,6 +148,7 @@ pub struct Host {
     context: Arc<Context>,
     config: RoundConfig,
     round: Digest,
+    workers: Arc<dyn Workers>,
     state: State,
     /// Sites still in the round.
     active: BTreeSet<SiteIndex>,
@@ -165,8 +171,13 @@ impl Host {
     pub fn new(context: Arc<Context>, config: RoundConfig) -> Result<Self, ProtocolError> {
         let round = config.digest()?;
         let active = context.plan.sites().iter().copied().collect();
-        let answered = BTreeSet::new();
-        Ok(Self { context, config, round, state: State::Ready, active, answered, phase_since: 0 })
+        let (state, workers, answered) = (State::Ready, Arc::new(InTurn), BTreeSet::new());
+        Ok(Self { context, config, round, workers, state, active, answered, phase_since: 0 })
+    }
+
+    /// Takes the masks off by these workers, not one after the other. The result is the same.
+    pub fn with_workers(self, workers: Arc<dyn Workers>) -> Self {
+        Self { workers, ..self }
     }
 
     /// Takes one event.
@@ -267,8 +278,18 @@ impl Host {
             State::Votes { .. } => deadlines.vote_ms,
             State::Secrets(_) => deadlines.unmask_ms,
         };
-        let complete = self.active.is_subset(&self.answered);
         let late = now.saturating_sub(self.phase_since) >= u64::from(patience);
+        self.move_on(now, late, effects)
+    }
+
+    /// Ends the phase if it is complete or, by somebody's clock, late.
+    fn move_on(
+        &mut self,
+        now: Millis,
+        late: bool,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), ProtocolError> {
+        let complete = self.active.is_subset(&self.answered);
         if let State::Secrets(_) = self.state {
             return self.try_open(complete || late, effects);
         }
@@ -284,7 +305,7 @@ impl Host {
         self.answered.clear();
         match std::mem::replace(&mut self.state, State::Done) {
             State::Keys { entries } => self.send_directory(entries, effects),
-            State::Shares { directory, sealed } => self.deliver(directory, &sealed, effects),
+            State::Shares { directory, sealed } => self.deliver(directory, sealed, effects),
             State::Inputs(inputs) => self.name_survivors(inputs, effects),
             State::Votes { survivors, votes } => self.certify(survivors, &votes, effects),
             State::Ready | State::Secrets(_) | State::Done => Ok(()),
@@ -310,9 +331,7 @@ impl Host {
     /// Writes a message down and sends it to everyone still in the round.
     fn broadcast(&self, message: &ToSite, effects: &mut Vec<Effect>) -> Result<(), ProtocolError> {
         let bytes = Arc::new(codec::encode(message)?);
-        let name = message.name().to_owned();
-        let entry = Entry { from: Party::Coordinator, name, bytes: bytes.to_vec() };
-        effects.push(Effect::Persist(entry));
+        effects.push(written(message, bytes.to_vec()));
         let send = |to: &SiteIndex| Effect::Send { to: *to, bytes: bytes.clone() };
         effects.extend(self.active.iter().map(send));
         Ok(())
@@ -321,4 +340,10 @@ impl Host {
     fn n(&self) -> usize {
         self.context.roster.len()
     }
+}
+
+/// The transcript's entry of a message of the coordinator.
+fn written(message: &ToSite, bytes: Vec<u8>) -> Effect {
+    let name = message.name().to_owned();
+    Effect::Persist(Entry { from: Party::Coordinator, name, bytes })
 }

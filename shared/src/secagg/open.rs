@@ -6,7 +6,8 @@
 //! A [`Certificate`] is T equal votes of distinct members of U3. For a member of U3 only its self mask
 //! is restored, for one that dropped out only its pair masks, so a site that was late stays hidden.
 use super::key::identity::{Signature, VerifyingKey};
-use super::pad::{PadError, PadKey, add_pad, sub_pad};
+use super::pad::{PadError, PadKey, Sign, apply_pads};
+use super::work::{InTurn, Workers};
 use crate::id::{Digest, SiteIndex};
 use std::collections::BTreeSet;
 
@@ -191,22 +192,32 @@ impl std::fmt::Debug for Aggregate {
 /// # Errors
 /// [`OpenError::Pad`] if the vector is longer than one keystream.
 pub fn open(
-    mut sum: MaskedSum,
+    sum: MaskedSum,
     certificate: &Certificate,
     residue: &Residue,
     round: Digest,
 ) -> Result<Aggregate, OpenError> {
-    for pad in &residue.own {
-        sub_pad(pad, &mut sum.words)?;
-    }
-    for (survivor, dropped, pad) in &residue.dangling {
-        // The survivor added the pad if its index is the lower one: take off what it did.
-        if survivor < dropped {
-            sub_pad(pad, &mut sum.words)?;
-        } else {
-            add_pad(pad, &mut sum.words)?;
-        }
-    }
+    open_with(sum, certificate, residue, round, &InTurn)
+}
+
+/// As [`open`], by these workers. The result does not depend on them.
+///
+/// # Errors
+/// [`OpenError::Pad`] if the vector is longer than one keystream.
+pub fn open_with(
+    mut sum: MaskedSum,
+    certificate: &Certificate,
+    residue: &Residue,
+    round: Digest,
+    workers: &dyn Workers,
+) -> Result<Aggregate, OpenError> {
+    let own = residue.own.iter().map(|pad| (Sign::Minus, pad));
+    // The survivor added the pad if its index is the lower one: take off what it did.
+    let dangling = residue.dangling.iter().map(|(survivor, dropped, pad)| {
+        (if survivor < dropped { Sign::Minus } else { Sign::Plus }, pad)
+    });
+    let pads: Vec<(Sign, &PadKey)> = own.chain(dangling).collect();
+    apply_pads(&pads, &mut sum.words, workers)?;
     let sum = sum.words.iter().map(|word| word.cast_signed()).collect();
     Ok(Aggregate { sum, survivors: certificate.survivors.clone(), round })
 }

@@ -11,9 +11,11 @@
 use std::fmt;
 
 use chacha20::ChaCha20;
-use chacha20::cipher::{KeyIvInit, StreamCipher};
+use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::work::{Job, Workers};
 
 /// Bytes of keystream made at a time: the widest vector units make 16 blocks at once. They stay in the first-level
 /// cache, so the vector is read and written once, and wiping them costs little beside a short pad.
@@ -24,6 +26,14 @@ const SCRATCH_WORDS: usize = SCRATCH / size_of::<u64>();
 
 /// Bytes of one block of the cipher.
 const BLOCK: usize = 64;
+
+/// Shortest and longest part of a vector that one piece of work takes all pads over: starting a cipher costs little
+/// beside it, and it stays in the first-level cache meanwhile.
+const PART_WORDS_MIN: usize = 4 * SCRATCH_WORDS;
+const PART_WORDS_MAX: usize = 16 * SCRATCH_WORDS;
+
+/// A vector is cut into about so many parts, so that as many threads have something to do.
+const PARTS: usize = 64;
 
 /// Why a vector was not padded. It is unchanged.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -69,30 +79,87 @@ pub fn sub_pad(key: &PadKey, words: &mut [u64]) -> Result<(), PadError> {
     with_pad(key, words, |word, pad| *word = word.wrapping_sub(pad))
 }
 
+/// Which way a pad goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// Added to the vector.
+    Plus,
+    /// Taken off the vector.
+    Minus,
+}
+
+/// Adds or takes off many pads at once, modulo 2⁶⁴, in place: the same as one after the other.
+///
+/// The vector is cut into parts, and a piece of work takes every pad over its part: no thread writes where another
+/// does, and nothing but the vector and the keys is held.
+///
+/// # Errors
+/// [`PadError::TooLong`] beyond 256 GiB; `words` is unchanged.
+pub fn apply_pads(
+    pads: &[(Sign, &PadKey)],
+    words: &mut [u64],
+    workers: &dyn Workers,
+) -> Result<(), PadError> {
+    check_length(words.len())?;
+    let part_words = words.len().div_ceil(PARTS).next_multiple_of(SCRATCH_WORDS);
+    let part_words = part_words.clamp(PART_WORDS_MIN, PART_WORDS_MAX);
+    let jobs = words.chunks_mut(part_words).enumerate().map(|(place, part)| -> Job<'_> {
+        let first = place.saturating_mul(part_words);
+        Box::new(move || {
+            let mut scratch = Zeroizing::new([0_u8; SCRATCH]);
+            for (sign, key) in pads {
+                let pad = Pad { key, first };
+                match sign {
+                    Sign::Plus => pad.over(part, &mut scratch, |w, p| *w = w.wrapping_add(p)),
+                    Sign::Minus => pad.over(part, &mut scratch, |w, p| *w = w.wrapping_sub(p)),
+                }
+            }
+        })
+    });
+    workers.run(jobs.collect());
+    Ok(())
+}
+
 /// Hands each word, with its element of the pad, to `apply`.
 fn with_pad(
     key: &PadKey,
     words: &mut [u64],
     apply: impl Fn(&mut u64, u64),
 ) -> Result<(), PadError> {
-    let mut cipher = ChaCha20::new((&key.0).into(), &[0; 12].into());
-    words
-        .len()
-        .checked_mul(size_of::<u64>())
-        .and_then(|bytes| bytes.checked_next_multiple_of(BLOCK))
-        .and_then(|bytes| cipher.check_remaining(bytes).ok())
-        .ok_or(PadError::TooLong { got: words.len() })?;
-    let mut scratch = Zeroizing::new([0_u8; SCRATCH]);
-    for part in words.chunks_mut(SCRATCH_WORDS) {
-        // Whole blocks only: the cipher would keep the rest of a broken block in a buffer that nobody wipes.
-        let (keystream, _) = scratch.split_at_mut(size_of_val(part).next_multiple_of(BLOCK));
-        cipher.unchecked_write_keystream(keystream);
-        let (pad, _) = keystream.as_chunks::<{ size_of::<u64>() }>();
-        for (word, pad) in part.iter_mut().zip(pad) {
-            apply(word, u64::from_le_bytes(*pad));
+    check_length(words.len())?;
+    Pad { key, first: 0 }.over(words, &mut Zeroizing::new([0; SCRATCH]), apply);
+    Ok(())
+}
+
+/// Refuses a vector beyond the cipher's counter: 2³² blocks.
+fn check_length(words: usize) -> Result<(), PadError> {
+    let blocks = words.div_ceil(const { BLOCK / size_of::<u64>() });
+    u32::try_from(blocks).map(drop).map_err(|_| PadError::TooLong { got: words })
+}
+
+/// A key's pad from its element `first`, a multiple of 8, on: no block is broken.
+#[derive(Clone, Copy)]
+struct Pad<'a> {
+    key: &'a PadKey,
+    first: usize,
+}
+
+impl Pad<'_> {
+    /// Hands each word of a part, with its element of the pad, to `apply`. The caller checked the length, and wipes
+    /// the scratch.
+    fn over(self, part: &mut [u64], scratch: &mut [u8; SCRATCH], apply: impl Fn(&mut u64, u64)) {
+        let mut cipher = ChaCha20::new((&self.key.0).into(), &[0; 12].into());
+        cipher.seek(self.first.saturating_mul(size_of::<u64>()));
+        for part in part.chunks_mut(SCRATCH_WORDS) {
+            // Whole blocks only: the cipher would keep the rest of a broken block in a buffer that nobody wipes.
+            let (keystream, _) = scratch.split_at_mut(size_of_val(part).next_multiple_of(BLOCK));
+            cipher.unchecked_write_keystream(keystream);
+            let (pad, _) = keystream.as_chunks::<{ size_of::<u64>() }>();
+            for (word, pad) in part.iter_mut().zip(pad) {
+                apply(word, u64::from_le_bytes(*pad));
+            }
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -161,6 +228,59 @@ mod tests {
     #[test]
     fn debug_prints_no_byte_of_a_key() {
         assert_eq!(format!("{:?}", PadKey([77; 32])), "PadKey(32 bytes)");
+    }
+
+    /// Two threads, started for the occasion.
+    #[derive(Debug)]
+    struct TwoThreads;
+
+    impl Workers for TwoThreads {
+        fn run(&self, jobs: Vec<Job<'_>>) {
+            let (mut one, mut other) = (Vec::new(), Vec::new());
+            for (place, job) in jobs.into_iter().enumerate() {
+                if place.is_multiple_of(2) { one.push(job) } else { other.push(job) }
+            }
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    for job in one {
+                        job();
+                    }
+                });
+                for job in other {
+                    job();
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn many_pads_at_once_are_the_same_as_one_after_the_other() {
+        let keys: Vec<PadKey> = (0..7).map(|n| PadKey([n; 32])).collect();
+        let sign = |n: usize| if n.is_multiple_of(3) { Sign::Minus } else { Sign::Plus };
+        let pads: Vec<(Sign, &PadKey)> =
+            keys.iter().enumerate().map(|(n, key)| (sign(n), key)).collect();
+        for length in [0, 1, 127, 128, 129, 1_000, 8_192, 10_007, 200_001] {
+            let mut expected: Vec<u64> = (0..length).collect();
+            for (sign, key) in &pads {
+                match sign {
+                    Sign::Plus => add_pad(key, &mut expected).unwrap(),
+                    Sign::Minus => sub_pad(key, &mut expected).unwrap(),
+                }
+            }
+            let mut words: Vec<u64> = (0..length).collect();
+            apply_pads(&pads, &mut words, &super::super::work::InTurn).unwrap();
+            assert!(words == expected, "{length} words");
+            let mut words: Vec<u64> = (0..length).collect();
+            apply_pads(&pads, &mut words, &TwoThreads).unwrap();
+            assert!(words == expected, "{length} words by two threads");
+        }
+    }
+
+    #[test]
+    fn a_pad_ends_with_the_counter_of_its_cipher() {
+        let blocks = usize::try_from(u32::MAX).unwrap();
+        assert_eq!(check_length(blocks * 8), Ok(()));
+        assert_eq!(check_length(blocks * 8 + 1), Err(PadError::TooLong { got: blocks * 8 + 1 }));
     }
 
     proptest! {

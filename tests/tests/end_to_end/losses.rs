@@ -68,13 +68,13 @@ async fn federation(dir: &Path) -> Federation {
 }
 
 /// A connection that is in no one's way.
-async fn reader(path: &Path) -> SqliteConnection {
+pub(super) async fn reader(path: &Path) -> SqliteConnection {
     let options = SqliteConnectOptions::new().filename(path).read_only(true);
     SqliteConnection::connect_with(&options).await.unwrap()
 }
 
 /// Takes a node's database for writing: whatever it has to make durable waits.
-async fn lock(federation: &Federation, site: usize) -> SqliteConnection {
+pub(super) async fn lock(federation: &Federation, site: usize) -> SqliteConnection {
     let path = federation.dir(&federation.members()[site - 1]).join(NODE_FILE);
     let options = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
@@ -82,13 +82,13 @@ async fn lock(federation: &Federation, site: usize) -> SqliteConnection {
     connection
 }
 
-async fn unlock(mut connection: SqliteConnection) {
+pub(super) async fn unlock(mut connection: SqliteConnection) {
     sqlx::query("ROLLBACK").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 
 /// Waits until the coordinator wrote down a message of a site.
-async fn until_written(transcript: &mut SqliteConnection, site: usize, name: &str) {
+pub(super) async fn until_written(transcript: &mut SqliteConnection, site: usize, name: &str) {
     let end = Instant::now() + PATIENCE;
     loop {
         let found: i64 =
@@ -168,7 +168,7 @@ async fn evidence(federation: &Federation, site: usize) -> (i64, Vec<Vec<u8>>, V
     (entries, openings, results)
 }
 
-fn numbers(bytes: &[u8]) -> Vec<i64> {
+pub(super) fn numbers(bytes: &[u8]) -> Vec<i64> {
     assert_eq!(bytes.len() % 8, 0);
     bytes.chunks(8).map(|b| i64::from_le_bytes(b.try_into().unwrap())).collect()
 }

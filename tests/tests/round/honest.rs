@@ -214,6 +214,7 @@ fn the_transcript_holds_every_message_that_matters() {
         ("keys", 5),
         ("directory", 1),
         ("shares", 5),
+        ("delivery", 1),
         ("masked vector", 5),
         ("survivors", 1),
         ("vote", 5),

@@ -11,4 +11,5 @@ mod prints;
 mod puppet;
 mod receipts;
 mod refusals;
+mod restart;
 mod rounds;

@@ -17,7 +17,7 @@ use tacit_shared::privacy::plan::Plan;
 use tacit_shared::privacy::sampler::DiscreteGaussian;
 use tacit_shared::protocol::config::{Deadlines, RoundConfig, RoundId, RoundIdentity};
 use tacit_shared::protocol::error::ProtocolError;
-use tacit_shared::protocol::host::{self, Host, Opened};
+use tacit_shared::protocol::host::{self, Host, Opened, ResumeError};
 use tacit_shared::protocol::message::{ToHost, ToSite};
 use tacit_shared::protocol::site::{self, History, Policy, Record, Site};
 use tacit_shared::protocol::transcript;
@@ -113,9 +113,23 @@ impl Federation {
 
     /// A host for the round with this counter.
     pub(crate) fn host(&self, counter: u64) -> Host {
+        Host::new(self.host_context(), self.config(counter)).unwrap()
+    }
+
+    /// A host that takes up the round with this counter, at this time.
+    pub(crate) fn resumed(
+        &self,
+        counter: u64,
+        transcript: &[transcript::Entry],
+        now: u64,
+    ) -> Result<(Host, Vec<host::Effect>), ResumeError> {
+        let entries = transcript.iter().cloned();
+        Host::resume(self.host_context(), self.config(counter), entries, now)
+    }
+
+    fn host_context(&self) -> Arc<host::Context> {
         let (roster, plan) = (self.roster.clone(), self.plan.clone());
-        let context = host::Context { identity: identity(0), roster, plan };
-        Host::new(Arc::new(context), self.config(counter)).unwrap()
+        Arc::new(host::Context { identity: identity(0), roster, plan })
     }
 
     /// The exact sum of `rows` clinicians drawn at random.
@@ -227,6 +241,8 @@ pub(crate) struct Round<'a> {
     pub(crate) opened: Option<Opened>,
     /// Why the coordinator gave up.
     pub(crate) failure: Option<ProtocolError>,
+    /// The coordinator's program ends, once, when its transcript has so many entries.
+    pub(crate) ends_at: Option<usize>,
     down: VecDeque<(SiteIndex, Arc<Vec<u8>>)>,
     up: VecDeque<(SiteIndex, Vec<u8>)>,
     clock: u64,
@@ -254,6 +270,7 @@ impl<'a> Round<'a> {
             informed: BTreeSet::new(),
             opened: None,
             failure: None,
+            ends_at: None,
             down: VecDeque::new(),
             up: VecDeque::new(),
             clock: 0,
@@ -301,9 +318,25 @@ impl<'a> Round<'a> {
                 self.host = Some(host);
                 for effect in effects {
                     self.host_does(effect);
+                    if self.ends_at == Some(self.transcript.len()) {
+                        return self.restart_host(); // with what it was still to do
+                    }
                 }
             }
             Err(error) => self.failure = Some(error),
+        }
+    }
+
+    /// Everything on its way is lost; the coordinator goes on from its transcript.
+    fn restart_host(&mut self) {
+        self.ends_at = None;
+        self.down.clear();
+        self.up.clear();
+        self.dropped.clear();
+        let (host, effects) = self.federation.resumed(1, &self.transcript, self.clock).unwrap();
+        self.host = Some(host);
+        for effect in effects {
+            self.host_does(effect);
         }
     }
 

@@ -1,5 +1,5 @@
 //! What the coordinator checks in each answer, and what it sends when a phase is complete.
-use super::{Directory, Effect, Host, Inputs, Secrets, State, Survivors};
+use super::{Directory, Effect, Host, Inputs, Secrets, State, Survivors, written};
 use crate::codec;
 use crate::id::{Digest, SiteIndex};
 use crate::protocol::error::ProtocolError;
@@ -9,9 +9,9 @@ use crate::protocol::message::{
     sealed_digest,
 };
 use crate::protocol::set::Bitmap;
+use crate::secagg::key::PublicKey;
 use crate::secagg::key::identity::Signature;
 use crate::secagg::key::seal::SEALED_BYTES;
-use crate::secagg::key::{PublicKey, mask_secret_key};
 use crate::secagg::open::{Certificate, Electorate, MaskedSum, VOTE_LABEL};
 use crate::secagg::share::SecretScalar;
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,25 +100,32 @@ impl Host {
         Ok(())
     }
 
-    /// M4, one message a site.
+    /// M4, one message a site. Who shared is written down first: the transcript holds what each sealed.
     pub(super) fn deliver(
         &mut self,
         directory: Directory,
-        sealed: &BTreeMap<SiteIndex, Vec<Sealed>>,
+        sealed: BTreeMap<SiteIndex, Vec<Sealed>>,
         effects: &mut Vec<Effect>,
     ) -> Result<(), ProtocolError> {
         self.enough("shares", sealed.len())?;
         let u2: BTreeSet<SiteIndex> = sealed.keys().copied().collect();
         let shared = Bitmap::of(&u2, self.n());
-        for to in &u2 {
-            let from_each = sealed.iter().filter(|(from, _)| *from != to);
-            let for_this = from_each.filter_map(|(from, all)| {
-                let (_, bytes) = all.iter().find(|(index, _)| index == to)?;
-                Some((*from, bytes.clone()))
-            });
-            let delivery = Delivery { shared: shared.clone(), sealed: for_this.collect() };
+        let told = ToSite::Delivery(Delivery { shared: shared.clone(), sealed: Vec::new() });
+        effects.push(written(&told, codec::encode(&told)?));
+        // From senders by receiver to receivers by sender; senders ascend, so each list does.
+        let mut for_each: BTreeMap<SiteIndex, Vec<Sealed>> =
+            u2.iter().map(|to| (*to, Vec::with_capacity(u2.len()))).collect();
+        for (from, all) in sealed {
+            for (to, bytes) in all {
+                if let Some(list) = for_each.get_mut(&to) {
+                    list.push((from, bytes));
+                }
+            }
+        }
+        for (to, sealed) in for_each {
+            let delivery = Delivery { shared: shared.clone(), sealed };
             let bytes = codec::encode(&ToSite::Delivery(delivery))?;
-            effects.push(Effect::Send { to: *to, bytes: bytes.into() });
+            effects.push(Effect::Send { to, bytes: bytes.into() });
         }
         let sum = MaskedSum::new(self.context.plan.layout().dimension());
         self.state = State::Inputs(Inputs { directory, u2, sum, headers: BTreeMap::new() });
@@ -248,13 +255,71 @@ impl Host {
     }
 }
 
-/// Whether a key agrees on secrets that depend on the other end. Low order shows with any other end,
-/// so one that everybody knows serves.
+/// The canonical keys of low order, on the curve and on its twist: u = 0, 1, −1 and the two of order 8 (RFC 7748, §6.1
+/// has them refused by the zero that they agree on; listed, they cost no agreement).
+const LOW_ORDER: [[u8; 32]; 5] = [
+    [0; 32],
+    {
+        let mut one = [0; 32];
+        one[0] = 1;
+        one
+    },
+    {
+        let mut minus_one = [0xff; 32];
+        minus_one[0] = 0xec;
+        minus_one[31] = 0x7f;
+        minus_one
+    },
+    [
+        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4,
+        0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49,
+        0xb8, 0x00,
+    ],
+    [
+        0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef,
+        0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f,
+        0x11, 0x57,
+    ],
+];
+
+/// Whether a key agrees on secrets that depend on the other end.
 fn agrees(key: &PublicKey) -> bool {
-    let anyone = SecretScalar::from_bytes(&[0; 32]);
-    anyone.is_ok_and(|known| mask_secret_key(&[0; 32], &known, 0).agree(key).is_ok())
+    !LOW_ORDER.contains(key.as_bytes())
 }
 
 fn out_of_turn(what: &str) -> String {
     format!("its {what} came out of turn")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::secagg::key::{KeyError, SecretKey};
+    use rand::SeedableRng as _;
+
+    #[test]
+    fn every_key_of_low_order_agrees_on_nothing_and_others_do() {
+        let mut rng = rand::rngs::ChaCha20Rng::seed_from_u64(5);
+        for _ in 0..20 {
+            let anyone = SecretKey::draw(&mut rng);
+            for bytes in LOW_ORDER {
+                let key = PublicKey::parse(&bytes).unwrap();
+                assert_eq!(anyone.agree(&key).unwrap_err(), KeyError::NotContributory);
+                assert!(!agrees(&key));
+            }
+            let other = SecretKey::draw(&mut rng).public();
+            assert!(anyone.agree(&other).is_ok() && agrees(&other));
+        }
+        // Nothing between them was forgotten: every small u, and every one just below the prime.
+        let anyone = SecretKey::draw(&mut rng);
+        for n in 0..=0xec {
+            for mut bytes in [[0; 32], [0xff; 32]] {
+                bytes[0] = n;
+                bytes[31] &= 0x7f;
+                let key = PublicKey::parse(&bytes).unwrap();
+                assert_eq!(anyone.agree(&key).is_ok(), agrees(&key), "{n}");
+            }
+        }
+    }
 }

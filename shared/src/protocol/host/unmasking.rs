@@ -4,15 +4,16 @@
 //! T answers restore every secret. If one does not come out as committed, an answering site lied, or
 //! the secret's owner dealt it wrongly: other sets of T are tried, and once one restores everything,
 //! whoever does not fit it is named.
-use super::{Effect, Host, Opened, Secrets, State, Survivors};
+use super::{Effect, Host, Inputs, Opened, Secrets, State, Survivors};
 use crate::codec;
 use crate::id::{Digest, SiteIndex};
 use crate::protocol::error::ProtocolError;
 use crate::protocol::message::{Advertise, Outcome, Signed, ToSite, Unmask};
 use crate::protocol::set::Bitmap;
 use crate::secagg::key::{Binding, Peer, SecretKey, commit_b, mask_secret_key, round_salt};
-use crate::secagg::open::{Residue, open};
+use crate::secagg::open::{Residue, open_with};
 use crate::secagg::share::{Lagrange, SecretScalar, Share};
+use crate::secagg::work::{Workers, each};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many sets of T answers are tried before the round is given up.
@@ -21,6 +22,8 @@ const SETS_MAX: usize = 2000;
 const ALL_SETS_OF: usize = 12;
 /// How many answers are held against the set that restored everything, to name who lied.
 const SUSPECTS_MAX: usize = 64;
+/// How many secrets are restored between looks at whether one failed: a false set is given up early.
+const SECRETS_AT_ONCE: usize = 64;
 
 type Answers = BTreeMap<SiteIndex, Unmask>;
 
@@ -51,7 +54,8 @@ impl Host {
             return Ok(());
         }
         let binding = self.binding(survivors.inputs.directory.u1);
-        match (Restoring { survivors, answers, binding }).restore(expected) {
+        let workers = self.workers.as_ref();
+        match (Restoring { survivors, answers, binding, workers }).restore(expected) {
             Ok(restored) => self.finish(&restored, effects),
             Err(error) if last_chance => Err(error),
             Err(_) => {
@@ -87,7 +91,9 @@ impl Host {
         let State::Secrets(Secrets { survivors, certificate, .. }) = state else { return Ok(()) };
         let heads = survivors.inputs.headers.iter();
         let ledger_heads = heads.map(|(index, (header, _))| (*index, header.ledger_head)).collect();
-        let aggregate = open(survivors.inputs.sum, &certificate, &restored.residue, self.round)?;
+        let Inputs { sum, .. } = survivors.inputs;
+        let workers = self.workers.as_ref();
+        let aggregate = open_with(sum, &certificate, &restored.residue, self.round, workers)?;
         let outcome = Outcome {
             round_id: self.config.round_id(),
             config: self.round,
@@ -114,6 +120,7 @@ struct Restoring<'a> {
     survivors: &'a Survivors,
     answers: &'a Answers,
     binding: Binding,
+    workers: &'a dyn Workers,
 }
 
 impl Restoring<'_> {
@@ -143,21 +150,42 @@ impl Restoring<'_> {
     fn restore_from(&self, set: &[SiteIndex]) -> Result<Residue, ProtocolError> {
         let lagrange = at_zero(set)?;
         let Survivors { inputs, u3, .. } = self.survivors;
-        let mut residue = Residue::default();
-        for index in u3 {
-            let b = self.own_secret(&lagrange, set, *index)?;
-            residue.own.push(self.binding.self_mask_key(index.value(), &b));
-        }
-        for dropped in inputs.u2.difference(u3) {
-            let masking = self.mask_key(&lagrange, set, *dropped)?;
-            for survivor in u3 {
+        let survivors: Vec<SiteIndex> = u3.iter().copied().collect();
+        let dropped: Vec<SiteIndex> = inputs.u2.difference(u3).copied().collect();
+        let own = self.all(&ranked(&survivors), &|(rank, index)| {
+            let b = self.own_secret(&lagrange, set, *rank, *index)?;
+            Ok(self.binding.self_mask_key(index.value(), &b))
+        })?;
+        // Every secret before any agreement: agreements are most of the work, and a false set has none.
+        let masking = self.all(&ranked(&dropped), &|(rank, index)| {
+            self.mask_key(&lagrange, set, *rank, *index)
+        })?;
+        let masking: Vec<(SiteIndex, SecretKey)> = dropped.into_iter().zip(masking).collect();
+        let dangling = self.all(&masking, &|(dropped, masking)| {
+            let with = |survivor: &SiteIndex| {
                 let key = self.advertised(*survivor)?.masking;
                 let peer = Peer { index: survivor.value(), key };
-                let pad = self.binding.pair_key(&masking, dropped.value(), &peer)?;
-                residue.dangling.push((*survivor, *dropped, pad));
+                let pad = self.binding.pair_key(masking, dropped.value(), &peer)?;
+                Ok((*survivor, *dropped, pad))
+            };
+            survivors.iter().map(with).collect::<Result<Vec<_>, ProtocolError>>()
+        })?;
+        Ok(Residue { own, dangling: dangling.into_iter().flatten().collect() })
+    }
+
+    /// What `f` makes of every item, or what it first failed on.
+    fn all<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        f: &(impl Fn(&T) -> Result<R, ProtocolError> + Sync),
+    ) -> Result<Vec<R>, ProtocolError> {
+        let mut made = Vec::with_capacity(items.len());
+        for some in items.chunks(SECRETS_AT_ONCE) {
+            for result in each(self.workers, some, f) {
+                made.push(result?);
             }
         }
-        Ok(residue)
+        Ok(made)
     }
 
     /// b of a survivor, as it committed to it.
@@ -165,9 +193,10 @@ impl Restoring<'_> {
         &self,
         lagrange: &Lagrange,
         set: &[SiteIndex],
+        rank: usize,
         index: SiteIndex,
     ) -> Result<SecretScalar, ProtocolError> {
-        let b = self.secret(lagrange, set, |unmask| find(&unmask.own, index))?;
+        let b = self.secret(lagrange, set, |unmask| find(&unmask.own, rank, index))?;
         let commitment = commit_b(&self.binding.round_id, index.value(), &b);
         if Digest::new(commitment) != self.advertised(index)?.commitment {
             return Err(ProtocolError::Restore { index });
@@ -180,9 +209,10 @@ impl Restoring<'_> {
         &self,
         lagrange: &Lagrange,
         set: &[SiteIndex],
+        rank: usize,
         index: SiteIndex,
     ) -> Result<SecretKey, ProtocolError> {
-        let r = self.secret(lagrange, set, |unmask| find(&unmask.dropped, index))?;
+        let r = self.secret(lagrange, set, |unmask| find(&unmask.dropped, rank, index))?;
         let masking = mask_secret_key(&self.binding.salt, &r, index.value());
         if masking.public() != self.advertised(index)?.masking {
             return Err(ProtocolError::Restore { index });
@@ -222,10 +252,13 @@ impl Restoring<'_> {
         let fits = |site: SiteIndex, owner: SiteIndex| {
             let set: Vec<SiteIndex> = rest.iter().copied().chain([site]).collect();
             at_zero(&set).is_ok_and(|lagrange| {
-                if self.survivors.u3.contains(&owner) {
-                    self.own_secret(&lagrange, &set, owner).is_ok()
-                } else {
-                    self.mask_key(&lagrange, &set, owner).is_ok()
+                let Survivors { inputs, u3, .. } = self.survivors;
+                let survivor = u3.iter().position(|index| *index == owner);
+                let lost = inputs.u2.difference(u3).position(|index| *index == owner);
+                match (survivor, lost) {
+                    (Some(rank), _) => self.own_secret(&lagrange, &set, rank, owner).is_ok(),
+                    (None, Some(rank)) => self.mask_key(&lagrange, &set, rank, owner).is_ok(),
+                    (None, None) => false,
                 }
             })
         };
@@ -246,11 +279,14 @@ fn at_zero(set: &[SiteIndex]) -> Result<Lagrange, ProtocolError> {
     Ok(Lagrange::at_zero(&holders)?)
 }
 
-fn find(list: &[(SiteIndex, [u8; 32])], index: SiteIndex) -> Option<&[u8; 32]> {
-    list.binary_search_by_key(&index, |(site, _)| *site)
-        .ok()
-        .and_then(|at| list.get(at))
-        .map(|(_, bytes)| bytes)
+/// Sites with their places among them.
+fn ranked(sites: &[SiteIndex]) -> Vec<(usize, SiteIndex)> {
+    sites.iter().copied().enumerate().collect()
+}
+
+/// The share of a site's secret: an answer lists exactly the sites asked for, in order, so its place is known.
+fn find(list: &[(SiteIndex, [u8; 32])], rank: usize, index: SiteIndex) -> Option<&[u8; 32]> {
+    list.get(rank).filter(|(site, _)| *site == index).map(|(_, bytes)| bytes)
 }
 
 /// Sets of `size` answering sites to try: the first ones; then, with as many left out at a time as can

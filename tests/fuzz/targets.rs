@@ -1,0 +1,168 @@
+//! Every reader of bytes that come from a network, a file or a person, as a function of bytes.
+//!
+//! A target says whether it took the bytes for what they claim to be, and holds what must hold then. It must never
+//! panic, whatever it is given. The same functions serve the fuzzer (`fuzz_targets/`), which needs a nightly compiler,
+//! and the smoke test (`tests/tests/fuzz_smoke.rs`), which does not.
+use std::io::Write as _;
+use tacit_node::intake::mapping::Mapping;
+use tacit_node::intake::source::{csv::CsvRows, parquet::ParquetRows};
+use tacit_node::measure::instrument::Instrument;
+use tacit_node::measure::physiology::format::{self, Format};
+use tacit_node::measure::physiology::window::summarise;
+use tacit_shared::codec;
+use tacit_shared::frame;
+use tacit_shared::privacy::ledger;
+use tacit_shared::protocol::config::{RoundConfig, study_of};
+use tacit_shared::protocol::message::{
+    Advertise, Ballot, MaskedHeader, Outcome, SharesHeader, ToHost, ToSite, Unmask,
+};
+use tacit_shared::protocol::transcript;
+use tacit_shared::roster::Roster;
+use tacit_shared::study::Study;
+
+/// A target: its name, and the function.
+pub(crate) type Target = (&'static str, fn(&[u8]) -> bool);
+
+/// Every target, by the name that its folder of seeds and its fuzzer have.
+pub(crate) const TARGETS: [Target; 12] = [
+    ("frame", frame_header),
+    ("to_site", to_site),
+    ("to_host", to_host),
+    ("payload", payload),
+    ("entry", entry),
+    ("study", study),
+    ("roster", roster),
+    ("recording", recording),
+    ("mapping", mapping),
+    ("instrument", instrument),
+    ("csv", csv),
+    ("parquet", parquet),
+];
+
+/// The length before a message: never above the limit, and the one that is written.
+pub(crate) fn frame_header(data: &[u8]) -> bool {
+    const LIMIT: u32 = 1 << 20;
+    let Some((header, rest)) = data.split_first_chunk::<{ frame::HEADER_BYTES }>() else {
+        return false;
+    };
+    let Ok(length) = frame::length(*header, LIMIT) else { return false };
+    assert!(length <= 1 << 20, "a length above the limit");
+    match rest.get(..length).map(|message| frame::header(message, LIMIT)) {
+        Some(written) => {
+            assert_eq!(written, Ok(*header), "another length is written than was read");
+            true
+        }
+        None => false,
+    }
+}
+
+/// A message of the coordinator.
+pub(crate) fn to_site(data: &[u8]) -> bool {
+    let _ = study_of(data);
+    one_encoding::<ToSite>(data)
+}
+
+/// A message of a site.
+pub(crate) fn to_host(data: &[u8]) -> bool {
+    one_encoding::<ToHost>(data)
+}
+
+/// What a signed message holds; whoever has a key can sign anything.
+pub(crate) fn payload(data: &[u8]) -> bool {
+    [
+        one_encoding::<RoundConfig>(data),
+        one_encoding::<Advertise>(data),
+        one_encoding::<SharesHeader>(data),
+        one_encoding::<MaskedHeader>(data),
+        one_encoding::<Ballot>(data),
+        one_encoding::<Unmask>(data),
+        one_encoding::<Outcome>(data),
+    ]
+    .contains(&true)
+}
+
+/// An entry of a ledger or of a transcript, as exports hold them.
+pub(crate) fn entry(data: &[u8]) -> bool {
+    one_encoding::<ledger::Entry>(data) || one_encoding::<transcript::Entry>(data)
+}
+
+/// A study file: what is read has one digest.
+pub(crate) fn study(data: &[u8]) -> bool {
+    text(data).is_some_and(|text| match Study::parse(text) {
+        Ok(study) => {
+            assert_eq!(Study::parse(text).ok().map(|again| again.digest()), Some(study.digest()));
+            true
+        }
+        Err(_) => false,
+    })
+}
+
+/// A roster file.
+pub(crate) fn roster(data: &[u8]) -> bool {
+    text(data).is_some_and(|text| match Roster::parse(text) {
+        Ok(roster) => {
+            assert!(usize::from(roster.threshold()) * 2 > roster.len(), "two quorums apart");
+            true
+        }
+        Err(_) => false,
+    })
+}
+
+/// A recording in any format: found out, or claimed.
+pub(crate) fn recording(data: &[u8]) -> bool {
+    let claimed = [Format::E4, Format::Rr, Format::Hrm, Format::Holter, Format::MitdbCsv];
+    let formats = std::iter::once(None).chain(claimed.map(Some));
+    let read: Vec<bool> = formats
+        .map(|format| match format::parse(data, format) {
+            Ok(recording) => {
+                if let Some(summary) = summarise(&recording) {
+                    // Printing takes every field; none of them may be what a reader cannot use.
+                    assert!(!format!("{summary:?}").contains("NaN"), "a measure that is no number");
+                }
+                true
+            }
+            Err(_) => false,
+        })
+        .collect();
+    read.contains(&true)
+}
+
+/// A hospital's mapping: its sections.
+pub(crate) fn mapping(data: &[u8]) -> bool {
+    text(data).is_some_and(|text| Mapping::parse("fuzzed", text).is_ok())
+}
+
+/// The definition of a questionnaire.
+pub(crate) fn instrument(data: &[u8]) -> bool {
+    text(data).is_some_and(|text| Instrument::parse("fuzzed", text).is_ok())
+}
+
+/// The header of a CSV file.
+pub(crate) fn csv(data: &[u8]) -> bool {
+    as_file(data, |path| CsvRows::open(path).is_ok())
+}
+
+/// The footer and schema of a Parquet file.
+pub(crate) fn parquet(data: &[u8]) -> bool {
+    as_file(data, |path| ParquetRows::open(path).is_ok())
+}
+
+/// What is read is written back as the same bytes: one meaning has one encoding.
+fn one_encoding<T: serde::Serialize + serde::de::DeserializeOwned>(data: &[u8]) -> bool {
+    match codec::decode::<T>(data) {
+        Ok(value) => {
+            assert_eq!(codec::encode(&value).as_deref(), Ok(data), "another encoding is written");
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+fn text(data: &[u8]) -> Option<&str> {
+    std::str::from_utf8(data).ok()
+}
+
+fn as_file(data: &[u8], read: impl FnOnce(&std::path::Path) -> bool) -> bool {
+    let Ok(mut file) = tempfile::NamedTempFile::new() else { return false };
+    file.write_all(data).is_ok() && read(file.path())
+}
