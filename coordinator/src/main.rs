@@ -2,7 +2,7 @@
 use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use tacit_coordinator::command::{init, report, roster, run, serve};
+use tacit_coordinator::command::{init, report, roster, run, serve, verify};
 use tacit_shared::fault::{Audience, Fault};
 
 /// The coordinator of a Tacit federation: it learns the noisy sum of a quorum of hospitals, nothing else.
@@ -23,6 +23,10 @@ enum Command {
     Check(roster::CheckArgs),
     /// Run one round of a study with the sites of a roster
     Run(run::RunArgs),
+    /// Write a round's signed transcript for an auditor
+    Export(verify::ExportArgs),
+    /// Recompute a published result from its transcript: anyone, offline
+    Verify(verify::VerifyArgs),
     /// Fit, divide the pool, and write the report of a round
     Report(report::ReportArgs),
     /// Show the report pages of all finished rounds
@@ -35,6 +39,8 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Roster(args) => roster::run(args),
         Command::Check(args) => roster::check(args),
         Command::Run(args) => run::run(args).await,
+        Command::Export(args) => verify::export(args).await,
+        Command::Verify(args) => verify::verify(args),
         Command::Report(args) => report::run(args).await,
         Command::Serve(args) => serve::run(args).await,
     }

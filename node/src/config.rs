@@ -72,6 +72,17 @@ impl Default for Floors {
     }
 }
 
+/// Whether a release waits for the officer's yes, round by round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Review {
+    /// Approving a study is enough.
+    #[default]
+    None,
+    /// Each release waits until its deadline; no answer is a no.
+    Hold,
+}
+
 /// A site's own settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,6 +92,8 @@ pub struct Config {
     profile: Profile,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     approval_id: Option<String>,
+    #[serde(default)]
+    review: Review,
     budget: Spending,
     #[serde(default)]
     policy: Floors,
@@ -97,7 +110,7 @@ impl Config {
             year: None,
         };
         let (profile, policy) = (Profile::default(), Floors::default());
-        Self { coordinator, profile, approval_id: None, budget, policy }
+        Self { coordinator, profile, approval_id: None, review: Review::None, budget, policy }
     }
 
     /// Reads `node.toml` of a folder.
@@ -150,6 +163,18 @@ impl Config {
     /// What the law and the site allow.
     pub fn profile(&self) -> Profile {
         self.profile
+    }
+
+    /// Whether a release waits for the officer's yes.
+    pub fn review(&self) -> Review {
+        self.review
+    }
+
+    /// The same settings with or without a wait for the officer.
+    #[must_use = "returns the changed settings"]
+    pub fn with_review(mut self, review: Review) -> Self {
+        self.review = review;
+        self
     }
 
     /// The same settings under another profile and the approval it rests on.

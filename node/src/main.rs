@@ -2,7 +2,9 @@
 use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use tacit_node::command::{approve, hrv, import, init, ledger, privacy, run};
+use tacit_node::command::{
+    approve, hrv, import, init, ledger, officer, preview, privacy, review, run, verify,
+};
 use tacit_shared::fault::{Audience, Fault};
 
 /// The hospital's node of a Tacit federation: no value about a person ever leaves it.
@@ -17,22 +19,32 @@ struct Cli {
 enum Command {
     /// Make a node's folder: keys, settings, database
     Init(init::InitArgs),
+    /// Make the key that the officer's decisions are signed with
+    Officer(officer::OfficerArgs),
     /// Pin the roster the hospitals agreed on
     Join(approve::DecideArgs),
     /// Read the hospital's files into the canonical tables
     Import(import::ImportArgs),
     /// Count what was imported, by table
     Check(import::CheckArgs),
+    /// Show what a study would open, cost and be worth; nothing is decided
+    Preview(preview::PreviewArgs),
     /// Show what a study would send, and approve it by its digest
-    Approve(approve::DecideArgs),
+    Approve(approve::ApproveArgs),
     /// Withdraw the approval of a study
     Revoke(approve::RevokeArgs),
+    /// Show releases that wait for the officer, let one go or withhold it
+    Review(review::ReviewArgs),
     /// Roster, studies, budget and rounds of this node
     Status(approve::StatusArgs),
     /// Every charge; `recost`, `verify` and `accept-loss`
     Ledger(ledger::LedgerArgs),
     /// Take part in the rounds of approved studies
     Run(run::RunArgs),
+    /// Write what this site can show for itself: ledger, receipts, roster, approvals
+    Export(verify::ExportArgs),
+    /// Check the evidence of a site: anyone, offline
+    Verify(verify::VerifyArgs),
     /// Heart-rate variability of a recording, by five-minute windows
     Hrv(hrv::HrvArgs),
     /// What a number of releases costs in privacy
@@ -45,11 +57,16 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Join(args) => approve::join(args).await,
         Command::Import(args) => import::run(args, &import::Bars::default()).await,
         Command::Check(args) => import::check(args).await,
-        Command::Approve(args) => approve::approve(args).await,
+        Command::Preview(args) => preview::run(args).await,
+        Command::Approve(args) => approve::approve_with(args).await,
+        Command::Officer(args) => officer::run(args).await,
         Command::Revoke(args) => approve::revoke(args).await,
+        Command::Review(args) => review::run(args).await,
         Command::Status(args) => approve::status(args).await,
         Command::Ledger(args) => ledger::run(args).await,
         Command::Run(args) => run::run(args).await,
+        Command::Export(args) => verify::export(args).await,
+        Command::Verify(args) => verify::verify(args),
         Command::Hrv(args) => hrv::run(args),
         Command::Privacy(args) => privacy::run(args),
     }

@@ -158,7 +158,10 @@ impl Federation {
         for member in &self.members {
             let (dir, file) = (self.dir(member), self.study_path());
             let digest = Some(self.study.digest());
-            let text = approve::approve(&approve::DecideArgs { dir, file, digest }).await?;
+            let decide = approve::DecideArgs { dir, file, digest };
+            // Invented people need no floor, and a rehearsal may be a small one.
+            let args = approve::ApproveArgs { decide, accept_small_cells: true, key: None };
+            let text = approve::approve_with(&args).await?;
             if statement.is_empty() {
                 statement = text;
             }

@@ -2,7 +2,6 @@
 use super::{Store, fault, receipt};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
-use tacit_shared::codec;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::{Digest, SiteIndex};
 use tacit_shared::protocol::transcript::{Entry, Party};
@@ -75,10 +74,34 @@ pub async fn entry(store: &Store, round: Digest, sequence: u64) -> Result<Option
 /// # Errors
 /// A bug.
 pub fn digest(entries: &[Entry]) -> Result<Digest, Fault> {
-    let encoded: Result<Vec<Vec<u8>>, _> = entries.iter().map(codec::encode).collect();
-    let encoded = encoded.map_err(|e| Fault::bug(e.to_string()))?;
-    let fields: Vec<&[u8]> = encoded.iter().map(Vec::as_slice).collect();
-    Ok(codec::hash("tacit/v1/transcript", &fields))
+    tacit_shared::protocol::transcript::digest(entries).map_err(|e| Fault::bug(e.to_string()))
+}
+
+/// The study file and the roster file of a round, as they were when it began; the newest round with a
+/// result if none is named.
+///
+/// # Errors
+/// A fault of the database; a user's fault if there is no such round.
+pub async fn files(
+    store: &Store,
+    round: Option<Digest>,
+) -> Result<(Digest, String, String), Fault> {
+    let row = sqlx::query(
+        "SELECT config, study_text, roster_text FROM round
+         WHERE config = ?1 OR (?1 IS NULL AND signed_result IS NOT NULL)
+         ORDER BY counter DESC LIMIT 1",
+    )
+    .bind(round.map(|round| round.to_string()))
+    .fetch_optional(store.pool())
+    .await
+    .map_err(|e| fault(&e))?;
+    let row = row.ok_or_else(|| {
+        Fault::user("there is no such round in this folder")
+            .hint("`tacit-coordinator run` runs a round")
+    })?;
+    let text = |column: &str| row.try_get::<String, _>(column).map_err(|e| fault(&e));
+    let config = text("config")?.parse().map_err(|_| Fault::operator("a round is damaged"))?;
+    Ok((config, text("study_text")?, text("roster_text")?))
 }
 
 fn read_entry(row: &SqliteRow) -> Result<Entry, Fault> {

@@ -1,10 +1,13 @@
 //! The officer's commands: `join` a roster, `approve` and `revoke` a study, `status`.
 //!
-//! Nothing is pinned or approved but by its digest, typed by a person who read what it means.
+//! Nothing is pinned or approved but by its digest, typed by a person who read what it means. Approvals
+//! and revocations are signed with the officer's key.
+use super::officer::key_file;
 use crate::config::Config;
 use crate::link::session::unix_now;
+use crate::office::decision::{SmallCells, What};
 use crate::office::{policy, statement};
-use crate::store::{self, Store, approval, evidence, ledger};
+use crate::store::{self, Store, approval, evidence, ledger, officer};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tacit_shared::fault::Fault;
@@ -27,6 +30,20 @@ pub struct DecideArgs {
     pub digest: Option<Digest>,
 }
 
+/// Arguments of `approve`, with the key that signs.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ApproveArgs {
+    /// What is decided on
+    #[command(flatten)]
+    pub decide: DecideArgs,
+    /// Take part although a cell of the study is too small here; `preview` shows which
+    #[arg(long)]
+    pub accept_small_cells: bool,
+    /// The officer's key; `officer.p8` in the folder if not given
+    #[arg(long)]
+    pub key: Option<PathBuf>,
+}
+
 /// Arguments of `revoke`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RevokeArgs {
@@ -35,6 +52,9 @@ pub struct RevokeArgs {
     pub dir: PathBuf,
     /// Digest of the study
     pub digest: Digest,
+    /// The officer's key; `officer.p8` in the folder if not given
+    #[arg(long)]
+    pub key: Option<PathBuf>,
 }
 
 /// Arguments of `status`.
@@ -79,16 +99,26 @@ pub async fn join(args: &DecideArgs) -> Result<String, Fault> {
     Ok(page)
 }
 
-/// Approves a study, or shows what it would send.
+/// Approves a study, or shows what it would send. Small cells are refused.
 ///
 /// # Errors
 /// A fault if the study is unsound, not allowed by the profile, or has another digest.
 pub async fn approve(args: &DecideArgs) -> Result<String, Fault> {
-    let (text, origin) = read(&args.file)?;
+    let decide = args.clone();
+    approve_with(&ApproveArgs { decide, accept_small_cells: false, key: None }).await
+}
+
+/// Approves a study with what else there is to say.
+///
+/// # Errors
+/// As [`approve`]; a fault if the key is not the pinned one.
+pub async fn approve_with(args: &ApproveArgs) -> Result<String, Fault> {
+    let DecideArgs { dir, file, digest } = &args.decide;
+    let (text, origin) = read(file)?;
     let study = Study::parse(&text).map_err(|e| e.into_fault(&origin))?;
-    let config = Config::open(&args.dir)?;
+    let config = Config::open(dir)?;
     policy::may_take_part(&study, config.profile())?;
-    let store = open(&args.dir).await?;
+    let store = open(dir).await?;
     let roster = approval::roster(&store).await?.ok_or_else(|| {
         Fault::user("no roster is pinned here").hint("`tacit-node join ROSTER.toml` pins one")
     })?;
@@ -97,10 +127,16 @@ pub async fn approve(args: &DecideArgs) -> Result<String, Fault> {
     })?;
     let ledger = ledger::open(&store, config.limits()?).await?;
     let mut page = statement::statement(&study, &plan, ledger.spent(), ledger.budgets());
-    let command = format!("tacit-node approve --dir {} {origin}", args.dir.display());
-    if decided(args.digest, study.digest(), &origin)? {
+    let command = format!("tacit-node approve --dir {} {origin}", dir.display());
+    if decided(*digest, study.digest(), &origin)? {
         ledger.admits(&plan, study.digest(), unix_now()).map_err(|e| ledger::refusal(&e))?;
-        approval::approve(&store, &study, &text, unix_now()).await?;
+        let key = officer::read_key(&key_file(dir, args.key.as_deref()))?;
+        // The text first: a decision without the study it speaks of would approve nothing.
+        approval::keep(&store, &study, &text, unix_now()).await?;
+        let small_cells =
+            if args.accept_small_cells { SmallCells::Accepted } else { SmallCells::Refused };
+        let what = What::Approve { study: study.digest(), small_cells };
+        officer::decide(&store, &key, what, unix_now()).await?;
         page.push_str("\nApproved.");
     } else {
         let digest = study.digest();
@@ -115,8 +151,11 @@ pub async fn approve(args: &DecideArgs) -> Result<String, Fault> {
 /// A fault if the study was not approved.
 pub async fn revoke(args: &RevokeArgs) -> Result<String, Fault> {
     let store = open(&args.dir).await?;
-    if approval::revoke(&store, args.digest, unix_now()).await? {
-        return Ok(format!("Study {} is no longer approved.", args.digest));
+    let study = args.digest;
+    if officer::decisions(&store).await?.stands(study) {
+        let key = officer::read_key(&key_file(&args.dir, args.key.as_deref()))?;
+        officer::decide(&store, &key, What::Revoke { study }, unix_now()).await?;
+        return Ok(format!("Study {study} is no longer approved."));
     }
     Err(Fault::user(format!("study {} is not approved at this site", args.digest))
         .hint("`tacit-node status` lists what is approved"))
@@ -131,15 +170,20 @@ pub async fn status(args: &StatusArgs) -> Result<String, Fault> {
     let store = open(&args.dir).await?;
     let ledger = ledger::open(&store, config.limits()?).await?;
     let mut page = format!("Profile {}, coordinator {}\n", config.profile(), config.coordinator());
-    match approval::roster(&store).await? {
-        Some(roster) => {
-            let digest = roster.digest();
-            let _ = writeln!(page, "Roster of {} sites, digest {digest}", roster.len());
+    let roster = approval::roster(&store).await?.map(|roster| (roster.len(), roster.digest()));
+    match roster {
+        Some((sites, digest)) => {
+            let _ = writeln!(page, "Roster of {sites} sites, digest {digest}");
         }
         None => page.push_str("No roster is pinned\n"),
     }
-    for (name, digest, active) in approval::list(&store).await? {
-        let state = if active { "approved" } else { "revoked" };
+    let decisions = officer::decisions(&store).await?;
+    for (name, digest) in approval::list(&store).await? {
+        let state = match roster {
+            Some((_, roster)) if decisions.approves(digest, roster).is_some() => "approved",
+            _ if decisions.stands(digest) => "approved under another roster, so not any more",
+            _ => "revoked",
+        };
         let _ = writeln!(page, "Study {name} {state}, digest {digest}");
     }
     let (spent, budgets) = (ledger.spent(), ledger.budgets());
@@ -172,7 +216,7 @@ async fn open(dir: &Path) -> Result<Store, Fault> {
     Store::open(&dir.join(store::FILE)).await
 }
 
-fn read(path: &Path) -> Result<(String, String), Fault> {
+pub(super) fn read(path: &Path) -> Result<(String, String), Fault> {
     const BYTES_MAX: u64 = 1 << 20;
     let origin = path.display().to_string();
     let fault = |e: std::io::Error| Fault::user(format!("cannot be read: {e}")).at(&origin);

@@ -1,6 +1,7 @@
-//! `tacit-node init`: makes a node's folder, with keys, settings and an empty database.
+//! `tacit-node init`: makes a node's folder, with keys, the officer's too, settings and an empty database.
 use crate::config::{self, Config};
-use crate::store::{self, Store};
+use crate::link::session::unix_now;
+use crate::store::{self, Store, officer};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use tacit_link::keys::{ENROLMENT, Keys};
@@ -45,7 +46,10 @@ pub async fn with_config(args: &InitArgs, config: &Config) -> Result<String, Fau
     std::fs::write(dir.join(config::FILE), config.to_toml()?).map_err(|e| {
         Fault::operator(format!("{} cannot be written: {e}", config::FILE)).at(&place)
     })?;
-    Store::open(&dir.join(store::FILE)).await?.close().await;
+    let store = Store::open(&dir.join(store::FILE)).await?;
+    let officer = officer::create_key(&dir.join(officer::FILE))?;
+    officer::pin(&store, &officer.verifying_key(), unix_now()).await?;
+    store.close().await;
     Ok(format!(
         "Node of {} made in {place}.\n\
          Next: send {}/{ENROLMENT} to the convener; then `tacit-node join` the roster you agreed on.",

@@ -1,4 +1,6 @@
 //! The wire: dials the coordinator and drives the protocol's pure half.
 
+mod enrolled;
+mod hold;
 pub mod net;
 pub mod session;

@@ -2,11 +2,15 @@
 //!
 //! Everything a round needs to remember is durable before the message it belongs to is sent. The
 //! secrets of a round live in memory only: if this program ends, the site has dropped out.
+mod admission;
+mod release;
+
+use super::enrolled::own_index;
+use super::hold;
 use super::net::Line;
 use crate::config::Config;
-use crate::measure::feature;
 use crate::measure::instrument::{self, Catalogue};
-use crate::office::policy;
+use crate::office::cells;
 use crate::store::ledger::StoreJournal;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{Store, approval, evidence, ledger, receipt};
@@ -21,15 +25,12 @@ use tacit_shared::codec;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::{Digest, SiteIndex};
 use tacit_shared::privacy::ledger::Ledger;
-use tacit_shared::privacy::plan::Plan;
 use tacit_shared::protocol::config::study_of;
 use tacit_shared::protocol::message::{ToHost, ToSite, to_host_bytes_max, to_site_bytes_max};
 use tacit_shared::protocol::receipt::receipts_bytes_max;
 use tacit_shared::protocol::site::{Context, Effect, Event, Site};
 use tacit_shared::roster::Roster;
 use tacit_shared::study::Study;
-use tacit_shared::summary::contribution::Contribution;
-use tacit_shared::summary::sum::SiteSum;
 use tokio::time::{Instant, interval};
 
 /// How often the machine is told the time.
@@ -210,36 +211,17 @@ impl Node {
                 self.drive(line, round, current, Event::Received(bytes)).await
             }
             Err(fault) => {
-                // A refusal of the ledger in full would tell what the hospital spent elsewhere.
+                // In full, the ledger's refusal would tell what the hospital spent elsewhere, and one that
+                // follows from the data would tell of them.
                 let told = match fault.place.as_deref() {
                     Some(ledger::PLACE) => "the study does not fit what this site may still spend",
+                    Some(cells::PLACE) => "this site takes no part in this study",
                     _ => fault.message.as_str(),
                 };
                 self.decline(line, told).await;
                 Ok(Some(Ended::Refused(fault)))
             }
         }
-    }
-
-    /// The approved study and its plan, if this site may and can take part.
-    async fn prepare(&self, digest: Digest) -> Result<(Study, Arc<Context>), Fault> {
-        let study = approval::approved(&self.store, digest).await?.ok_or_else(|| {
-            let message = format!("study {digest} is not approved at this site");
-            Fault::user(message).hint("`tacit-node approve STUDY.toml` shows what it would send")
-        })?;
-        policy::may_take_part(&study, self.config.profile())?;
-        feature::check_fits(&study, &self.catalogue)?;
-        let plan = Plan::new(&study, &self.roster).map_err(|e| Fault::user(e.to_string()))?;
-        // Asked before anything is answered: a site that cannot pay must not hold up the others.
-        self.ledger.admits(&plan, plan.study(), unix_now()).map_err(|e| ledger::refusal(&e))?;
-        let context = Context {
-            identity: self.keys.identity()?,
-            roster: self.roster.clone(),
-            plan,
-            me: self.me,
-            policy: self.config.policy(),
-        };
-        Ok((study, Arc::new(context)))
     }
 
     /// One step of the machine, and everything it asks for.
@@ -257,6 +239,7 @@ impl Node {
             rng.map_err(|e| Fault::operator(format!("no randomness from the system: {e}")))?;
         let mut next = site.step(self.now(), event, &mut rng);
         let mut paid = None;
+        let mut leaves = None;
         loop {
             let (site, effects) = match next {
                 Ok(step) => step,
@@ -267,6 +250,9 @@ impl Node {
                     return Ok(Some(Ended::Refused(fault)));
                 }
             };
+            if let Some(instant) = leaves {
+                tokio::time::sleep_until(instant).await;
+            }
             let mut collect = None;
             for effect in effects {
                 match effect {
@@ -280,11 +266,22 @@ impl Node {
                 return Ok(None);
             };
             paid = Some(paid_round);
-            let within = Duration::from_millis(site.masked_ms().into());
-            match self.fund(&study, &plan.plan, paid_round, within).await {
-                Ok(funded) => next = site.step(self.now(), funded, &mut rng),
+            let (arrived, phase) = (Instant::now(), Duration::from_millis(site.masked_ms().into()));
+            let question = self.question(&study, &plan.plan, paid_round);
+            let funded = match hold::ask(&self.store, line, question, phase).await {
+                Ok(()) => {
+                    let within = release::last(phase).saturating_sub(arrived.elapsed());
+                    self.fund(&study, &plan.plan, paid_round, within).await
+                }
+                Err(fault) => Err(fault),
+            };
+            match funded {
+                Ok(funded) => {
+                    next = site.step(self.now(), funded, &mut rng);
+                    leaves = Some(arrived + release::instant(arrived.elapsed(), phase));
+                }
                 Err(fault) => {
-                    self.decline(line, "it could not sum or pay for its data").await;
+                    self.decline(line, "it releases nothing in this round").await;
                     return Ok(Some(Ended::Refused(fault)));
                 }
             }
@@ -318,34 +315,6 @@ impl Node {
         }
     }
 
-    /// Sums the rows and pays for the release: in this order, so that a failed sum costs nothing.
-    async fn fund(
-        &mut self,
-        study: &Study,
-        plan: &Plan,
-        round: Digest,
-        within: Duration,
-    ) -> Result<Event, Fault> {
-        let started = Instant::now();
-        let rows = feature::rows(&self.store, study, &self.catalogue, &self.pseudonyms).await?;
-        let mut sum = SiteSum::new(plan.layout().dimension(), plan.rows_max());
-        for row in &rows.rows {
-            let contribution = Contribution::of(plan.layout(), self.me, row);
-            sum = sum.add(&contribution).map_err(|e| {
-                Fault::operator(e.to_string())
-                    .hint("the study's row cap must cover every clinician")
-            })?;
-        }
-        // Too late to be counted: nothing is paid for a vector that nobody would add.
-        if started.elapsed() >= within {
-            return Err(Fault::operator("the local sum took longer than the phase lasts")
-                .hint("ask the coordinator for a longer `deadlines.masked_ms`"));
-        }
-        let paid = self.ledger.charge(plan, round, unix_now()).await;
-        let paid = paid.map_err(|e| ledger::refusal(&e))?;
-        Ok(Event::Funded { sum, paid })
-    }
-
     async fn decline(&self, line: &mut Line, reason: &str) {
         let reason = reason.chars().take(300).collect();
         let limit = to_host_bytes_max(self.roster.len(), 0);
@@ -360,26 +329,8 @@ impl Node {
 }
 
 /// Whether the coordinator says that the round is over for this site.
-fn is_closed(bytes: &[u8]) -> bool {
+pub(super) fn is_closed(bytes: &[u8]) -> bool {
     matches!(codec::decode(bytes), Ok(ToSite::Closed))
-}
-
-/// This site's index; its keys must be the ones the roster lists.
-fn own_index(roster: &Roster, keys: &Keys) -> Result<SiteIndex, Fault> {
-    let party = keys.party();
-    let found = roster.sites().find(|(_, listed)| listed.id == party.id);
-    match found {
-        Some((index, listed))
-            if listed.signing_key == party.signing_key
-                && listed.certificate == party.certificate =>
-        {
-            Ok(index)
-        }
-        Some(_) => Err(Fault::user(format!("the roster lists other keys for site {}", party.id))
-            .hint("send this folder's enrolment.toml to the convener again")),
-        None => Err(Fault::user(format!("site {} is not on the pinned roster", party.id))
-            .hint("`tacit-node join` pins a roster that lists this site")),
-    }
 }
 
 /// Seconds since 1970, UTC.

@@ -34,6 +34,8 @@ use time::Date;
 pub struct Rows {
     /// One row a clinician, in the order of their keys.
     pub rows: Vec<FeatureRow>,
+    /// How many encounters each of them had, in the same order.
+    pub encounters: Vec<u32>,
     /// Active clinicians with a role of the study.
     pub considered: usize,
     /// Those of them whose specialty or role is not a level of the study.
@@ -47,6 +49,13 @@ pub struct Rows {
 impl fmt::Debug for Rows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Rows({})", self.rows.len())
+    }
+}
+
+impl Rows {
+    /// Each clinician's groups and number of encounters: what cells are made of.
+    pub fn cells(&self) -> impl Iterator<Item = (&[bool], u32)> {
+        self.rows.iter().map(FeatureRow::member).zip(self.encounters.iter().copied())
     }
 }
 
@@ -97,8 +106,10 @@ pub async fn rows(
     for part in parts(study) {
         columns.push(column(&mut panel, catalogue, &part).await?);
     }
-    let links = panel.links();
-    let rows = assemble(study, &panel, &columns, links)?;
+    // Every encounter has an acuity, so its tally counts them.
+    let acuity = Bounds { low: 1.0, high: 5.0, centre: 3.0 };
+    let tallies = panel.encounters(Detail::Acuity, &acuity).await.map_err(|e| fault(&e))?;
+    let rows = assemble(study, &panel, &columns, &tallies)?;
     panel.close().await.map_err(|e| fault(&e))?;
     Ok(rows)
 }
@@ -257,7 +268,12 @@ fn levels(panel: &Panel, of: impl Fn(&crate::store::panel::Clinician) -> &str) -
     Column::Levels(panel.clinicians().iter().map(|c| of(c).parse().ok()).collect())
 }
 
-fn assemble(study: &Study, panel: &Panel, columns: &[Column], links: Links) -> Result<Rows, Fault> {
+fn assemble(
+    study: &Study,
+    panel: &Panel,
+    columns: &[Column],
+    tallies: &[Tally],
+) -> Result<Rows, Fault> {
     let features = study.schema().features.len();
     let mut at_centre = Vec::new();
     for (part, column) in parts(study).zip(columns) {
@@ -267,6 +283,7 @@ fn assemble(study: &Study, panel: &Panel, columns: &[Column], links: Links) -> R
     }
     let considered = panel.clinicians().len();
     let mut rows = Vec::with_capacity(considered);
+    let mut encounters = Vec::with_capacity(considered);
     let mut outside_population = 0;
     for clinician in 0..considered {
         let values: Option<Vec<Value>> = columns.iter().map(|c| c.value(clinician)).collect();
@@ -275,12 +292,16 @@ fn assemble(study: &Study, panel: &Panel, columns: &[Column], links: Links) -> R
             continue;
         };
         match FeatureRow::new(study.schema(), &measured) {
-            Ok(row) => rows.push(row),
+            Ok(row) => {
+                rows.push(row);
+                encounters.push(tallies.get(clinician).map_or(0, |tally| tally.n));
+            }
             Err(FeatureError::UnknownLevel { .. }) => outside_population += 1,
             Err(error) => return Err(Fault::bug(error.to_string())),
         }
     }
-    Ok(Rows { rows, considered, outside_population, at_centre, links })
+    let links = panel.links();
+    Ok(Rows { rows, encounters, considered, outside_population, at_centre, links })
 }
 
 impl Column {

@@ -1,4 +1,13 @@
 //! What the privacy officer decides, as pure functions: may we take part, and what would leave.
 
+pub mod cells;
+pub mod decision;
+pub mod evidence;
+pub mod forecast;
+pub mod page;
 pub mod policy;
+pub mod preview;
 pub mod statement;
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
-//! The officer's decisions: the pinned roster and the approved studies.
+//! What the officer decides on: the pinned roster, and the studies. The decisions on studies are
+//! [`super::officer`]'s.
 //!
 //! A study or roster is kept as its exact text and read anew at each use, so what counts is always what
 //! the digest covers.
@@ -42,15 +43,15 @@ pub async fn roster(store: &Store) -> Result<Option<Roster>, Fault> {
     Roster::parse(&text).map(Some).map_err(|e| e.into_fault("the pinned roster"))
 }
 
-/// Approves a study.
+/// Keeps the text of a study that the officer is about to approve. By itself it approves nothing: that
+/// takes a decision signed by the officer ([`super::officer`]).
 ///
 /// # Errors
 /// A fault of the database.
-pub async fn approve(store: &Store, study: &Study, text: &str, now_s: i64) -> Result<(), Fault> {
+pub async fn keep(store: &Store, study: &Study, text: &str, now_s: i64) -> Result<(), Fault> {
     sqlx::query(
         "INSERT INTO approval (digest, name, text, approved_unix_s) VALUES (?, ?, ?, ?)
-         ON CONFLICT (digest) DO UPDATE SET
-             approved_unix_s = excluded.approved_unix_s, revoked_unix_s = NULL",
+         ON CONFLICT (digest) DO UPDATE SET approved_unix_s = excluded.approved_unix_s",
     )
     .bind(study.digest().to_string())
     .bind(study.name().as_str())
@@ -62,28 +63,12 @@ pub async fn approve(store: &Store, study: &Study, text: &str, now_s: i64) -> Re
     Ok(())
 }
 
-/// Revokes an approval; `false` if there was none.
-///
-/// # Errors
-/// A fault of the database.
-pub async fn revoke(store: &Store, study: Digest, now_s: i64) -> Result<bool, Fault> {
-    let done = sqlx::query(
-        "UPDATE approval SET revoked_unix_s = ? WHERE digest = ? AND revoked_unix_s IS NULL",
-    )
-    .bind(now_s)
-    .bind(study.to_string())
-    .execute(store.pool())
-    .await
-    .map_err(|e| fault(&e))?;
-    Ok(done.rows_affected() > 0)
-}
-
-/// The study with this digest, if it is approved.
+/// The text of a study that was kept, if there is one; whether it is approved is not said here.
 ///
 /// # Errors
 /// A fault of the database, or a study in it that cannot be read any more.
-pub async fn approved(store: &Store, digest: Digest) -> Result<Option<Study>, Fault> {
-    let row = sqlx::query("SELECT text FROM approval WHERE digest = ? AND revoked_unix_s IS NULL")
+pub async fn kept(store: &Store, digest: Digest) -> Result<Option<Study>, Fault> {
+    let row = sqlx::query("SELECT text FROM approval WHERE digest = ?")
         .bind(digest.to_string())
         .fetch_optional(store.pool())
         .await
@@ -95,19 +80,34 @@ pub async fn approved(store: &Store, digest: Digest) -> Result<Option<Study>, Fa
     Ok((study.digest() == digest).then_some(study))
 }
 
-/// Name, digest and whether approved, of every study ever approved.
+/// Name and digest of every study that was ever decided on.
+///
+/// # Errors
+/// A fault of the database, or a damaged digest in it.
+pub async fn list(store: &Store) -> Result<Vec<(String, Digest)>, Fault> {
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT name, digest FROM approval ORDER BY rowid")
+            .fetch_all(store.pool())
+            .await
+            .map_err(|e| fault(&e))?;
+    let read = |(name, digest): (String, String)| {
+        let digest = digest.parse().map_err(|_| Fault::operator("a kept study is damaged"))?;
+        Ok((name, digest))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// The texts of every roster ever pinned and every study ever decided on, oldest first.
 ///
 /// # Errors
 /// A fault of the database.
-pub async fn list(store: &Store) -> Result<Vec<(String, String, bool)>, Fault> {
-    let rows = sqlx::query(
-        "SELECT name, digest, revoked_unix_s IS NULL AS active FROM approval ORDER BY rowid",
-    )
-    .fetch_all(store.pool())
-    .await
-    .map_err(|e| fault(&e))?;
-    let read = |row: &sqlx::sqlite::SqliteRow| {
-        Ok::<_, sqlx::Error>((row.try_get("name")?, row.try_get("digest")?, row.try_get("active")?))
+pub async fn texts(store: &Store) -> Result<(Vec<String>, Vec<String>), Fault> {
+    let of = async |sql: &'static str| {
+        let texts = sqlx::query_scalar::<_, String>(sql).fetch_all(store.pool()).await;
+        texts.map_err(|e| fault(&e))
     };
-    rows.iter().map(read).collect::<Result<_, _>>().map_err(|e| fault(&e))
+    Ok((
+        of("SELECT text FROM roster ORDER BY pinned_unix_s, rowid").await?,
+        of("SELECT text FROM approval ORDER BY rowid").await?,
+    ))
 }

@@ -96,3 +96,14 @@ pub async fn results(store: &Store) -> Result<Vec<String>, Fault> {
         .await
         .map_err(|e| fault(&e))
 }
+
+/// Results as the coordinator signed them, oldest first.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn signed_results(store: &Store) -> Result<Vec<Vec<u8>>, Fault> {
+    sqlx::query_scalar("SELECT signed FROM result ORDER BY rowid")
+        .fetch_all(store.pool())
+        .await
+        .map_err(|e| fault(&e))
+}

@@ -10,7 +10,9 @@
 pub mod approval;
 pub mod bulk;
 pub mod evidence;
+pub mod held;
 pub mod ledger;
+pub mod officer;
 pub mod panel;
 pub mod pseudonym;
 pub mod receipt;

@@ -77,6 +77,12 @@ impl Bench {
         self.run(self.programs.node(), arguments)
     }
 
+    /// A site's officer approves the study, although some groups are small here.
+    pub(crate) fn approve(&self, site: &str, digest: &str) {
+        let study = ["approve", "--dir", site, "study.toml", "--digest", digest];
+        self.node(&[&study[..], &["--accept-small-cells"]].concat()).done();
+    }
+
     pub(crate) fn coordinator(&self, arguments: &[&str]) -> Said {
         self.run(self.programs.coordinator(), arguments)
     }

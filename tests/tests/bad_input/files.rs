@@ -99,7 +99,7 @@ fn a_syntax_error_names_line_and_column() {
     bench.change("north/node.toml", "[policy]", "[policy");
     bench.node(&["status", "--dir", "north"]).refused(
         2,
-        "TOML parse error at line 13, column 8",
+        "TOML parse error at line 14, column 8",
         "north/node.toml",
         "docs/operations.md",
     );

@@ -10,7 +10,7 @@ const RUN: [&str; 7] =
 fn a_study_that_is_not_approved_is_declined_with_its_reason() {
     let bench = Bench::joined();
     let digest = bench.digest("study.toml");
-    bench.node(&["approve", "--dir", "south", "study.toml", "--digest", &digest]).done();
+    bench.approve("south", &digest);
     let north = bench.start("north", "node", &["run", "--dir", "north", "--once"]);
     let south = bench.start("south", "node", &["run", "--dir", "south", "--once"]);
     let coordinator = bench.start("coordinator", "coordinator", &RUN);
@@ -85,7 +85,7 @@ fn a_coordinator_that_died_is_started_again_and_finishes() {
     let bench = Bench::joined();
     let digest = bench.digest("study.toml");
     for site in ["north", "south"] {
-        bench.node(&["approve", "--dir", site, "study.toml", "--digest", &digest]).done();
+        bench.approve(site, &digest);
         bench.node(&["import", "--dir", site, "--mapping", "site.sql", "staff=staff.csv"]).done();
     }
     // South comes late to the first round: the coordinator is killed while it gathers.

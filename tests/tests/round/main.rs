@@ -11,5 +11,6 @@ mod prints;
 mod puppet;
 mod receipts;
 mod refusals;
+mod replays;
 mod restart;
 mod rounds;

@@ -1,0 +1,84 @@
+//! `tacit-node preview`: what a study would open, cost and be worth, before anyone agrees to it.
+use super::approve::read;
+use crate::config::Config;
+use crate::link::session::unix_now;
+use crate::measure::feature;
+use crate::measure::instrument::{self, Catalogue};
+use crate::office::cells::{Cell, cells};
+use crate::office::preview::{Asked, Limited, preview};
+use crate::office::{page, policy};
+use crate::store::ledger::StoreJournal;
+use crate::store::pseudonym::Pseudonyms;
+use crate::store::{self, Store, approval, ledger};
+use std::path::{Path, PathBuf};
+use tacit_shared::fault::Fault;
+use tacit_shared::privacy::ledger::{Ledger, Limits, Scope, year_of};
+use tacit_shared::privacy::plan::Plan;
+use tacit_shared::study::Study;
+
+/// Arguments of `preview`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct PreviewArgs {
+    /// Folder of the node
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// The study
+    pub study: PathBuf,
+    /// Clinicians of all hospitals together, for what the result would be worth
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    pub heads: Option<u32>,
+    /// Print one JSON object instead of a page
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The page, or the JSON. Nothing is decided, spent or sent.
+///
+/// # Errors
+/// A fault if the study is unsound or not allowed here, or if no roster is pinned.
+pub async fn run(args: &PreviewArgs) -> Result<String, Fault> {
+    let (text, origin) = read(&args.study)?;
+    let study = Study::parse(&text).map_err(|e| e.into_fault(&origin))?;
+    let config = Config::open(&args.dir)?;
+    policy::may_take_part(&study, config.profile())?;
+    let store = Store::open(&args.dir.join(store::FILE)).await?;
+    let roster = approval::roster(&store).await?.ok_or_else(|| {
+        Fault::user("no roster is pinned here").hint("`tacit-node join ROSTER.toml` pins one")
+    })?;
+    let plan = Plan::new(&study, &roster).map_err(|e| {
+        Fault::user(e.to_string()).at(&origin).hint("does the study fit the pinned roster?")
+    })?;
+    let ledger = ledger::open(&store, config.limits()?).await?;
+    let found = own_cells(&store, &args.dir, &study).await?;
+    store.close().await;
+    let asked = Asked { study: &study, roster: &roster, plan: &plan, heads: args.heads };
+    let preview = preview(&asked, found, &limited(&ledger, &plan));
+    if args.json {
+        serde_json::to_string_pretty(&preview).map_err(|e| Fault::bug(e.to_string()))
+    } else {
+        Ok(page::page(&preview))
+    }
+}
+
+/// Every limit that a release of this study must fit, with what was spent under it so far.
+fn limited(ledger: &Ledger<StoreJournal>, plan: &Plan) -> Vec<Limited> {
+    let Limits { site, study, year } = ledger.limits();
+    let this_year = year_of(unix_now());
+    let mut all = vec![Limited { scope: Scope::Site, spent: ledger.spent(), budgets: site }];
+    let spent = ledger.spent_on(plan.family());
+    all.extend(study.map(|budgets| Limited { scope: Scope::Study, spent, budgets }));
+    let spent = ledger.spent_in(this_year);
+    all.extend(year.map(|budgets| Limited { scope: Scope::Year(this_year), spent, budgets }));
+    all
+}
+
+/// The cells of this site; none while no clinician of the study was imported.
+async fn own_cells(store: &Store, dir: &Path, study: &Study) -> Result<Vec<Cell>, Fault> {
+    let catalogue = Catalogue::built_in()?.with_dir(&dir.join(instrument::DIR))?;
+    let pseudonyms = Pseudonyms::open_or_create(dir)?;
+    let rows = feature::rows(store, study, &catalogue, &pseudonyms).await?;
+    if rows.rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(cells(study.schema(), rows.cells()))
+}

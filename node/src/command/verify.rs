@@ -1,0 +1,191 @@
+//! `tacit-node export`: writes what a site can show for itself; `verify`: what anyone makes of it, offline.
+//!
+//! The checks are [`crate::office::evidence`]'s. The file holds no opening and no row.
+use crate::config::Config;
+use crate::office::evidence::{
+    self, Account, Accounts, Evidence, Exported, Hex, Officer, Proved, Record, Spent,
+};
+use crate::store::{self, Store, approval, evidence as kept, ledger, officer};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use tacit_link::keys::Keys;
+use tacit_shared::codec::{self, CodecError};
+use tacit_shared::fault::Fault;
+use tacit_shared::privacy::accountant::{Budget, Cost};
+use tacit_shared::privacy::ledger::{Budgets, Limits};
+use tacit_shared::protocol::message::Signed;
+use tacit_shared::roster::Key;
+use tacit_shared::units::Epsilon;
+
+/// Evidence is larger than this only by mistake: some hundred results of the longest vector.
+const FILE_BYTES_MAX: u64 = 512 << 20;
+
+/// Arguments of `export`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ExportArgs {
+    /// Folder of the node
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// File to write
+    #[arg(long, default_value = "evidence.json")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `verify`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// The evidence, as `export` wrote it
+    pub evidence: PathBuf,
+}
+
+/// Writes a site's evidence; returns what was written.
+///
+/// # Errors
+/// A fault if the folder is no node's or the file cannot be written.
+pub async fn export(args: &ExportArgs) -> Result<String, Fault> {
+    let config = Config::open(&args.dir)?;
+    let keys = Keys::open(&args.dir)?;
+    let store = Store::open(&args.dir.join(store::FILE)).await?;
+    let evidence = gather(&store, &keys, &config.limits()?).await?;
+    store.close().await;
+    let bug = |e: CodecError| Fault::bug(e.to_string());
+    let bytes = codec::encode(&evidence).map_err(bug)?;
+    let signature = keys.identity()?.sign(evidence::LABEL, &bytes);
+    let exported = Exported { evidence, signature: Hex(signature.as_bytes().to_vec()) };
+    let text = serde_json::to_string_pretty(&exported).map_err(|e| Fault::bug(e.to_string()))?;
+    let place = args.out.display().to_string();
+    // Written beside and renamed: nobody reads half of it.
+    let name = args.out.file_name().unwrap_or_default().to_string_lossy();
+    let draft = args.out.with_file_name(format!(".{name}.part"));
+    let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, &args.out));
+    written.map_err(|e| Fault::operator(format!("cannot be written: {e}")).at(&place))?;
+    let Evidence { ledger, results, .. } = &exported.evidence;
+    Ok(format!(
+        "{} charges and {} results written to {place}.\n\
+         Anyone checks them with `tacit-node verify {place}`.",
+        ledger.len(),
+        results.len()
+    ))
+}
+
+/// Checks evidence; returns the page that says what holds.
+///
+/// # Errors
+/// A user's fault with everything that does not hold.
+pub fn verify(args: &VerifyArgs) -> Result<String, Fault> {
+    let place = args.evidence.display().to_string();
+    let unread = |problem: String| Fault::user(problem).at(&place);
+    let length = std::fs::metadata(&args.evidence)
+        .map_err(|e| unread(format!("cannot be read: {e}")))?
+        .len();
+    if length > FILE_BYTES_MAX {
+        return Err(unread(format!("{length} bytes; expected at most {FILE_BYTES_MAX}")));
+    }
+    let text = std::fs::read_to_string(&args.evidence)
+        .map_err(|e| unread(format!("cannot be read: {e}")))?;
+    let exported: Exported = serde_json::from_str(&text).map_err(|e| {
+        unread(format!("not evidence of a site: {e}")).hint("`tacit-node export` writes it")
+    })?;
+    match evidence::check(&exported) {
+        Ok(proved) => Ok(page(&exported.evidence, &proved)),
+        Err(problems) => Err(unread(format!(
+            "the evidence of {} does not hold:\n  - {}",
+            exported.evidence.site,
+            problems.join("\n  - ")
+        ))
+        .hint("the file was changed, or the node's database was: ask the site")),
+    }
+}
+
+async fn gather(store: &Store, keys: &Keys, limits: &Limits) -> Result<Evidence, Fault> {
+    let (rosters, studies) = approval::texts(store).await?;
+    let mut officers = Vec::new();
+    for key in officer::keys(store).await? {
+        let records = officer::records(store, &key).await?;
+        let decisions = records.iter().map(Record::from).collect();
+        officers.push(Officer { key: Key(*key.as_bytes()), decisions });
+    }
+    let entries = ledger::entries(store).await.map_err(|e| Fault::operator(e.to_string()))?;
+    let entries: Result<Vec<Hex>, CodecError> =
+        entries.iter().map(|entry| codec::encode(entry).map(Hex)).collect();
+    let mut results = Vec::new();
+    for signed in kept::signed_results(store).await? {
+        let signed: Signed = codec::decode(&signed)
+            .map_err(|_| Fault::operator("a result in the node's database is damaged"))?;
+        results.push(Record::from(&signed));
+    }
+    let account = |budget: Budget| Account {
+        epsilon: budget.epsilon().value(),
+        delta: budget.delta().value(),
+    };
+    let accounts = |Budgets { clinician, patient }| Accounts {
+        clinician: account(clinician),
+        patient: account(patient),
+    };
+    Ok(Evidence {
+        format: evidence::FORMAT,
+        site: keys.party().id.clone(),
+        budget: accounts(limits.site),
+        budget_study: limits.study.map(accounts),
+        budget_year: limits.year.map(accounts),
+        rosters,
+        studies,
+        officers,
+        ledger: entries.map_err(|e| Fault::bug(e.to_string()))?,
+        results,
+    })
+}
+
+fn page(evidence: &Evidence, proved: &Proved) -> String {
+    let (charges, with_result) = proved.charges;
+    let mut page = format!(
+        "The evidence of {} holds. Charges: {charges}, in an unbroken chain, each what its study costs\n\
+         and each under an approval that stood.\n",
+        evidence.site
+    );
+    let mut line = |key: &str, value: &str| {
+        let _ = writeln!(page, "  {key:<10} {value}"); // a String
+    };
+    line("roster", &proved.roster.to_string());
+    line("head", &proved.head.to_string());
+    line("results", &format!("{with_result}, each signed by the coordinator and paid for"));
+    line("receipts", &format!("{}, each a head of this chain", proved.receipts));
+    if let Some((key, decisions)) = proved.officer {
+        line("officer", &format!("{} ({decisions} decisions)", String::from(key)));
+    }
+    for study in &proved.approved {
+        line("approved", &study.to_string());
+    }
+    if proved.losses > 0 {
+        line("losses", &format!("{} charges of answers that an older copy forgot", proved.losses));
+    }
+    page.push_str("Spent, by the exact curve\n");
+    for Spent { scope, spent, budgets, limited } in &proved.accounts {
+        let Budgets { clinician, patient } = *budgets;
+        for (who, spent, budget) in
+            [("a clinician", spent.clinician, clinician), ("a patient", spent.patient, patient)]
+        {
+            // A String takes everything.
+            let _ = writeln!(page, "  {scope}, {who}: {}", account(spent, budget, *limited));
+        }
+    }
+    page.push_str(
+        "Compare roster and head with the convener's. A charge left out at the end shows only there.",
+    );
+    page
+}
+
+/// What was spent by both rules, and what is allowed.
+fn account(spent: Cost, budget: Budget, limited: bool) -> String {
+    let shown = |epsilon: Option<Epsilon>| {
+        epsilon.map_or_else(|| "∞".to_owned(), |epsilon| format!("{:.3}", epsilon.value()))
+    };
+    let (exact, zcdp) =
+        (shown(spent.epsilon(budget.delta())), shown(spent.epsilon_zcdp(budget.delta())));
+    let limit = match (limited, budget.admits(Cost::ZERO, spent)) {
+        (false, _) => String::new(),
+        (true, true) => format!(" of {}", budget.epsilon().value()),
+        (true, false) => format!(" of {}, OVER the limit of today,", budget.epsilon().value()),
+    };
+    format!("ε {exact}{limit} at δ {:e}; ε {zcdp} by the zCDP rule", budget.delta().value())
+}

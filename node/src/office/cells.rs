@@ -1,0 +1,146 @@
+//! Cells that are too small to release anything about, noise or not.
+//!
+//! ```text
+//! a cell      everyone here, each group of the study, and each group's complement
+//! refused if  it has 1 to 9 clinicians, or one clinician has more than 25 % of its encounters
+//! ```
+//! The floors come before the noise and do not replace it. An empty cell speaks of nobody and is no reason
+//! to refuse; a site without clinicians is. The numbers are for the officer alone: the coordinator learns
+//! that the site takes no part, and not why.
+use serde::Serialize;
+use std::fmt;
+use tacit_shared::fault::Fault;
+use tacit_shared::study::schema::Schema;
+
+/// The place of a fault that follows from the site's data: told to its officer, never to the coordinator.
+pub const PLACE: &str = "this site's data";
+/// Fewest clinicians of a cell.
+pub const CLINICIANS_MIN: usize = 10;
+/// Largest share of a cell's encounters that one clinician may have, in percent.
+pub const SHARE_MAX_PERCENT: u64 = 25;
+
+/// Why nothing is released about a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Small {
+    /// Fewer clinicians than [`CLINICIANS_MIN`].
+    Clinicians,
+    /// One clinician has more of the encounters than [`SHARE_MAX_PERCENT`].
+    OneOfThem,
+}
+
+/// One cell, as the officer of the site sees it.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Cell {
+    /// Whom it is made of.
+    pub label: String,
+    /// How many clinicians.
+    pub clinicians: usize,
+    /// How many encounters they had.
+    pub encounters: u64,
+    /// Whether it is too small, and how.
+    pub small: Option<Small>,
+}
+
+impl fmt::Debug for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cell({}, {:?})", self.label, self.small) // counts are for the officer's page alone
+    }
+}
+
+/// The cells of a study at this site. `rows` gives each clinician's groups and number of encounters.
+pub fn cells<'a>(schema: &Schema, rows: impl IntoIterator<Item = (&'a [bool], u32)>) -> Vec<Cell> {
+    let rows: Vec<(&[bool], u32)> = rows.into_iter().collect();
+    let encounters = |of: &dyn Fn(&[bool]) -> bool| {
+        let chosen = rows.iter().filter(|(groups, _)| of(groups));
+        chosen.map(|(_, n)| *n).collect::<Vec<u32>>()
+    };
+    let mut cells = vec![cell("everyone here", true, &encounters(&|_| true))];
+    for (place, group) in schema.groups.iter().enumerate() {
+        let member = |groups: &[bool]| groups.get(place).copied().unwrap_or(false);
+        cells.push(cell(&group.label, false, &encounters(&member)));
+        let complement = format!("not: {}", group.label);
+        cells.push(cell(&complement, false, &encounters(&|groups| !member(groups))));
+    }
+    cells
+}
+
+/// Holds if no cell is too small.
+///
+/// # Errors
+/// An operator's fault naming the cells, without their numbers.
+pub fn large_enough(cells: &[Cell]) -> Result<(), Fault> {
+    let small: Vec<&str> =
+        cells.iter().filter(|cell| cell.small.is_some()).map(|cell| cell.label.as_str()).collect();
+    if small.is_empty() {
+        return Ok(());
+    }
+    let message = format!("too few clinicians or encounters here: {}", small.join("; "));
+    Err(Fault::operator(message).at(PLACE).hint(
+        "`tacit-node preview` shows the numbers; a study with wider groups or a longer period may do",
+    ))
+}
+
+fn cell(label: &str, needed: bool, encounters: &[u32]) -> Cell {
+    let clinicians = encounters.len();
+    let all: u64 = encounters.iter().map(|n| u64::from(*n)).sum();
+    let most = encounters.iter().max().map_or(0, |n| u64::from(*n));
+    let small = if clinicians < CLINICIANS_MIN && (needed || clinicians > 0) {
+        Some(Small::Clinicians)
+    } else if most.saturating_mul(100) > all.saturating_mul(SHARE_MAX_PERCENT) {
+        Some(Small::OneOfThem)
+    } else {
+        None
+    };
+    Cell { label: label.to_owned(), clinicians, encounters: all, small }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use tacit_shared::study::Study;
+
+    const STUDY: &str = include_str!("../../../configs/studies/empathy-billing.toml");
+
+    /// Clinicians of whom the first `inside` are in the first group and nobody in the second.
+    fn found(clinicians: usize, inside: usize, first: u32) -> Vec<Option<Small>> {
+        let study = Study::parse(STUDY).unwrap();
+        let rows: Vec<([bool; 2], u32)> = (0..clinicians)
+            .map(|i| ([i < inside, false], if i == 0 { first } else { 10 }))
+            .collect();
+        let rows = rows.iter().map(|(member, n)| (member.as_slice(), *n));
+        cells(study.schema(), rows).into_iter().map(|cell| cell.small).collect()
+    }
+
+    #[test]
+    fn nine_are_too_few_of_anything_and_none_are_nobody() {
+        let few = Some(Small::Clinicians);
+        assert_eq!(found(30, 12, 10), [None; 5]);
+        assert_eq!(found(30, 10, 10), [None; 5]);
+        assert_eq!(found(30, 0, 10), [None; 5]);
+        assert_eq!(found(30, 9, 10), [None, few, None, None, None]);
+        assert_eq!(found(30, 21, 10), [None, None, few, None, None]);
+        assert_eq!(found(0, 0, 10), [few, None, None, None, None]);
+        assert_eq!(found(9, 0, 10), [few, None, few, None, few]);
+    }
+
+    #[test]
+    fn nobody_may_be_more_than_a_quarter_of_a_cell() {
+        // Nine others with ten each: thirty is a quarter of 120, thirty-one is more.
+        assert_eq!(found(40, 10, 30), [None; 5]);
+        assert_eq!(found(40, 10, 31), [None, Some(Small::OneOfThem), None, None, None]);
+        assert_eq!(found(40, 10, 0), [None; 5]);
+    }
+
+    #[test]
+    fn a_refusal_names_the_cell_and_no_number() {
+        let study = Study::parse(STUDY).unwrap();
+        let rows = [([true, false], 7_u32); 9];
+        let rows = rows.iter().map(|(member, n)| (member.as_slice(), *n));
+        let cells = cells(study.schema(), rows);
+        let error = large_enough(&cells).unwrap_err();
+        assert!(error.message.starts_with("too few clinicians or encounters here: everyone here;"));
+        assert!(!error.to_string().contains('9') && !format!("{cells:?}").contains('9'), "{error}");
+    }
+}
