@@ -332,7 +332,7 @@ fn forged(path: &Path) {
     let cases: [(&str, Change<'_>); 8] = [
         ("is not signed by the key", &|v| flip(&mut v["signature"], 9)),
         ("is not signed by the key", &|v| {
-            v["evidence"]["budget"]["clinician"]["epsilon"] = 9.0.into()
+            v["evidence"]["budget"]["clinician"]["epsilon"] = 9.0.into();
         }),
         ("more was spent than one clinician's budget", &|v| {
             v["evidence"]["budget"]["clinician"]["epsilon"] = 1.0.into();
