@@ -199,8 +199,7 @@ impl Node {
         };
         match self.prepare(digest).await {
             Ok((study, context)) => {
-                let pin = self.roster.coordinator().signing_key;
-                let history = evidence::history(&self.store, pin, study.name()).await?;
+                let history = evidence::history(&self.store, &self.roster, study.name()).await?;
                 let site = Site::new(context.clone(), history, self.now());
                 line.set_limit(to_site_bytes_max(
                     self.roster.len(),

@@ -10,4 +10,4 @@ pub mod preview;
 pub mod statement;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

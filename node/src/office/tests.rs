@@ -6,12 +6,12 @@ use tacit_shared::secagg::key::identity::IdentityKey;
 use tacit_shared::study::Study;
 
 /// The lasting key of a site; that of the coordinator at 0.
-pub(super) fn identity(index: u8) -> IdentityKey {
+pub(crate) fn identity(index: u8) -> IdentityKey {
     IdentityKey::from_seed(&[index; 32]).unwrap()
 }
 
 /// A roster of so many sites, one of which may collude.
-pub(super) fn roster(sites: u8) -> Roster {
+pub(crate) fn roster(sites: u8) -> Roster {
     let party = |index: u8| Party {
         id: format!("site-{index}").parse().unwrap(),
         name: format!("Site {index}"),
@@ -23,6 +23,6 @@ pub(super) fn roster(sites: u8) -> Roster {
 }
 
 /// The plan of a study among them.
-pub(super) fn plan(study: &Study, roster: &Roster) -> Plan {
+pub(crate) fn plan(study: &Study, roster: &Roster) -> Plan {
     Plan::new(study, roster).unwrap()
 }

@@ -15,6 +15,7 @@ use crate::study::Study;
 use crate::study::layout::Layout;
 use crate::summary::contribution::CLIP;
 use crate::units::{Delta, Epsilon, NoiseMultiplier, UnitError};
+use time::Date;
 
 /// Version of noise and accounting; every ledger entry keeps it.
 pub const MECHANISM_VERSION: u16 = 1;
@@ -95,6 +96,7 @@ impl Terms {
 pub struct Plan {
     coordinator: Key,
     family: StudyName,
+    period: (Date, Date),
     study: Digest,
     roster: Digest,
     layout: Layout,
@@ -164,6 +166,7 @@ impl Plan {
         Ok(Self {
             coordinator: roster.coordinator().signing_key,
             family: study.name().clone(),
+            period: study.period(),
             study: study.digest(),
             roster: roster.digest(),
             charges: terms.charges()?,
@@ -180,6 +183,11 @@ impl Plan {
             links_per_patient: population.links_per_patient,
             sites_per_patient: population.sites_per_patient,
         })
+    }
+
+    /// The days whose data are summed: the first, and the one after the last.
+    pub fn period(&self) -> (Date, Date) {
+        self.period
     }
 
     /// The study's short name: rounds of one family are compared with each other.

@@ -12,7 +12,7 @@ mod answering;
 mod context;
 mod dealing;
 
-pub use context::{Context, History, Policy};
+pub use context::{Answered, Context, History, Policy};
 
 use super::config::{RoundConfig, RoundId};
 use super::error::ProtocolError;
@@ -65,8 +65,8 @@ pub enum Record {
         family: StudyName,
         /// The round.
         round: Digest,
-        /// U3.
-        survivors: BTreeSet<SiteIndex>,
+        /// U3, and over which days.
+        answered: Answered,
     },
     /// The result, signed by the coordinator.
     Result {

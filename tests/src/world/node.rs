@@ -17,13 +17,13 @@ use tacit_shared::id::{Digest, SiteIndex};
 use tacit_shared::privacy::ledger::Ledger;
 use tacit_shared::protocol::config::{RoundConfig, study_of};
 use tacit_shared::protocol::message::{ToHost, ToSite};
-use tacit_shared::protocol::site::{Effect, Event, History, Record, Site};
+use tacit_shared::protocol::site::{Answered, Effect, Event, History, Record, Site};
 
 /// What outlives a crash.
 #[derive(Default)]
 pub(super) struct Disk {
     pub(super) counter: u64,
-    pub(super) survivors: BTreeMap<Digest, BTreeSet<SiteIndex>>,
+    pub(super) answered: BTreeMap<Digest, Answered>,
     pub(super) openings: BTreeMap<Digest, Vec<u8>>,
     pub(super) results: BTreeSet<Digest>,
     pub(super) paper: Paper,
@@ -88,8 +88,8 @@ impl Node {
     }
 
     fn history(&self) -> History {
-        let survivors = self.disk.survivors.values().cloned().collect();
-        History { last_counter: self.disk.counter, survivors }
+        let answered = self.disk.answered.values().cloned().collect();
+        History { last_counter: self.disk.counter, answered }
     }
 }
 
@@ -364,8 +364,8 @@ impl Disk {
     fn write(&mut self, record: Record) {
         match record {
             Record::Counter(counter) => self.counter = counter,
-            Record::Survivors { round, survivors, .. } => {
-                self.survivors.insert(round, survivors);
+            Record::Survivors { round, answered, .. } => {
+                self.answered.insert(round, answered);
             }
             Record::Result { round, .. } => {
                 self.results.insert(round);

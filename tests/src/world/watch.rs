@@ -19,6 +19,7 @@ use tacit_shared::protocol::host::Opened;
 use tacit_shared::protocol::message::{
     Ballot, MaskedHeader, Outcome, Survivors, ToHost, ToSite, Unmask,
 };
+use tacit_shared::protocol::site::Answered;
 
 /// A message of a site as it leaves.
 pub(super) struct Leaving<'a> {
@@ -208,7 +209,8 @@ impl Watch {
 
     fn vote(&mut self, federation: &Federation, leaving: &Leaving<'_>, voted: Voted) {
         let Leaving { site, round, disk, .. } = *leaving;
-        let durable = disk.survivors.get(&round) == Some(&voted.u3);
+        let answered = Answered::of(&federation.roster, &federation.plan, &voted.u3);
+        let durable = disk.answered.get(&round) == Some(&answered);
         self.hold(Rule::Durable, durable, || {
             format!("site {site} voted before the survivors were durable")
         });

@@ -461,12 +461,12 @@ fn the_survivors_of_one_round_bind_the_next() {
     let federation = Federation::of(5, 1, 4);
     let (mut puppets, sent) = up_to(&federation, 1, 40, 3);
     let effects = puppets.event(at(ME), Event::Received(codec::encode(&sent[3]).unwrap())).unwrap();
-    let [Effect::Persist(Record::Survivors { survivors, .. }), Effect::Send(_)] = &effects[..]
+    let [Effect::Persist(Record::Survivors { answered, .. }), Effect::Send(_)] = &effects[..]
     else {
         panic!("durable before the vote is sent: {effects:?}")
     };
     // After a restart, the coordinator pretends to have lost site 5 and subtracts.
-    let history = History { last_counter: 1, survivors: vec![survivors.clone()] };
+    let history = History { last_counter: 1, answered: vec![answered.clone()] };
     let all = set(1..=5);
     for (now, exposed) in [(set(1..=4), true), (all.clone(), false)] {
         let mut puppets = later(&federation, &history, 41);

@@ -5,7 +5,7 @@ use tacit_shared::id::SiteIndex;
 use tacit_shared::protocol::error::{Culprit, ProtocolError};
 use tacit_shared::protocol::host;
 use tacit_shared::protocol::message::ToHost;
-use tacit_shared::protocol::site::{Event, Record};
+use tacit_shared::protocol::site::{Answered, Event, Record};
 use tacit_shared::study::layout::Part;
 use tacit_shared::summary::contribution::CLIP;
 
@@ -196,7 +196,8 @@ fn a_site_makes_counter_vote_and_result_durable_once_each_and_in_this_order() {
         assert_eq!(*counter, Record::Counter(1));
         let family = federation.plan.family().clone();
         let all = everyone(&federation);
-        assert_eq!(*survivors, Record::Survivors { family, round: digest, survivors: all });
+        let answered = Answered::of(&federation.roster, &federation.plan, &all);
+        assert_eq!(*survivors, Record::Survivors { family, round: digest, answered });
         let signed = round.opened.as_ref().unwrap().signed.clone();
         assert_eq!(*result, Record::Result { round: digest, signed });
     }

@@ -10,7 +10,7 @@ use tacit_shared::protocol::message::{
     Advertise, Ballot, Delivery, MaskedHeader, Member, Outcome, Signed, Survivors, ToSite,
 };
 use tacit_shared::protocol::set::Bitmap;
-use tacit_shared::protocol::site::{History, Policy};
+use tacit_shared::protocol::site::{Answered, History, Policy};
 use tacit_shared::secagg::key::PublicKey;
 use tacit_shared::secagg::key::identity::Signature;
 
@@ -333,9 +333,21 @@ fn a_colluder_that_signs_another_round_directory_or_set_is_found_out() {
 /// Up to the survivors of a site with this memory; the error, if it does not vote.
 fn votes(earlier: &[&[u16]], policy: Policy, now: &[u16]) -> Result<(), ProtocolError> {
     let federation = Federation::of(10, 1, 6);
-    let mut puppets = Puppets::new(&federation);
-    let survivors = earlier.iter().map(|indices| set(indices.iter().copied())).collect();
-    let history = History { survivors, ..History::default() };
+    let answered = |indices: &&[u16]| {
+        Answered::of(&federation.roster, &federation.plan, &set(indices.iter().copied()))
+    };
+    let answered = earlier.iter().map(answered).collect();
+    votes_after(&federation, History { answered, ..History::default() }, policy, now)
+}
+
+/// Up to the survivors of a site that remembers this; the error, if it does not vote.
+fn votes_after(
+    federation: &Federation,
+    history: History,
+    policy: Policy,
+    now: &[u16],
+) -> Result<(), ProtocolError> {
+    let mut puppets = Puppets::new(federation);
     puppets.sites.insert(at(ME), federation.site(at(ME), history, policy));
     let entries = puppets.announce();
     let shared = puppets.deal(&set(1..=10), &entries);
@@ -368,6 +380,37 @@ fn two_answers_that_differ_by_few_hospitals_are_refused() {
     let error = votes(&[&before], policy(), &now).unwrap_err();
     assert!(matches!(error, ProtocolError::Differencing { found: 1, .. }));
     assert_eq!(error.culprit(), Culprit::Nobody);
+}
+
+#[test]
+fn earlier_answers_bind_by_name_and_over_the_same_days_only() {
+    let federation = Federation::of(10, 1, 6);
+    let (all, fewer): (Vec<u16>, Vec<u16>) = ((1..=10).collect(), (1..=9).collect());
+    let mut before = Answered::of(&federation.roster, &federation.plan, &set(all));
+    let after = |answered: &Answered| {
+        let history = History { answered: vec![answered.clone()], ..History::default() };
+        votes_after(&federation, history, Policy::default(), &fewer)
+    };
+    let error = after(&before).unwrap_err();
+    assert!(matches!(error, ProtocolError::Differencing { found: 1, .. }));
+    // Two hospitals went and two came since: the same places on the roster are other hospitals.
+    let (sites, (from, to)) = (before.sites.clone(), before.period);
+    before.sites.retain(|id| !["site-1", "site-2"].contains(&id.as_str()));
+    before.sites.extend(["gone-1", "gone-2"].map(|id| id.parse().unwrap()));
+    let error = after(&before).unwrap_err();
+    assert!(matches!(error, ProtocolError::Differencing { found: 2, .. }), "{error}");
+    before.sites = sites;
+    // A day in common is enough; the day after the last is not one.
+    let day = time::Duration::DAY;
+    for (period, bound) in [
+        ((to - day, to + day), true),
+        ((from - day, from + day), true),
+        ((to, to + day), false),
+        ((from - day, from), false),
+    ] {
+        before.period = period;
+        assert_eq!(after(&before).is_err(), bound, "{period:?}");
+    }
 }
 
 #[test]

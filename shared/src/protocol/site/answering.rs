@@ -1,7 +1,7 @@
 //! What a site checks and answers once its data were summed and paid for, M5 to M10.
-use super::{Answer, Effect, Named, Record, Sent, Site, State, Step, id_bytes, send};
+use super::{Answer, Answered, Effect, Named, Record, Sent, Site, State, Step, id_bytes, send};
 use crate::codec;
-use crate::id::SiteIndex;
+use crate::id::{SiteId, SiteIndex};
 use crate::privacy::ledger::Charge;
 use crate::privacy::release::release;
 use crate::protocol::error::ProtocolError;
@@ -84,7 +84,8 @@ impl Site {
         let ballot = codec::encode(&ballot)?;
         let vote = self.context.identity.sign(VOTE_LABEL, &ballot);
         let family = self.context.plan.family().clone();
-        let record = Record::Survivors { family, round: round.digest, survivors: u3.clone() };
+        let answered = Answered::of(&self.context.roster, &self.context.plan, &u3);
+        let record = Record::Survivors { family, round: round.digest, answered };
         let effects = vec![Effect::Persist(record), send(&ToHost::Vote(vote))?];
         let heads = survivors.members.iter().map(|m| (m.index, m.ledger_head)).collect();
         Ok(self.next(State::Voted { answer, named: Named { u3, heads }, ballot }, effects))
@@ -133,16 +134,19 @@ impl Site {
         // Colluders know their own part of a difference: what is left must be several hospitals.
         let least = self.context.plan.colluders().saturating_add(2);
         let gap = usize::from(self.context.policy.differencing_gap.max(least));
-        let earlier: BTreeSet<&BTreeSet<SiteIndex>> = self.history.survivors.iter().collect();
+        let Answered { sites: now, period } =
+            Answered::of(&self.context.roster, &self.context.plan, u3);
+        let before = self.history.answered.iter().filter(|before| before.overlaps(period));
+        let earlier: BTreeSet<&BTreeSet<SiteId>> = before.map(|before| &before.sites).collect();
         for before in &earlier {
-            for found in [u3.difference(before).count(), before.difference(u3).count()] {
+            for found in [now.difference(before).count(), before.difference(&now).count()] {
                 if found != 0 && found < gap {
                     return Err(ProtocolError::Differencing { found, expected: gap });
                 }
             }
         }
         let sets = usize::from(self.context.policy.survivor_sets_max);
-        if !earlier.contains(u3) && earlier.len() >= sets {
+        if !earlier.contains(&now) && earlier.len() >= sets {
             return Err(ProtocolError::Sets { found: earlier.len() });
         }
         Ok(())

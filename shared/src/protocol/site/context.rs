@@ -1,9 +1,10 @@
 //! What a site brings to a round: its keys, what it approved, what it asks for and what it remembers.
-use crate::id::{FederationId, SiteIndex};
+use crate::id::{FederationId, SiteId, SiteIndex};
 use crate::privacy::plan::Plan;
 use crate::roster::Roster;
 use crate::secagg::key::identity::{IdentityKey, VerifyingKey};
 use std::collections::BTreeSet;
+use time::Date;
 
 /// What a site asks for on its own account, whatever the study says.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,8 +39,30 @@ impl Default for Policy {
 pub struct History {
     /// The highest round counter seen from this coordinator.
     pub last_counter: u64,
-    /// The survivors of earlier answers to the same study.
-    pub survivors: Vec<BTreeSet<SiteIndex>>,
+    /// Earlier answers to studies of the same short name.
+    pub answered: Vec<Answered>,
+}
+
+/// Whose sum was opened, and over which days: what a later round is held against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The survivors, by name: a later roster may give them other places.
+    pub sites: BTreeSet<SiteId>,
+    /// The first day, and the one after the last.
+    pub period: (Date, Date),
+}
+
+impl Answered {
+    /// Survivors of a plan's round, by their names on the roster.
+    pub fn of(roster: &Roster, plan: &Plan, survivors: &BTreeSet<SiteIndex>) -> Self {
+        let id = |index: &SiteIndex| roster.site(*index).map(|party| party.id.clone());
+        Self { sites: survivors.iter().filter_map(id).collect(), period: plan.period() }
+    }
+
+    /// Whether both are over a day in common.
+    pub(super) fn overlaps(&self, other: (Date, Date)) -> bool {
+        self.period.0 < other.1 && other.0 < self.period.1
+    }
 }
 
 /// What does not change during a round.
