@@ -20,6 +20,9 @@ use tacit_shared::study::Study;
 /// The file's name within the coordinator's folder.
 pub const FILE: &str = "coordinator.sqlite";
 
+/// What `PRAGMA application_id` of a coordinator's database says.
+const APPLICATION: i64 = 0x5441_434f;
+
 /// An open database.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -77,15 +80,26 @@ impl Store {
     pub async fn open(dir: &Path) -> Result<Self, Fault> {
         let path = dir.join(FILE);
         let place = path.display().to_string();
+        create_private(&path).map_err(|e| {
+            Fault::operator(format!("the coordinator's database cannot be made: {e}"))
+                .at(&place)
+                .hint("does its folder exist, and may the coordinator's user write there?")
+        })?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10));
         let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await;
         let pool = pool.map_err(|e| fault(&e).at(&place))?;
+        if !is_ours(&pool).await.map_err(|e| fault(&e).at(&place))? {
+            let message =
+                "this SQLite file belongs to another program; none of its tables was touched";
+            return Err(Fault::operator(message)
+                .at(&place)
+                .hint("give the coordinator a folder of its own"));
+        }
         sqlx::migrate!("./migrations").run(&pool).await.map_err(|e| {
             Fault::operator(format!("the coordinator's database cannot be used: {e}"))
                 .at(&place)
@@ -199,6 +213,27 @@ impl Store {
     }
 }
 
+/// Makes the file, readable by its owner alone, if there is none.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut how = std::fs::OpenOptions::new();
+    how.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        how.mode(0o600);
+    }
+    how.open(path).map(drop)
+}
+
+/// Whether the file is a coordinator's: by its mark, by the table that marked it before there was one, or empty.
+async fn is_ours(pool: &SqlitePool) -> Result<bool, sqlx::Error> {
+    let mark: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(pool).await?;
+    let sql = "SELECT count(*), count(*) FILTER (WHERE name IN ('round', 'transcript')) FROM sqlite_master
+               WHERE type = 'table' AND name <> '_sqlx_migrations'";
+    let (tables, own): (i64, i64) = sqlx::query_as(sql).fetch_one(pool).await?;
+    Ok(mark == APPLICATION || (mark == 0 && (tables == 0 || own == 2)))
+}
+
 fn read(row: &SqliteRow) -> Result<Finished, Fault> {
     let text = |column: &str| row.try_get::<String, _>(column).map_err(|e| fault(&e));
     let config = text("config")?.parse().map_err(|_| Fault::operator("a round is damaged"))?;
@@ -213,4 +248,48 @@ fn read(row: &SqliteRow) -> Result<Finished, Fault> {
 pub fn fault(error: &sqlx::Error) -> Fault {
     Fault::operator(format!("the coordinator's database refused: {error}"))
         .hint("is the disk full, the file damaged, or another coordinator using it?")
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_is_its_owners_and_survives_being_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        for counter in 1..=3 {
+            let store = Store::open(dir.path()).await.unwrap();
+            assert_eq!(store.next_counter().await.unwrap(), counter);
+            let digest = Digest::new([u8::try_from(counter).unwrap(); 32]);
+            let started = Started {
+                config: digest,
+                counter,
+                study: digest,
+                study_text: "",
+                roster_text: "",
+                at_unix_s: 0,
+            };
+            store.start(&started).await.unwrap();
+            #[cfg(unix)]
+            for entry in std::fs::read_dir(dir.path()).unwrap() {
+                use std::os::unix::fs::PermissionsExt as _;
+                let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+                assert_eq!(mode & 0o077, 0);
+            }
+            store.pool().close().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn the_database_of_another_program_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let options =
+            SqliteConnectOptions::new().filename(dir.path().join(FILE)).create_if_missing(true);
+        let other = SqlitePool::connect_with(options).await.unwrap();
+        sqlx::query("CREATE TABLE bookmarks (id INTEGER)").execute(&other).await.unwrap();
+        other.close().await;
+        let found = Store::open(dir.path()).await.unwrap_err().to_string();
+        assert!(found.starts_with("this SQLite file belongs to another program"), "{found}");
+    }
 }
