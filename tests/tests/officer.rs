@@ -155,6 +155,39 @@ async fn a_held_release_goes_with_a_yes_and_stays_with_a_no() {
     );
 }
 
+/// Revoked while it waits: the release stays, nothing is charged, and the site's evidence holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_stops_a_round_that_is_running() {
+    let scratch = tempfile::tempdir().unwrap();
+    let federation = federation(scratch.path(), 60_000).await;
+    federation.approve().await.unwrap();
+    hold(&federation, 3);
+    let own = dir(&federation, 3);
+    let officer = async {
+        let held = waiting(&own).await;
+        // A second program on the same folder would not know of this round.
+        let args = run::RunArgs { dir: own.clone(), once: true, patience_s: 1 };
+        let error = run::run(&args).await.unwrap_err().to_string();
+        assert!(error.contains("another `tacit-node run` is at work"), "{error}");
+        let digest = federation.study().digest();
+        approve::revoke(&approve::RevokeArgs { dir: own.clone(), digest, key: None })
+            .await
+            .unwrap();
+        held.round
+    };
+    let ((opened, nodes), round) = tokio::join!(round(&federation), officer);
+    let opened = opened.unwrap();
+    assert!(opened.contains("The sum of 3 of 4 sites is open."), "{opened}");
+    let why = nodes[3].as_ref().unwrap_err().to_string();
+    assert!(why.contains("revoked while its release waited"), "{why}");
+    let accept = review::ReviewArgs { accept: true, ..asked(&own, Some(round)) };
+    review::run(&accept).await.unwrap(); // too late, and to no effect
+    let out = scratch.path().join("evidence.json");
+    verify::export(&verify::ExportArgs { dir: own, out: out.clone() }).await.unwrap();
+    let page = verify::verify(&verify::VerifyArgs { evidence: out }).unwrap();
+    assert!(page.contains("Charges: 0"), "{page}");
+}
+
 /// No answer is a no: the phase is eight seconds, of which six are the officer's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_held_release_without_an_answer_does_not_leave() {
@@ -207,7 +240,7 @@ async fn small_cells_keep_a_site_out_unless_its_officer_accepts_them() {
     let (opened, nodes) = round(&federation).await;
     let error = opened.unwrap_err().to_string();
     assert!(
-        error.contains("this site takes no part in this study") && !error.contains("few"),
+        error.contains("the study is not approved at this site") && !error.contains("few"),
         "{error}"
     );
     for site in small {

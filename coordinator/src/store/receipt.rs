@@ -48,14 +48,16 @@ pub async fn latest(
     let rounds = sqlx::query(
         "SELECT r.config, r.roster_text, t.bytes FROM round r JOIN transcript t ON t.round = r.config \
          AND t.sender = 0 AND t.name = ? WHERE EXISTS (SELECT 1 FROM receipt x WHERE x.round = r.config) \
-         ORDER BY r.counter DESC LIMIT ?",
+         ORDER BY r.counter DESC",
     )
     .bind(ANNOUNCEMENT)
-    .bind(i64::try_from(RECEIPTS_MAX).unwrap_or(i64::MAX))
     .fetch_all(store.pool())
     .await
     .map_err(|e| fault(&e))?;
-    for row in rounds.iter().rev() {
+    for row in &rounds {
+        if all.values().all(|receipts| receipts.len() >= RECEIPTS_MAX) {
+            break;
+        }
         let config: String = row.try_get("config").map_err(|e| fault(&e))?;
         let text: String = row.try_get("roster_text").map_err(|e| fault(&e))?;
         let announcement: Vec<u8> = row.try_get("bytes").map_err(|e| fault(&e))?;
@@ -66,10 +68,13 @@ pub async fn latest(
             let Some(index) = party.and_then(|party| by_key.get(&party.signing_key)) else {
                 continue;
             };
-            if let Some(receipts) = all.get_mut(index) {
+            if let Some(receipts) = all.get_mut(index).filter(|list| list.len() < RECEIPTS_MAX) {
                 receipts.push(Receipt { config: payload.clone(), header });
             }
         }
+    }
+    for receipts in all.values_mut() {
+        receipts.reverse(); // gathered from the latest on
     }
     let encoded = |(index, receipts)| {
         let bytes = codec::encode(&receipts).map_err(|e| Fault::bug(e.to_string()))?;

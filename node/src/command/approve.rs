@@ -5,8 +5,11 @@
 use super::officer::key_file;
 use crate::config::Config;
 use crate::link::session::unix_now;
+use crate::measure::instrument::{self, Catalogue};
+use crate::measure::standing;
 use crate::office::decision::{SmallCells, What};
 use crate::office::{policy, statement};
+use crate::store::pseudonym::Pseudonyms;
 use crate::store::{self, Store, approval, evidence, ledger, officer};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -135,9 +138,20 @@ pub async fn approve_with(args: &ApproveArgs) -> Result<String, Fault> {
         approval::keep(&store, &study, &text, unix_now()).await?;
         let small_cells =
             if args.accept_small_cells { SmallCells::Accepted } else { SmallCells::Refused };
+        // Before the decision: nothing is answered until the cells were looked at.
+        let catalogue = Catalogue::built_in()?.with_dir(&dir.join(instrument::DIR))?;
+        let pseudonyms = Pseudonyms::open_or_create(dir)?;
+        let small = standing::look(&store, &study, &catalogue, &pseudonyms).await?;
         let what = What::Approve { study: study.digest(), small_cells };
-        officer::decide(&store, &key, what, unix_now()).await?;
+        officer::decide_under(&store, &key, roster.digest(), what, unix_now()).await?;
         page.push_str("\nApproved.");
+        if let (Some(why), SmallCells::Refused) = (small, small_cells) {
+            let _ = write!(
+                page,
+                "\nThis site stays away from it for now: {why}.\nThat is looked at again after each import; \
+                 `--accept-small-cells` takes part all the same."
+            ); // a String
+        }
     } else {
         let digest = study.digest();
         let _ = write!(page, "\nNothing was approved. To approve:\n  {command} --digest {digest}");

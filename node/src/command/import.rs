@@ -8,7 +8,7 @@ use crate::intake::recording::{Reading, Recorder};
 use crate::intake::source::Input;
 use crate::intake::{self, Again, Ports, Questionnaire, Request};
 use crate::measure::instrument::{self, Catalogue};
-use crate::measure::physiology;
+use crate::measure::{physiology, standing};
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{self, Store};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -79,9 +79,16 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
         recorder: &Beats,
         progress,
     };
+    standing::suspend_all(&store).await?;
     let imported = intake::import(&store, &request, &ports).await;
+    // Whether it came in or not: the tables are as they are now.
+    let stays_away = standing::look_at_all(&store, &catalogue, &pseudonyms).await;
     store.close().await;
-    Ok(imported?.to_string())
+    let mut page = imported?.to_string();
+    for (study, why) in stays_away? {
+        let _ = write!(page, "\nThis site stays away from study {study} for now: {why}."); // a String
+    }
+    Ok(page)
 }
 
 /// Verifies every page of the database; the text counts the rows of each table.

@@ -1,10 +1,12 @@
 //! `tacit-node ledger`: every charge, what history costs today, whether it is whole, and lost charges.
 //!
 //! Only `accept-loss` writes: it charges answers again whose entries were lost with the database.
+use super::officer::key_file;
 use crate::config::Config;
 use crate::link::session::unix_now;
+use crate::office::decision::What;
 use crate::store::receipt::{self, Parties};
-use crate::store::{self, Store, approval, evidence, ledger};
+use crate::store::{self, Store, approval, evidence, ledger, officer};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use tacit_shared::privacy::ledger::{
     Budgets, Cause, Entry, Ledger, Limits, Lost, Totals, recost, year_of,
 };
 use tacit_shared::privacy::plan::Charges;
+use tacit_shared::protocol::receipt::RECEIPTS_MAX;
 use tacit_shared::protocol::site::Record;
 use tacit_shared::units::{Delta, Epsilon};
 
@@ -62,6 +65,9 @@ pub struct LossArgs {
     /// Head of the ledger that the latest forgotten answer stated
     #[arg(long)]
     pub head: Digest,
+    /// The officer's key; `officer.p8` in the folder if not given
+    #[arg(long)]
+    pub key: Option<PathBuf>,
 }
 
 /// Lists the ledger, or does what is asked.
@@ -195,14 +201,23 @@ async fn accept_loss(args: &LossArgs) -> Result<String, Fault> {
     let me = Keys::open(&args.dir)?.identity()?.verifying_key();
     let all = receipt::lost(&store, &ledger, &Parties { me, coordinator }).await?;
     let last = all.iter().find(|lost| lost.head == args.head).map(|lost| lost.counter);
+    if all.len() >= RECEIPTS_MAX {
+        return Err(Fault::operator(format!(
+            "{} lost answers are known, as many as a coordinator shows at once: there may be more",
+            all.len()
+        ))
+        .hint("restore a newer copy of the database; a loss of unknown size is never accepted"));
+    }
     let last = last.ok_or_else(|| {
         Fault::user(format!("no receipt here shows a lost answer with the head {}", args.head))
             .hint("what it cost is unknown, so nothing was recorded; `tacit-node run` names the head, and asks the coordinator for the receipts")
     })?;
+    let key = officer::read_key(&key_file(&args.dir, args.key.as_deref()))?;
     let mut page = String::new();
     for lost in all.iter().filter(|lost| lost.counter <= last) {
         // The counter first: an old announcement must not be answered again, whatever comes next.
         evidence::persist(&store, lost.coordinator, &Record::Counter(lost.counter)).await?;
+        officer::decide(&store, &key, What::AcceptLoss { head: lost.head }, unix_now()).await?;
         let charged = ledger.record_loss(lost, unix_now()).await;
         let charged = charged.map_err(|e| ledger::refusal(&e))?;
         tell(&mut page, lost, charged);

@@ -3,9 +3,9 @@
 //! The checks are [`crate::office::evidence`]'s. The file holds no opening and no row.
 use crate::config::Config;
 use crate::office::evidence::{
-    self, Account, Accounts, Evidence, Exported, Hex, Officer, Proved, Record, Spent,
+    self, Account, Accounts, Evidence, Exported, Hex, Officer, Proved, Record, Shown, Spent,
 };
-use crate::store::{self, Store, approval, evidence as kept, ledger, officer};
+use crate::store::{self, Store, approval, evidence as kept, ledger, officer, receipt};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use tacit_link::keys::Keys;
@@ -48,9 +48,8 @@ pub async fn export(args: &ExportArgs) -> Result<String, Fault> {
     let store = Store::open(&args.dir.join(store::FILE)).await?;
     let evidence = gather(&store, &keys, &config.limits()?).await?;
     store.close().await;
-    let bug = |e: CodecError| Fault::bug(e.to_string());
-    let bytes = codec::encode(&evidence).map_err(bug)?;
-    let signature = keys.identity()?.sign(evidence::LABEL, &bytes);
+    let digest = evidence.digest().ok_or_else(|| Fault::bug("the evidence has no digest"))?;
+    let signature = keys.identity()?.sign(evidence::LABEL, digest.as_bytes());
     let exported = Exported { evidence, signature: Hex(signature.as_bytes().to_vec()) };
     let text = serde_json::to_string_pretty(&exported).map_err(|e| Fault::bug(e.to_string()))?;
     let place = args.out.display().to_string();
@@ -105,6 +104,9 @@ async fn gather(store: &Store, keys: &Keys, limits: &Limits) -> Result<Evidence,
         let decisions = records.iter().map(Record::from).collect();
         officers.push(Officer { key: Key(*key.as_bytes()), decisions });
     }
+    let opened = ledger::open(store, *limits).await?;
+    receipt::check(store, &opened).await?;
+    let receipts = receipt::shown(store).await?.iter().map(Shown::from).collect();
     let entries = ledger::entries(store).await.map_err(|e| Fault::operator(e.to_string()))?;
     let entries: Result<Vec<Hex>, CodecError> =
         entries.iter().map(|entry| codec::encode(entry).map(Hex)).collect();
@@ -133,6 +135,7 @@ async fn gather(store: &Store, keys: &Keys, limits: &Limits) -> Result<Evidence,
         officers,
         ledger: entries.map_err(|e| Fault::bug(e.to_string()))?,
         results,
+        receipts,
     })
 }
 
@@ -140,7 +143,7 @@ fn page(evidence: &Evidence, proved: &Proved) -> String {
     let (charges, with_result) = proved.charges;
     let mut page = format!(
         "The evidence of {} holds. Charges: {charges}, in an unbroken chain, each what its study costs\n\
-         and each under an approval that stood.\n",
+         under an approval that stood, or a loss that was accepted.\n",
         evidence.site
     );
     let mut line = |key: &str, value: &str| {
@@ -150,14 +153,21 @@ fn page(evidence: &Evidence, proved: &Proved) -> String {
     line("head", &proved.head.to_string());
     line("results", &format!("{with_result}, each signed by the coordinator and paid for"));
     line("receipts", &format!("{}, each a head of this chain", proved.receipts));
-    if let Some((key, decisions)) = proved.officer {
-        line("officer", &format!("{} ({decisions} decisions)", String::from(key)));
+    for (place, (key, decisions)) in (1_usize..).zip(&proved.officers) {
+        let counts = if place == proved.officers.len() { "counts now" } else { "was replaced" };
+        line("officer", &format!("{}: {counts}, decisions: {decisions}", String::from(*key)));
     }
     for study in &proved.approved {
         line("approved", &study.to_string());
     }
     if proved.losses > 0 {
-        line("losses", &format!("{} charges of answers that an older copy forgot", proved.losses));
+        let losses = proved.losses;
+        line(
+            "losses",
+            &format!(
+                "{losses} of the charges: answers that an older copy of the database forgot, by the site's own receipts"
+            ),
+        );
     }
     page.push_str("Spent, by the exact curve\n");
     for Spent { scope, spent, budgets, limited } in &proved.accounts {
@@ -170,7 +180,8 @@ fn page(evidence: &Evidence, proved: &Proved) -> String {
         }
     }
     page.push_str(
-        "Compare roster and head with the convener's. A charge left out at the end shows only there.",
+        "Compare roster and head with the convener's, and the officer's key with the officer. A charge left out\n\
+         at the end shows only at the convener.",
     );
     page
 }

@@ -46,13 +46,13 @@ pub(super) async fn ask(
     let deadline_unix_s = unix_now().saturating_add(seconds).saturating_sub(1);
     hold(store, &Held { round, study, statement, deadline_unix_s }).await?;
     tracing::warn!(%round, "a release waits for the officer: `tacit-node review` shows it");
-    wait(store, line, round, patience).await
+    wait(store, line, (round, study), patience).await
 }
 
 async fn wait(
     store: &Store,
     line: &mut Line,
-    round: Digest,
+    (round, study): (Digest, Digest),
     patience: Duration,
 ) -> Result<(), Fault> {
     // What the officer is told ends a second before what is waited: no yes comes too late.
@@ -63,7 +63,11 @@ async fn wait(
         let message = tokio::select! {
             message = line.receive(), if connected => message,
             _ = look.tick() => {
-                match officer::decisions(store).await?.released(round) {
+                let decisions = officer::decisions(store).await?;
+                if !decisions.stands(study) {
+                    return Err(Fault::user("the study was revoked while its release waited"));
+                }
+                match decisions.released(round) {
                     Some(true) => return Ok(()),
                     Some(false) => return Err(Fault::user("the officer withheld the release")),
                     None if Instant::now() >= end => {

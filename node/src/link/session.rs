@@ -10,13 +10,13 @@ use super::hold;
 use super::net::Line;
 use crate::config::Config;
 use crate::measure::instrument::{self, Catalogue};
-use crate::office::cells;
 use crate::store::ledger::StoreJournal;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{Store, approval, evidence, ledger, receipt};
 use rand::SeedableRng as _;
 use rand::rngs::{ChaCha20Rng, SysRng};
-use std::path::Path;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tacit_link::keys::Keys;
@@ -33,6 +33,8 @@ use tacit_shared::roster::Roster;
 use tacit_shared::study::Study;
 use tokio::time::{Instant, interval};
 
+/// The lock's name within a node's folder.
+const LOCK: &str = "run.lock";
 /// How often the machine is told the time.
 const TICK: Duration = Duration::from_millis(500);
 /// How long the coordinator has to show this site its receipts.
@@ -42,6 +44,9 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A node with its folder open, ready to take part.
 pub struct Node {
+    dir: PathBuf,
+    /// Held as long as this program runs: two on one folder would not know of each other's rounds.
+    _lock: File,
     store: Store,
     config: Config,
     keys: Keys,
@@ -84,6 +89,7 @@ impl Node {
     /// roster.
     pub async fn open(dir: &Path) -> Result<Self, Fault> {
         let config = Config::open(dir)?;
+        let lock = lock(dir)?;
         let keys = Keys::open(dir)?;
         let store = Store::open(&dir.join(crate::store::FILE)).await?;
         let roster = approval::roster(&store).await?.ok_or_else(|| {
@@ -95,7 +101,19 @@ impl Node {
         let catalogue = Catalogue::built_in()?.with_dir(&dir.join(instrument::DIR))?;
         let pseudonyms = Pseudonyms::open_or_create(dir)?;
         let started = Instant::now();
-        Ok(Self { store, config, keys, roster, me, catalogue, pseudonyms, ledger, started })
+        Ok(Self {
+            dir: dir.to_owned(),
+            _lock: lock,
+            store,
+            config,
+            keys,
+            roster,
+            me,
+            catalogue,
+            pseudonyms,
+            ledger,
+            started,
+        })
     }
 
     /// Takes part in the coordinator's rounds.
@@ -197,6 +215,7 @@ impl Node {
             tracing::warn!("a message that announces nothing was ignored");
             return Ok(None);
         };
+        self.look_at_settings().await?;
         match self.prepare(digest).await {
             Ok((study, context)) => {
                 let history = evidence::history(&self.store, &self.roster, study.name()).await?;
@@ -210,14 +229,7 @@ impl Node {
                 self.drive(line, round, current, Event::Received(bytes)).await
             }
             Err(fault) => {
-                // In full, the ledger's refusal would tell what the hospital spent elsewhere, and one that
-                // follows from the data would tell of them.
-                let told = match fault.place.as_deref() {
-                    Some(ledger::PLACE) => "the study does not fit what this site may still spend",
-                    Some(cells::PLACE) => "this site takes no part in this study",
-                    _ => fault.message.as_str(),
-                };
-                self.decline(line, told).await;
+                self.decline(line, admission::told(&fault)).await;
                 Ok(Some(Ended::Refused(fault)))
             }
         }
@@ -245,7 +257,7 @@ impl Node {
                 Err(error) => {
                     let fault = Fault::peer(error.to_string())
                         .hint(format!("at fault: {:?}; nothing more was sent", error.culprit()));
-                    self.decline(line, &error.to_string()).await;
+                    self.decline(line, error.word()).await;
                     return Ok(Some(Ended::Refused(fault)));
                 }
             };
@@ -280,6 +292,8 @@ impl Node {
                     leaves = Some(arrived + release::instant(arrived.elapsed(), phase));
                 }
                 Err(fault) => {
+                    let instant = release::instant(arrived.elapsed(), phase);
+                    tokio::time::sleep_until(arrived + instant).await;
                     self.decline(line, "it releases nothing in this round").await;
                     return Ok(Some(Ended::Refused(fault)));
                 }
@@ -314,8 +328,9 @@ impl Node {
         }
     }
 
-    async fn decline(&self, line: &mut Line, reason: &str) {
-        let reason = reason.chars().take(300).collect();
+    /// Says no, in one of few words: in full, a refusal would tell what the site spent, asks for or holds.
+    async fn decline(&self, line: &mut Line, reason: &'static str) {
+        let reason = reason.to_owned();
         let limit = to_host_bytes_max(self.roster.len(), 0);
         if let Ok(bytes) = codec::encode(&ToHost::Declined(reason)) {
             let _ = line.send(&bytes, limit).await; // the coordinator notices the silence as well
@@ -330,6 +345,26 @@ impl Node {
 /// Whether the coordinator says that the round is over for this site.
 pub(super) fn is_closed(bytes: &[u8]) -> bool {
     matches!(codec::decode(bytes), Ok(ToSite::Closed))
+}
+
+/// The one program that may run on a folder.
+fn lock(dir: &Path) -> Result<File, Fault> {
+    let path = dir.join(LOCK);
+    let place = path.display().to_string();
+    let file = File::options().create(true).write(true).truncate(false).open(&path);
+    let file =
+        file.map_err(|e| Fault::operator(format!("the lock cannot be made: {e}")).at(&place))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(Fault::operator("another `tacit-node run` is at work on this folder")
+                .at(place)
+                .hint("two of them would not know of each other's rounds"))
+        }
+        Err(TryLockError::Error(e)) => {
+            Err(Fault::operator(format!("the lock cannot be taken: {e}")).at(place))
+        }
+    }
 }
 
 /// Seconds since 1970, UTC.

@@ -7,3 +7,4 @@
 pub mod feature;
 pub mod instrument;
 pub mod physiology;
+pub mod standing;

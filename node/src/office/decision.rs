@@ -50,6 +50,11 @@ pub enum What {
         /// The round.
         round: Digest,
     },
+    /// An answer whose charge was lost with the database is charged again.
+    AcceptLoss {
+        /// Head of the ledger that the answer stated.
+        head: Digest,
+    },
 }
 
 /// One decision, as signed.
@@ -143,15 +148,28 @@ impl Decisions {
 
     /// Whether the last word on a study is an approval, under whichever roster.
     pub fn stands(&self, study: Digest) -> bool {
-        self.approved_at(study, i64::MAX)
+        let last = self.made.iter().rev().find(|decision| decision.speaks_of(study));
+        last.is_some_and(|decision| matches!(decision.what, What::Approve { .. }))
     }
 
-    /// Whether a study stood approved at a time: the last word on it until then.
-    pub fn approved_at(&self, study: Digest, at_unix_s: i64) -> bool {
+    /// Whether a study stood approved under a roster at a time: the last word on it until then.
+    pub fn approved_at(&self, study: Digest, roster: Digest, at_unix_s: i64) -> bool {
         let counts =
             |decision: &&Decision| decision.at_unix_s <= at_unix_s && decision.speaks_of(study);
         let last = self.made.iter().rev().find(counts);
-        last.is_some_and(|decision| matches!(decision.what, What::Approve { .. }))
+        last.is_some_and(|decision| {
+            matches!(decision.what, What::Approve { .. }) && decision.roster == roster
+        })
+    }
+
+    /// Whether the loss of an answer's charge was accepted.
+    pub fn accepted_loss(&self, of: Digest) -> bool {
+        self.made.iter().any(|decision| decision.what == What::AcceptLoss { head: of })
+    }
+
+    /// When the last decision was made, seconds since 1970.
+    pub fn last_unix_s(&self) -> Option<i64> {
+        self.made.iter().map(|decision| decision.at_unix_s).max()
     }
 
     /// Whether a round's release was let go (`true`) or withheld; `None` while nothing was decided.
@@ -173,7 +191,7 @@ impl Decision {
     fn speaks_of(&self, of: Digest) -> bool {
         match self.what {
             What::Approve { study, .. } | What::Revoke { study } => study == of,
-            What::Release { .. } | What::Withhold { .. } => false,
+            What::Release { .. } | What::Withhold { .. } | What::AcceptLoss { .. } => false,
         }
     }
 }
@@ -227,8 +245,9 @@ mod tests {
         assert_eq!(decisions(&[(1, 10, yes), (1, 20, no)]).approves(study, digest_of(1)), None);
         let again = decisions(&[(1, 10, yes), (1, 20, no), (1, 30, yes)]);
         assert_eq!(again.approves(study, digest_of(1)), refused);
-        let at = |time| again.approved_at(study, time);
+        let at = |time| again.approved_at(study, digest_of(1), time);
         assert_eq!([9, 10, 19, 20, 29, 30].map(at), [false, true, true, false, false, true]);
+        assert!(!again.approved_at(study, digest_of(2), 30));
     }
 
     #[test]

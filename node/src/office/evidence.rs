@@ -13,9 +13,10 @@
 mod check;
 
 use serde::{Deserialize, Serialize};
-use tacit_shared::codec::Bytes;
-use tacit_shared::id::{SiteId, to_hex};
+use tacit_shared::codec::{self, Bytes};
+use tacit_shared::id::{Digest, SiteId, to_hex};
 use tacit_shared::protocol::message::Signed;
+use tacit_shared::protocol::receipt::Receipt;
 use tacit_shared::roster::Key;
 use tacit_shared::secagg::key::identity::Signature;
 
@@ -95,9 +96,21 @@ pub struct Evidence {
     pub ledger: Vec<Hex>,
     /// Results, as the coordinator signed them: payload and signature.
     pub results: Vec<Record>,
+    /// Answers of this site that its ledger did not know when the coordinator showed them.
+    pub receipts: Vec<Shown>,
 }
 
-/// The file: evidence, and the site's signature over its canonical bytes.
+/// An answer of this site, as a coordinator showed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shown {
+    /// The configuration of the round.
+    pub config: Hex,
+    /// The header of the answer, signed by this site.
+    pub header: Record,
+}
+
+/// The file: evidence, and the site's signature over [`Evidence::digest`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exported {
@@ -134,6 +147,27 @@ impl From<&Signed> for Record {
     fn from(signed: &Signed) -> Self {
         let signature = Hex(signed.signature.as_bytes().to_vec());
         Self { payload: Hex(signed.payload.0.clone()), signature }
+    }
+}
+
+impl From<&Receipt> for Shown {
+    fn from(receipt: &Receipt) -> Self {
+        Self { config: Hex(receipt.config.0.clone()), header: Record::from(&receipt.header) }
+    }
+}
+
+impl Shown {
+    fn receipt(&self) -> Option<Receipt> {
+        Some(Receipt { config: Bytes(self.config.0.clone()), header: self.header.signed()? })
+    }
+}
+
+impl Evidence {
+    /// `H("tacit/v1/evidence", JSON without spaces, in the order of the fields)`; `None` for numbers that JSON
+    /// does not have.
+    pub fn digest(&self) -> Option<Digest> {
+        let bytes = serde_json::to_vec(self).ok()?;
+        Some(codec::hash("tacit/v1/evidence", &[&bytes]))
     }
 }
 

@@ -91,6 +91,9 @@ pub fn refusal(error: &LedgerError<JournalError>) -> Fault {
         LedgerError::BudgetExceeded { .. } => fault
             .at(PLACE)
             .hint("`[budget]` in node.toml bounds what this site spends, over everything, a study and a year; raising it is the officer's decision"),
+        LedgerError::Clock { .. } => fault
+            .at(PLACE)
+            .hint("set the clock of this machine; nothing is charged until it is right"),
         _ => fault.at(PLACE),
     }
 }

@@ -8,6 +8,7 @@
 //! [`pseudonym`], many rows are written by [`bulk`], and [`panel`] reads what a clinician's row needs.
 
 pub mod approval;
+pub mod away;
 pub mod bulk;
 pub mod evidence;
 pub mod held;

@@ -3,7 +3,7 @@
 //! `officer.p8` is readable by its owner only and may be kept elsewhere between decisions: the node needs
 //! the public key alone, which is pinned in its database. What the records mean is the work of
 //! [`crate::office::decision`]; every read checks the whole chain.
-use super::{Store, approval, fault};
+use super::{Store, approval, away, fault};
 use crate::office::decision::{Decisions, SmallCells, What};
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
@@ -147,13 +147,27 @@ pub async fn decisions(store: &Store) -> Result<Decisions, Fault> {
 /// # Errors
 /// A user's fault if the key is not the pinned one; a fault of the database.
 pub async fn decide(store: &Store, key: &IdentityKey, what: What, now_s: i64) -> Result<(), Fault> {
+    let roster = approval::roster(store).await?;
+    let roster = roster.map_or(Digest::new([0; 32]), |roster| roster.digest());
+    decide_under(store, key, roster, what, now_s).await
+}
+
+/// As [`decide`], under the roster that was shown to the officer.
+///
+/// # Errors
+/// As [`decide`].
+pub async fn decide_under(
+    store: &Store,
+    key: &IdentityKey,
+    roster: Digest,
+    what: What,
+    now_s: i64,
+) -> Result<(), Fault> {
     let own = key.verifying_key();
     if own != pinned(store).await? {
         return Err(Fault::user("this key is not the officer's key that is pinned here")
             .hint("`--key FILE` names the right one"));
     }
-    let roster = approval::roster(store).await?;
-    let roster = roster.map_or(Digest::new([0; 32]), |roster| roster.digest());
     let (sequence, record) = decisions(store)
         .await?
         .sign(key, roster, now_s, what)
@@ -170,20 +184,52 @@ pub async fn decide(store: &Store, key: &IdentityKey, what: What, now_s: i64) ->
     Ok(())
 }
 
-/// The study with this digest and what was said about small cells, if the officer's last word on it is an
-/// approval under this roster.
+/// Where a site stands with a study.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// The officer's last word is an approval under the pinned roster.
+    Approved(Box<Study>),
+    /// So it is, but a cell was too small when the data last changed: why.
+    Away(String),
+    /// It is not.
+    No,
+}
+
+/// Where this site stands with a study.
 ///
 /// # Errors
 /// As [`decisions`]; a study in the database that cannot be read any more.
-pub async fn approved(
-    store: &Store,
-    study: Digest,
-    roster: Digest,
-) -> Result<Option<(Study, SmallCells)>, Fault> {
-    let Some(small_cells) = decisions(store).await?.approves(study, roster) else {
-        return Ok(None);
+pub async fn standing(store: &Store, study: Digest) -> Result<Standing, Fault> {
+    let Some(roster) = approval::roster(store).await? else { return Ok(Standing::No) };
+    let Some(small_cells) = decisions(store).await?.approves(study, roster.digest()) else {
+        return Ok(Standing::No);
     };
-    Ok(approval::kept(store, study).await?.map(|study| (study, small_cells)))
+    let Some(kept) = approval::kept(store, study).await? else { return Ok(Standing::No) };
+    if small_cells == SmallCells::Refused
+        && let Some(why) = away::why(store, study).await?
+    {
+        return Ok(Standing::Away(why));
+    }
+    Ok(Standing::Approved(Box::new(kept)))
+}
+
+/// Studies that stand approved under the pinned roster and whose cells must not be small.
+///
+/// # Errors
+/// As [`decisions`]; a study in the database that cannot be read any more.
+pub async fn watched(store: &Store) -> Result<Vec<Study>, Fault> {
+    let Some(roster) = approval::roster(store).await? else { return Ok(Vec::new()) };
+    if keys(store).await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let decisions = decisions(store).await?;
+    let mut studies = Vec::new();
+    for (_, digest) in approval::list(store).await? {
+        if decisions.approves(digest, roster.digest()) == Some(SmallCells::Refused) {
+            studies.extend(approval::kept(store, digest).await?);
+        }
+    }
+    Ok(studies)
 }
 
 fn text(key: &VerifyingKey) -> String {

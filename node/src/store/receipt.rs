@@ -1,7 +1,7 @@
 //! Whether the ledger was set back: answers of this site that it does not know.
 //!
-//! Two witnesses. Every signed result in the database names the head that the ledger had when this site
-//! answered; and on every connection the coordinator shows what this site signed itself
+//! Two witnesses. Every signed result of a round that this site stayed in names the head that its ledger had
+//! when it answered; and on every connection the coordinator shows what this site signed itself
 //! ([`tacit_shared::protocol::receipt`]), which a restored copy of the database does not hold. An unknown
 //! head is written down at once, and nothing is answered until its loss is in the ledger.
 use super::ledger::{PLACE, StoreJournal};
@@ -93,6 +93,19 @@ pub async fn check(store: &Store, ledger: &Ledger<StoreJournal>) -> Result<(), F
     Ok(())
 }
 
+/// Every answer that a coordinator showed and the ledger did not know then, oldest first.
+///
+/// # Errors
+/// A fault of the database, or a damaged receipt in it.
+pub async fn shown(store: &Store) -> Result<Vec<Receipt>, Fault> {
+    let rows: Vec<Vec<u8>> = sqlx::query_scalar("SELECT receipt FROM missing ORDER BY rowid")
+        .fetch_all(store.pool())
+        .await
+        .map_err(|e| fault(&e))?;
+    let damaged = |_| Fault::operator("a receipt in the database is damaged");
+    rows.iter().map(|bytes| codec::decode(bytes).map_err(damaged)).collect()
+}
+
 /// Answers that the ledger does not know, by counter.
 ///
 /// # Errors
@@ -102,14 +115,9 @@ pub async fn lost(
     ledger: &Ledger<StoreJournal>,
     parties: &Parties,
 ) -> Result<Vec<Lost>, Fault> {
-    let rows: Vec<Vec<u8>> = sqlx::query_scalar("SELECT receipt FROM missing")
-        .fetch_all(store.pool())
-        .await
-        .map_err(|e| fault(&e))?;
-    let mut all = Vec::with_capacity(rows.len());
-    for bytes in rows {
-        let receipt: Option<Receipt> = codec::decode(&bytes).ok();
-        let lost = receipt.and_then(|receipt| receipt.read(&parties.me, parties.coordinator));
+    let mut all = Vec::new();
+    for receipt in shown(store).await? {
+        let lost = receipt.read(&parties.me, parties.coordinator);
         let lost = lost.ok_or_else(|| Fault::operator("a receipt in the database is damaged"))?;
         if ledger.round_of(lost.head).is_none() {
             all.push(lost);

@@ -58,6 +58,12 @@ pub enum LedgerError<E: std::error::Error> {
         /// The round.
         round: Digest,
     },
+    /// The clock is behind the ledger: nobody can say which year a charge is of, or what was decided before it.
+    #[error("the clock is {behind_s} seconds behind the last charge")]
+    Clock {
+        /// By how much.
+        behind_s: i64,
+    },
     /// The answer is in the chain, or its loss is.
     #[error("head {} is in the ledger: nothing is lost", head.short())]
     NotLost {
@@ -161,6 +167,7 @@ impl<J: Journal> Ledger<J> {
         at_unix_s: i64,
     ) -> Result<Charge, LedgerError<J::Error>> {
         self.admits(plan, round, at_unix_s)?;
+        let at_unix_s = self.dated(at_unix_s)?;
         let charges = plan.charges();
         let entry = Entry {
             sequence: self.book.next(),
@@ -196,6 +203,7 @@ impl<J: Journal> Ledger<J> {
             return Err(LedgerError::NotLost { head: lost.head });
         }
         let charges = lost.terms.charges()?;
+        let at_unix_s = self.dated(at_unix_s)?;
         let entry = Entry {
             sequence: self.book.next(),
             previous: self.book.head,
@@ -229,7 +237,7 @@ impl<J: Journal> Ledger<J> {
         if self.book.is_paid(round) {
             return Err(LedgerError::AlreadyCharged { round });
         }
-        match self.book.exceeded(&self.limits, plan, at_unix_s) {
+        match self.book.exceeded(&self.limits, plan, self.dated(at_unix_s)?) {
             None => Ok(()),
             Some(Exceeded { scope, protected, asked, left, limit }) => {
                 let family = plan.family().clone();
@@ -268,6 +276,11 @@ impl<J: Journal> Ledger<J> {
         self.limits
     }
 
+    /// From now on these limits count. What was spent stays spent.
+    pub fn limit(&mut self, limits: &Limits) {
+        self.limits = *limits;
+    }
+
     /// Head of the chain: zeros while nothing was charged.
     pub fn head(&self) -> Digest {
         self.book.head
@@ -277,6 +290,17 @@ impl<J: Journal> Ledger<J> {
     /// `None` if the chain never had it: then answers were given that this ledger does not know.
     pub fn round_of(&self, head: Digest) -> Option<Digest> {
         self.book.round_of(head)
+    }
+
+    /// The time of a charge: never before the last one, so that a year that ended stays as it was. A clock that
+    /// was set by a little is put up with, one that was set back is not.
+    fn dated(&self, at_unix_s: i64) -> Result<i64, LedgerError<J::Error>> {
+        const SLACK_S: i64 = 86_400;
+        let last = self.book.last_unix_s.unwrap_or(at_unix_s);
+        match last.saturating_sub(at_unix_s) {
+            behind_s if behind_s > SLACK_S => Err(LedgerError::Clock { behind_s }),
+            _ => Ok(at_unix_s.max(last)),
+        }
     }
 
     async fn write(&mut self, entry: &Entry) -> Result<(), LedgerError<J::Error>> {

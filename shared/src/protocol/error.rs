@@ -197,6 +197,44 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
+    /// The refusal in a few words that tell nothing of this side's settings, history or data: what a site
+    /// says to the coordinator.
+    pub fn word(&self) -> &'static str {
+        match self {
+            ProtocolError::Codec(_) | ProtocolError::TooLong { .. } => "a message is none",
+            ProtocolError::Unexpected { .. } => "a message of another phase came",
+            ProtocolError::CoordinatorSignature { .. } => "a signature does not verify",
+            ProtocolError::Plan { .. } => "the round is not the one this site approved",
+            ProtocolError::Policy { .. } => "the study gives less than this site asks for",
+            ProtocolError::Replay { .. } => "the round is not new",
+            ProtocolError::Set { .. } => "a set of sites is not as it must be",
+            ProtocolError::Directory { .. } | ProtocolError::KeyTwice => {
+                "the directory is not as it must be"
+            }
+            ProtocolError::Sealed { .. } => "sealed shares do not open",
+            ProtocolError::Header { .. } | ProtocolError::Own { .. } => {
+                "a header is not what was signed"
+            }
+            ProtocolError::Differencing { .. } | ProtocolError::Sets { .. } => {
+                "these survivors are not answered after earlier ones"
+            }
+            ProtocolError::Open(_) => "the votes do not certify",
+            ProtocolError::Silence { .. } | ProtocolError::Closed { .. } => {
+                "the round took too long"
+            }
+            ProtocolError::Result { .. } => "the result is not that of the round",
+            ProtocolError::TooFew { .. }
+            | ProtocolError::Restore { .. }
+            | ProtocolError::Release(_)
+            | ProtocolError::Sampler(_)
+            | ProtocolError::Key(_)
+            | ProtocolError::Seal(_)
+            | ProtocolError::Share(_)
+            | ProtocolError::Pad(_)
+            | ProtocolError::Charge { .. } => "this site cannot go on",
+        }
+    }
+
     /// Whose fault it is, as seen by a site.
     ///
     /// Shares that do not open are put down to the site that sealed them, as an honest coordinator

@@ -22,7 +22,7 @@ fn a_study_that_is_not_approved_is_declined_with_its_reason() {
     said.refused(
         3,
         "1 sites gave their keys in time; 2 are needed",
-        &format!("north: {reason}"),
+        "north: the study is not approved at this site",
         hint,
     );
     Said::of("north", north.wait(PATIENCE).unwrap()).refused(2, &reason, "", "tacit-node approve");

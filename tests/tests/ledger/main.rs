@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use tacit_shared::id::Digest;
-use tacit_shared::privacy::accountant::Budget;
+use tacit_shared::privacy::accountant::{Budget, Cost};
 use tacit_shared::privacy::ledger::{
     Budgets, Cause, Entry, Journal, Ledger, LedgerError, Limits, Lost, Protected, RecostError,
     Scope, recost, year_of,
@@ -145,6 +145,28 @@ fn every_limit_must_admit_and_each_counts_what_is_its() {
     assert_eq!((year_of(before), year_of(NEW_YEAR), year_of(i64::MAX)), (2026, 2027, i32::MAX));
 }
 
+/// A clock that falls back does not open last year's budget again.
+#[test]
+fn a_charge_is_never_dated_before_the_one_before() {
+    let plan = plan("one", 100);
+    let mut ledger = Ledger::open(Disk::default(), &[], ample()).unwrap();
+    drop(now(ledger.charge(&plan, round(1), NEW_YEAR)).unwrap());
+    // A minute before midnight, after midnight: it counts for the new year.
+    drop(now(ledger.charge(&plan, round(2), NEW_YEAR - 60)).unwrap());
+    assert_eq!(ledger.spent_in(2027), times(plan.charges(), 2));
+    assert_eq!(ledger.spent_in(2026).patient, Cost::ZERO);
+    for (behind_s, refused) in [(86_400, false), (86_401, true), (NEW_YEAR, true)] {
+        match ledger.admits(&plan, round(3), NEW_YEAR - behind_s) {
+            Ok(()) => assert!(!refused, "{behind_s}"),
+            Err(LedgerError::Clock { behind_s: found }) => assert!(refused && found == behind_s),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let error = now(ledger.charge(&plan, round(3), 0)).unwrap_err();
+    assert!(matches!(error, LedgerError::Clock { .. }), "{error}");
+    assert_eq!(ledger.spent(), times(plan.charges(), 2));
+}
+
 #[test]
 fn totals_do_not_depend_on_the_order_of_charges() {
     let plans = [plan("one", 100), plan("other", 101), plan("one", 102)];
@@ -160,11 +182,13 @@ fn totals_do_not_depend_on_the_order_of_charges() {
         let families: Vec<_> = ledger.families().map(|(f, spent)| (f.clone(), spent)).collect();
         (ledger.spent(), families, ledger.spent_in(2026), ledger.spent_in(2027))
     };
-    let forward: Vec<usize> = (0..12).collect();
+    let mut forward: Vec<usize> = (0..12).collect();
+    forward.sort_by_key(|at| charges[*at].1);
     let expected = total(&forward);
     assert_eq!(expected.1.len(), 2);
     for stride in [5, 7, 11] {
-        let order: Vec<usize> = forward.iter().map(|at| at * stride % 12).collect();
+        let mut order: Vec<usize> = forward.iter().map(|at| at * stride % 12).collect();
+        order.sort_by_key(|at| charges[*at].1); // time goes on; within a day any order
         assert_eq!(total(&order), expected, "stride {stride}");
     }
 }

@@ -3,12 +3,19 @@ use serde_json::Value;
 use std::path::Path;
 use tacit_coordinator::command::run as host_run;
 use tacit_coordinator::config::Config as HostConfig;
+use tacit_link::keys::Keys;
 use tacit_node::command::ledger::{Action, FolderArgs, LedgerArgs, LossArgs, run};
 use tacit_node::command::run as node_run;
+use tacit_node::command::verify::{ExportArgs, export as export_to};
 use tacit_node::intake::progress::Silent;
+use tacit_node::office::evidence::{self, Evidence, Exported};
 use tacit_node::store::{FILE, Store};
+use tacit_shared::codec;
 use tacit_shared::fault::Fault;
+use tacit_shared::id::Digest;
+use tacit_shared::privacy::ledger::{Cause, Entry};
 use tacit_shared::protocol::config::Deadlines;
+use tacit_shared::roster::Key;
 use tacit_shared::study::Study;
 use tacit_shared::units::Epsilon;
 use tacit_tests::federation::{Federation, Member, SetUp, adapted};
@@ -66,7 +73,7 @@ async fn verify(dir: &Path) -> Result<String, Fault> {
 }
 
 async fn accept_loss(dir: &Path, head: &str) -> Result<String, Fault> {
-    let args = LossArgs { dir: dir.to_owned(), head: head.parse().unwrap() };
+    let args = LossArgs { dir: dir.to_owned(), head: head.parse().unwrap(), key: None };
     run(&LedgerArgs { dir: None, json: false, action: Some(Action::AcceptLoss(args)) }).await
 }
 
@@ -138,6 +145,10 @@ async fn a_restored_copy_answers_nothing_until_its_loss_is_charged() {
     let args = node_run::RunArgs { dir: node.clone(), once: true, patience_s: 1 };
     assert!(node_run::run(&args).await.unwrap_err().message.starts_with(said));
 
+    // Nor does it have evidence to show for itself.
+    let fault = export(&node).await.unwrap_err();
+    assert!(fault.message.starts_with(said), "{fault}");
+
     let unknown = accept_loss(&node, &"ab".repeat(32)).await.unwrap_err();
     assert!(unknown.message.starts_with("no receipt here shows"), "{unknown}");
     let page = accept_loss(&node, &head).await.unwrap();
@@ -150,6 +161,7 @@ async fn a_restored_copy_answers_nothing_until_its_loss_is_charged() {
     }
     verify(&node).await.unwrap();
     accept_loss(&node, &head).await.unwrap_err();
+    evidence_of_a_loss(&node).await;
 
     federation.round(|_| {}).await.unwrap();
     assert_eq!(entries(&node).await["entries"].as_array().unwrap().len(), 4);
@@ -158,6 +170,54 @@ async fn a_restored_copy_answers_nothing_until_its_loss_is_charged() {
     assert!(page.ends_with(
         "4 entries, 0 of them would be charged otherwise today. What was charged stays."
     ));
+}
+
+async fn export(dir: &Path) -> Result<Exported, Fault> {
+    let out = dir.join("evidence.json");
+    export_to(&ExportArgs { dir: dir.to_owned(), out: out.clone() }).await?;
+    Ok(serde_json::from_str(&std::fs::read_to_string(out).unwrap()).unwrap())
+}
+
+/// A loss counts with the site's own receipt, at its price, and with the officer's word; the site itself
+/// cannot sign these away.
+async fn evidence_of_a_loss(dir: &Path) {
+    let sound = export(dir).await.unwrap();
+    let proved = evidence::check(&sound).unwrap();
+    assert_eq!((proved.charges.0, proved.losses), (3, 2));
+    let problem = |change: &dyn Fn(&mut Evidence)| {
+        let mut changed = sound.evidence.clone();
+        change(&mut changed);
+        let digest = changed.digest().unwrap();
+        let key = Keys::open(dir).unwrap().identity().unwrap();
+        let signature = key.sign(evidence::LABEL, digest.as_bytes()).as_bytes().to_vec();
+        let forged = Exported { evidence: changed, signature: evidence::Hex(signature) };
+        evidence::check(&forged).unwrap_err().join("; ")
+    };
+    let found = problem(&|evidence| drop(evidence.receipts.pop()));
+    assert!(found.contains("charge 3 is of a lost answer that no receipt shows"), "{found}");
+    let found = problem(&|evidence| {
+        let decisions = &mut evidence.officers.last_mut().unwrap().decisions;
+        decisions.pop();
+    });
+    assert_eq!(found, "charge 3 is of a lost answer that no officer accepted");
+    let found = problem(&|evidence| drop(evidence.ledger.pop()));
+    assert!(found.contains("which it does not have: charges are lost"), "{found}");
+    // An entry put at the end, as a loss of nothing.
+    let found = problem(&|evidence| {
+        let last: Entry = codec::decode(&evidence.ledger.last().unwrap().0).unwrap();
+        let cause = Cause::Loss { head: Digest::new([9; 32]) };
+        let (sequence, previous) = (last.sequence + 1, last.digest().unwrap());
+        let entry = Entry { sequence, previous, cause, ..last };
+        evidence.ledger.push(evidence::Hex(codec::encode(&entry).unwrap()));
+    });
+    assert_eq!(found, "charge 4 is of a lost answer that no receipt shows");
+    // A charge of another coordinator, the price being the same.
+    let found = problem(&|evidence| {
+        let mut first: Entry = codec::decode(&evidence.ledger[0].0).unwrap();
+        first.coordinator = Key([7; 32]);
+        evidence.ledger = vec![evidence::Hex(codec::encode(&first).unwrap())];
+    });
+    assert!(found.contains("charge 1 is not what study empathy-billing costs"), "{found}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,11 @@
-//! Whether this site may and can take part in a round: asked before anything is answered.
+//! Whether this site may and can take part in a round: asked before anything is answered, and of settings
+//! and decisions alone. No data are read here: who announces a round could otherwise read of them in the
+//! answer, as often as they like and for nothing.
 use super::{Node, unix_now};
+use crate::config::Config;
 use crate::measure::feature;
-use crate::office::decision::SmallCells;
-use crate::office::{cells, policy};
-use crate::store::{ledger, officer};
+use crate::office::policy;
+use crate::store::{approval, ledger, officer};
 use std::sync::Arc;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::Digest;
@@ -11,21 +13,43 @@ use tacit_shared::privacy::plan::Plan;
 use tacit_shared::protocol::site::Context;
 use tacit_shared::study::Study;
 
+/// The place of a refusal because the officer did not approve, or the site stays away from a study.
+const OFFICE: &str = "this site's decisions";
+
+/// What the coordinator is told of a refusal.
+pub(super) fn told(fault: &Fault) -> &'static str {
+    match fault.place.as_deref() {
+        Some(ledger::PLACE) => "the study does not fit what this site may still spend",
+        Some(OFFICE) => "the study is not approved at this site",
+        _ => "this site takes no part in this study",
+    }
+}
+
 impl Node {
+    /// Takes over settings that were changed since the last round.
+    pub(super) async fn look_at_settings(&mut self) -> Result<(), Fault> {
+        let config = Config::open(&self.dir)?;
+        if config != self.config {
+            self.ledger.limit(&config.limits()?);
+            self.config = config;
+            tracing::info!("node.toml was changed: the new settings count");
+        }
+        let pinned = approval::roster(&self.store).await?.map(|roster| roster.digest());
+        if pinned != Some(self.roster.digest()) {
+            return Err(Fault::operator("another roster was pinned while this program ran")
+                .hint("start `tacit-node run` again: it will take part under the new roster"));
+        }
+        Ok(())
+    }
+
     /// The approved study and its plan, if this site may and can take part.
     pub(super) async fn prepare(&self, digest: Digest) -> Result<(Study, Arc<Context>), Fault> {
-        let roster = self.roster.digest();
-        let approved = officer::approved(&self.store, digest, roster).await?;
-        let (study, small_cells) = approved.ok_or_else(|| {
-            let message = format!("study {digest} is not approved at this site");
-            Fault::user(message).hint("`tacit-node approve STUDY.toml` shows what it would send")
-        })?;
+        let study = self.approved(digest).await?;
         policy::may_take_part(&study, self.config.profile())?;
         feature::check_fits(&study, &self.catalogue)?;
         let plan = Plan::new(&study, &self.roster).map_err(|e| Fault::user(e.to_string()))?;
         // Asked before anything is answered: a site that cannot pay must not hold up the others.
         self.ledger.admits(&plan, plan.study(), unix_now()).map_err(|e| ledger::refusal(&e))?;
-        self.look(&study, small_cells).await?;
         let context = Context {
             identity: self.keys.identity()?,
             roster: self.roster.clone(),
@@ -36,13 +60,20 @@ impl Node {
         Ok((study, Arc::new(context)))
     }
 
-    /// No cell of the study is too small here, unless the officer accepts it.
-    async fn look(&self, study: &Study, small_cells: SmallCells) -> Result<(), Fault> {
-        if small_cells == SmallCells::Accepted {
-            return Ok(());
+    /// The study, if the officer's last word on it is an approval under the pinned roster, and the site does
+    /// not stay away from it.
+    pub(super) async fn approved(&self, digest: Digest) -> Result<Study, Fault> {
+        match officer::standing(&self.store, digest).await? {
+            officer::Standing::Approved(study) => Ok(*study),
+            officer::Standing::Away(why) => Err(Fault::operator(why).at(OFFICE).hint(
+                "`tacit-node preview` shows the numbers; `approve --accept-small-cells` takes part all the same",
+            )),
+            officer::Standing::No => {
+                let message = format!("study {digest} is not approved at this site");
+                Err(Fault::user(message)
+                    .at(OFFICE)
+                    .hint("`tacit-node approve STUDY.toml` shows what it would send"))
+            }
         }
-        let rows = feature::rows(&self.store, study, &self.catalogue, &self.pseudonyms).await;
-        let rows = rows.map_err(|fault| fault.at(cells::PLACE))?;
-        cells::large_enough(&cells::cells(study.schema(), rows.cells()))
     }
 }

@@ -12,7 +12,7 @@ use crate::config::Review;
 use crate::link::hold::Question;
 use crate::measure::feature;
 use crate::office::statement;
-use crate::store::ledger;
+use crate::store::{ledger, officer};
 use std::time::Duration;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::Digest;
@@ -73,7 +73,12 @@ impl Node {
             return Err(Fault::operator("the local sum took longer than the phase leaves for it")
                 .hint("ask the coordinator for a longer `deadlines.masked_ms`"));
         }
-        let paid = self.ledger.charge(plan, round, unix_now()).await;
+        // The officer may have changed their mind since the round was announced.
+        self.approved(study.digest()).await?;
+        // Not before the approval it rests on, whatever the clock did since.
+        let decided = officer::decisions(&self.store).await?.last_unix_s();
+        let at_unix_s = decided.map_or_else(unix_now, |decided| unix_now().max(decided));
+        let paid = self.ledger.charge(plan, round, at_unix_s).await;
         let paid = paid.map_err(|e| ledger::refusal(&e))?;
         Ok(Event::Funded { sum, paid })
     }

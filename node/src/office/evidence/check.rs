@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use tacit_shared::codec;
 use tacit_shared::id::Digest;
 use tacit_shared::privacy::accountant::{Budget, Cost};
-use tacit_shared::privacy::ledger::{Budgets, Cause, Entry, Journal, Ledger, Limits, year_of};
+use tacit_shared::privacy::ledger::{
+    Budgets, Cause, Entry, Journal, Ledger, Limits, Lost, year_of,
+};
 use tacit_shared::privacy::plan::{Charges, Plan};
 use tacit_shared::protocol::message::{Outcome, Signed};
 use tacit_shared::roster::{Key, Roster};
@@ -24,12 +26,14 @@ pub struct Proved {
     pub accounts: Vec<Spent>,
     /// Charges, and those of them with a signed result.
     pub charges: (usize, usize),
-    /// Charges of answers whose first charge was lost with the database.
+    /// Charges of answers whose first charge was lost with the database, each shown by a receipt and
+    /// accepted by an officer.
     pub losses: usize,
     /// Receipts that name a head of this site.
     pub receipts: usize,
-    /// Decisions of the officer that counts, and its key.
-    pub officer: Option<(Key, usize)>,
+    /// Keys of officers, in the order in which they were pinned, and how many decisions each signed; the last
+    /// one counts.
+    pub officers: Vec<(Key, usize)>,
     /// Approvals that stand: digest of the study.
     pub approved: Vec<Digest>,
 }
@@ -63,8 +67,13 @@ pub fn check(exported: &Exported) -> Result<Proved, Vec<String>> {
     let officers = parsed.officers(&mut problems);
     let opened = Ledger::open(ReadOnly, &parsed.entries, parsed.limits);
     let ledger = opened.map_err(|e| vec![e.to_string()])?;
+    let plans = parsed.plans();
+    let lost = parsed.receipts(&ledger, &mut problems);
     for entry in &parsed.entries {
-        parsed.check_charge(entry, &officers, &mut problems);
+        match entry.cause {
+            Cause::Release => parsed.check_charge(entry, &plans, &officers, &mut problems),
+            Cause::Loss { head } => check_loss(entry, lost.get(&head), &officers, &mut problems),
+        }
     }
     let (with_result, receipts) = parsed.check_results(&ledger, &mut problems);
     let spent = ledger.spent();
@@ -85,15 +94,15 @@ pub fn check(exported: &Exported) -> Result<Proved, Vec<String>> {
         let studies = parsed.studies.keys();
         studies.filter(|study| decisions.approves(**study, roster).is_some()).copied().collect()
     });
-    let lost = |entry: &&Entry| entry.cause != Cause::Release;
+    let is_loss = |entry: &&Entry| entry.cause != Cause::Release;
     Ok(Proved {
         roster,
         head: ledger.head(),
         accounts: parsed.accounts(&ledger),
         charges: (parsed.entries.len(), with_result),
-        losses: parsed.entries.iter().filter(lost).count(),
+        losses: parsed.entries.iter().filter(is_loss).count(),
         receipts,
-        officer: officers.last().map(|(key, decisions)| (*key, decisions.made().len())),
+        officers: officers.iter().map(|(key, decisions)| (*key, decisions.made().len())).collect(),
         approved: standing,
     })
 }
@@ -161,10 +170,9 @@ impl<'a> Parsed<'a> {
             return;
         };
         let key = VerifyingKey::from_bytes(party.signing_key.0);
-        let bytes = codec::encode(self.evidence);
-        let holds = signature(&exported.signature)
-            .zip(bytes.ok())
-            .is_some_and(|(signature, bytes)| key.verify(LABEL, &bytes, &signature).is_ok());
+        let holds = signature(&exported.signature).zip(self.evidence.digest()).is_some_and(
+            |(signature, digest)| key.verify(LABEL, digest.as_bytes(), &signature).is_ok(),
+        );
         if !holds {
             problems.push(format!(
                 "the file is not signed by the key that the roster lists for {site}"
@@ -187,32 +195,74 @@ impl<'a> Parsed<'a> {
         officers
     }
 
-    /// A charge is what its study costs under a roster that was pinned, and the study stood approved.
-    /// A loss was charged from what the lost answer itself says; its approval may be lost as well.
+    /// What each study comes to under each roster, with the roster's digest.
+    fn plans(&self) -> BTreeMap<Digest, Vec<Plan>> {
+        let of = |study: &Study| {
+            self.rosters.iter().filter_map(|roster| Plan::new(study, roster).ok()).collect()
+        };
+        self.studies.iter().map(|(digest, study)| (*digest, of(study))).collect()
+    }
+
+    /// A charge is what its study costs under a roster that was pinned, and the study stood approved under it.
     fn check_charge(
         &self,
         entry: &Entry,
+        plans: &BTreeMap<Digest, Vec<Plan>>,
         officers: &[(Key, Decisions)],
         problems: &mut Vec<String>,
     ) {
-        let n = entry.sequence;
-        if entry.terms.charges().ok() != Some(entry.charges) {
-            problems.push(format!("charge {n} is not what its noise costs"));
-        }
-        if entry.cause != Cause::Release {
-            return;
-        }
-        let short = entry.study.short();
-        if !officers.iter().any(|(_, made)| made.approved_at(entry.study, entry.at_unix_s)) {
-            problems.push(format!("charge {n}: study {short} was not approved when it was made"));
-        }
-        let Some(study) = self.studies.get(&entry.study) else {
+        let (n, short) = (entry.sequence, entry.study.short());
+        let Some(plans) = plans.get(&entry.study) else {
             return problems.push(format!("charge {n}: study {short} is not among the evidence"));
         };
-        let plans = self.rosters.iter().filter_map(|roster| Plan::new(study, roster).ok());
-        if !plans.into_iter().any(|plan| plan.charges() == entry.charges) {
-            problems.push(format!("charge {n} is not what study {} costs", study.name()));
+        let costs = |plan: &&Plan| {
+            plan.charges() == entry.charges
+                && plan.terms() == entry.terms
+                && plan.coordinator() == entry.coordinator
+                && *plan.family() == entry.family
+        };
+        let mut fitting = plans.iter().filter(costs).peekable();
+        if fitting.peek().is_none() {
+            let name = self.studies.get(&entry.study).map_or("", |study| study.name().as_str());
+            return problems.push(format!("charge {n} is not what study {name} costs"));
         }
+        let stood = |plan: &Plan, made: &Decisions| {
+            made.approved_at(entry.study, plan.roster(), entry.at_unix_s)
+        };
+        if !fitting.any(|plan| officers.iter().any(|(_, made)| stood(plan, made))) {
+            problems.push(format!("charge {n}: study {short} was not approved when it was made"));
+        }
+    }
+
+    /// What the receipts show, by the head each states. Every head is one that the chain has had, or whose
+    /// loss it holds.
+    fn receipts(
+        &self,
+        ledger: &Ledger<ReadOnly>,
+        problems: &mut Vec<String>,
+    ) -> BTreeMap<Digest, Lost> {
+        let mut all = BTreeMap::new();
+        for (place, shown) in (1_usize..).zip(&self.evidence.receipts) {
+            let read = shown.receipt().and_then(|receipt| {
+                self.rosters.iter().find_map(|roster| {
+                    let own = roster.sites().find(|(_, party)| party.id == self.evidence.site)?.1;
+                    let me = VerifyingKey::from_bytes(own.signing_key.0);
+                    receipt.read(&me, roster.coordinator().signing_key)
+                })
+            });
+            let Some(lost) = read else {
+                problems.push(format!("receipt {place} is not an answer that this site signed"));
+                continue;
+            };
+            if ledger.round_of(lost.head).is_none() {
+                problems.push(format!(
+                    "the site answered when its ledger had the head {}, which it does not have: charges are lost",
+                    lost.head.short()
+                ));
+            }
+            all.insert(lost.head, lost);
+        }
+        all
     }
 
     /// Each result is the coordinator's and was paid for, and each receipt names a head of this chain.
@@ -222,6 +272,7 @@ impl<'a> Parsed<'a> {
         ledger: &Ledger<ReadOnly>,
         problems: &mut Vec<String>,
     ) -> (usize, usize) {
+        let charged: BTreeSet<Digest> = self.entries.iter().map(|entry| entry.round).collect();
         let (mut with_result, mut receipts) = (0_usize, 0_usize);
         for (place, record) in (1_usize..).zip(&self.evidence.results) {
             let verified = record.signed().and_then(|signed| {
@@ -236,7 +287,7 @@ impl<'a> Parsed<'a> {
                 continue;
             };
             let round = outcome.config;
-            if !self.entries.iter().any(|entry| entry.round == round) {
+            if !charged.contains(&round) {
                 problems.push(format!("result {place}: round {} was never charged", round.short()));
                 continue;
             }
@@ -256,6 +307,30 @@ impl<'a> Parsed<'a> {
             }
         }
         (with_result, receipts)
+    }
+}
+
+/// A loss is charged as the lost answer itself says, which the site signed, and an officer accepted it.
+fn check_loss(
+    entry: &Entry,
+    lost: Option<&Lost>,
+    officers: &[(Key, Decisions)],
+    problems: &mut Vec<String>,
+) {
+    let n = entry.sequence;
+    let Some(lost) = lost else {
+        return problems.push(format!("charge {n} is of a lost answer that no receipt shows"));
+    };
+    let same = lost.round == entry.round
+        && lost.family == entry.family
+        && lost.study == entry.study
+        && lost.terms == entry.terms
+        && lost.terms.charges().ok() == Some(entry.charges);
+    if !same {
+        problems.push(format!("charge {n} is not what the lost answer cost"));
+    }
+    if !officers.iter().any(|(_, made)| made.accepted_loss(lost.head)) {
+        problems.push(format!("charge {n} is of a lost answer that no officer accepted"));
     }
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Book {
     /// Heads the chain has had, and those of losses that were accepted, with their rounds.
     heads: BTreeMap<Digest, Digest>,
     pub(super) head: Digest,
+    /// The latest time of an entry.
+    pub(super) last_unix_s: Option<i64>,
     entries: u64,
 }
 
@@ -56,6 +58,7 @@ impl Book {
             rounds: BTreeSet::new(),
             heads: BTreeMap::new(),
             head: Digest::new([0; 32]),
+            last_unix_s: None,
             entries: 0,
         }
     }
@@ -143,6 +146,7 @@ impl Book {
             self.heads.insert(head, entry.round);
         }
         self.head = head;
+        self.last_unix_s = self.last_unix_s.max(Some(entry.at_unix_s));
         self.entries = self.entries.saturating_add(1);
     }
 }

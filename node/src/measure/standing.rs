@@ -1,0 +1,61 @@
+//! Looks at the cells of approved studies whenever the data or an approval change.
+//!
+//! Not when a round is announced: a site that looked at its data then would tell the coordinator about them
+//! by taking part or not, as often as it is asked.
+use super::feature;
+use super::instrument::Catalogue;
+use crate::office::cells;
+use crate::store::pseudonym::Pseudonyms;
+use crate::store::{Store, away, officer};
+use tacit_shared::fault::Fault;
+use tacit_shared::study::Study;
+
+/// Data are about to change: until [`look_at_all`] has looked again, this site stays away from every study
+/// whose cells must not be small.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn suspend_all(store: &Store) -> Result<(), Fault> {
+    for study in officer::watched(store).await? {
+        let why = "data were being imported, and the cells were not looked at since";
+        away::set(store, study.digest(), Some(why)).await?;
+    }
+    Ok(())
+}
+
+/// Looks at the cells of every such study; for each that this site stays away from, its name and why.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn look_at_all(
+    store: &Store,
+    catalogue: &Catalogue,
+    pseudonyms: &Pseudonyms,
+) -> Result<Vec<(String, String)>, Fault> {
+    let mut stays_away = Vec::new();
+    for study in officer::watched(store).await? {
+        if let Some(why) = look(store, &study, catalogue, pseudonyms).await? {
+            stays_away.push((study.name().to_string(), why));
+        }
+    }
+    Ok(stays_away)
+}
+
+/// Looks at the cells of one study and writes down whether this site stays away from it; why, if so.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn look(
+    store: &Store,
+    study: &Study,
+    catalogue: &Catalogue,
+    pseudonyms: &Pseudonyms,
+) -> Result<Option<String>, Fault> {
+    let looked = match feature::rows(store, study, catalogue, pseudonyms).await {
+        Ok(rows) => cells::large_enough(&cells::cells(study.schema(), rows.cells())),
+        Err(fault) => Err(fault),
+    };
+    let why = looked.err().map(|fault| fault.message);
+    away::set(store, study.digest(), why.as_deref()).await?;
+    Ok(why)
+}
