@@ -3,10 +3,16 @@
 //! A target says whether it took the bytes for what they claim to be, and holds what must hold then. It must never
 //! panic, whatever it is given. The same functions serve the fuzzer (`fuzz_targets/`), which needs a nightly compiler,
 //! and the smoke test (`tests/tests/fuzz_smoke.rs`), which does not.
+pub(crate) mod signed;
+
 use std::io::Write as _;
+use std::path::Path;
+use std::sync::OnceLock;
+use tacit_coordinator::config as coordinator_config;
+use tacit_node::config as node_config;
 use tacit_node::intake::mapping::Mapping;
-use tacit_node::intake::source::{csv::CsvRows, parquet::ParquetRows};
-use tacit_node::measure::instrument::Instrument;
+use tacit_node::intake::source::{Rows, csv::CsvRows, parquet::ParquetRows};
+use tacit_node::measure::instrument::{Catalogue, Instrument};
 use tacit_node::measure::physiology::format::{self, Format};
 use tacit_node::measure::physiology::window::summarise;
 use tacit_shared::codec;
@@ -24,7 +30,7 @@ use tacit_shared::study::Study;
 pub(crate) type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target, by the name that its folder of seeds and its fuzzer have.
-pub(crate) const TARGETS: [Target; 12] = [
+pub(crate) const TARGETS: [Target; 20] = [
     ("frame", frame_header),
     ("to_site", to_site),
     ("to_host", to_host),
@@ -37,6 +43,14 @@ pub(crate) const TARGETS: [Target; 12] = [
     ("instrument", instrument),
     ("csv", csv),
     ("parquet", parquet),
+    ("answers", answers),
+    ("node_config", node_config),
+    ("coordinator_config", coordinator_config),
+    ("evidence", signed::evidence),
+    ("transcript", signed::transcript),
+    ("replay", signed::replayed),
+    ("receipts", signed::receipts),
+    ("decisions", signed::decisions),
 ];
 
 /// The length before a message: never above the limit, and the one that is written.
@@ -132,19 +146,98 @@ pub(crate) fn mapping(data: &[u8]) -> bool {
     text(data).is_some_and(|text| Mapping::parse("fuzzed", text).is_ok())
 }
 
-/// The definition of a questionnaire.
+/// The definition of a questionnaire, and what it makes of each of its own codes.
 pub(crate) fn instrument(data: &[u8]) -> bool {
-    text(data).is_some_and(|text| Instrument::parse("fuzzed", text).is_ok())
+    text(data).is_some_and(|text| match Instrument::parse("fuzzed", text) {
+        Ok(instrument) => {
+            for code in instrument.codes() {
+                score(
+                    &instrument,
+                    &mut instrument.items().iter().map(|item| (item.as_str(), code)),
+                );
+            }
+            true
+        }
+        Err(_) => false,
+    })
 }
 
-/// The header of a CSV file.
+/// Answers to the questionnaires that come with the program: lines of an item, a space and a code.
+pub(crate) fn answers(data: &[u8]) -> bool {
+    static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
+    let built_in = || Catalogue::built_in().expect("what comes with the program proves itself");
+    let Some(text) = text(data) else { return false };
+    let answers: Vec<(&str, &str)> = text.lines().filter_map(|l| l.split_once(' ')).collect();
+    let scored = CATALOGUE
+        .get_or_init(built_in)
+        .iter()
+        .map(|instrument| score(instrument, &mut answers.iter().copied()));
+    scored.fold(false, |any, one| any || one)
+}
+
+/// Scores answers on every scale; whether there is a score. Each lies within its range.
+fn score<'a>(
+    instrument: &Instrument,
+    answers: &mut dyn Iterator<Item = (&'a str, &'a str)>,
+) -> bool {
+    let answers: Vec<(&str, &str)> = answers.collect();
+    let mut scored = false;
+    for scale in instrument.scales() {
+        if let Ok(Some(score)) = instrument.score(scale, answers.iter().copied()) {
+            let [low, high] = scale.range;
+            let slack = 1e-9 * (1.0 + low.abs().max(high.abs()));
+            assert!((low - slack..=high + slack).contains(&score), "a score outside its range");
+            scored = true;
+        }
+    }
+    scored
+}
+
+/// The rows of a CSV file.
 pub(crate) fn csv(data: &[u8]) -> bool {
-    as_file(data, |path| CsvRows::open(path).is_ok())
+    as_file(data, |path| CsvRows::open(path).is_ok_and(rows))
 }
 
-/// The footer and schema of a Parquet file.
+/// The rows of a Parquet file.
 pub(crate) fn parquet(data: &[u8]) -> bool {
-    as_file(data, |path| ParquetRows::open(path).is_ok())
+    as_file(data, |path| ParquetRows::open(path).is_ok_and(rows))
+}
+
+/// Reads to the end: whether every row could be read. Each has the line and a cell for every column.
+fn rows(mut rows: impl Rows) -> bool {
+    let mut row = Vec::new();
+    loop {
+        row.clear();
+        match rows.next(&mut row) {
+            Ok(true) => assert_eq!(row.len(), rows.columns().len() + 1, "a row of another width"),
+            Ok(false) => return true,
+            Err(_) => return false,
+        }
+    }
+}
+
+/// A node's settings.
+pub(crate) fn node_config(data: &[u8]) -> bool {
+    as_folder(data, node_config::FILE, |dir| match node_config::Config::open(dir) {
+        Ok(config) => {
+            assert!(config.limits().is_ok(), "settings were taken whose limits are none");
+            let again = config.to_toml().ok().map(String::into_bytes);
+            let again = again.map(|text| {
+                as_folder(&text, node_config::FILE, |dir| {
+                    node_config::Config::open(dir).is_ok_and(|read| read == config)
+                })
+            });
+            assert_eq!(again, Some(true), "other settings are written than were read");
+            true
+        }
+        Err(_) => false,
+    })
+}
+
+/// The coordinator's settings.
+pub(crate) fn coordinator_config(data: &[u8]) -> bool {
+    let file = coordinator_config::FILE;
+    as_folder(data, file, |dir| coordinator_config::Config::open(dir).is_ok())
 }
 
 /// What is read is written back as the same bytes: one meaning has one encoding.
@@ -162,7 +255,12 @@ fn text(data: &[u8]) -> Option<&str> {
     std::str::from_utf8(data).ok()
 }
 
-fn as_file(data: &[u8], read: impl FnOnce(&std::path::Path) -> bool) -> bool {
+fn as_file(data: &[u8], read: impl FnOnce(&Path) -> bool) -> bool {
     let Ok(mut file) = tempfile::NamedTempFile::new() else { return false };
     file.write_all(data).is_ok() && read(file.path())
+}
+
+fn as_folder(data: &[u8], name: &str, read: impl FnOnce(&Path) -> bool) -> bool {
+    let Ok(dir) = tempfile::tempdir() else { return false };
+    std::fs::write(dir.path().join(name), data).is_ok() && read(dir.path())
 }

@@ -80,20 +80,23 @@ pub(super) struct Landed {
 }
 
 /// A column as it will be made: a plain name and the affinity of its values.
-pub(super) struct RawColumn {
+pub struct RawColumn {
     pub(super) name: String,
     pub(super) affinity: &'static str,
 }
 
 /// Yields rows; the first cell is the line.
-pub(super) trait Rows: Send {
+pub trait Rows: Send {
     /// The columns after `_line`.
     fn columns(&self) -> &[RawColumn];
     /// How far the reader is, in the unit of `total`.
     fn position(&self) -> u64;
     /// What `position` will be at the end.
     fn total(&self) -> u64;
-    /// Fills `row` with the next row; `false` at the end.
+    /// Adds the cells of the next row to `row`; `false` at the end.
+    ///
+    /// # Errors
+    /// A user's fault with the place of a row that cannot be read.
     fn next(&mut self, row: &mut Vec<Cell>) -> Result<bool, Fault>;
 }
 

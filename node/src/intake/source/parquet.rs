@@ -8,6 +8,9 @@
 //! ```
 //! Lists, structures, maps, bytes, durations and intervals are refused, naming the column. `_line` is the number of the row
 //! in the file, from 1.
+//!
+//! The footer's claims about places and lengths are held against the file before a page is read. Inside a
+//! page the library panics on some damage where it should refuse; that ends as a refusal too.
 use super::{RawColumn, Rows, identifiers};
 use crate::store::bulk::Cell;
 use arrow_array::cast::AsArray as _;
@@ -17,7 +20,9 @@ use arrow_cast::cast;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{ArrowError, DataType};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::RowGroupMetaData;
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use tacit_shared::fault::Fault;
 
@@ -28,7 +33,8 @@ const GROUP_BYTES_MAX: i64 = 4 << 30;
 
 /// The rows of a Parquet file.
 pub struct ParquetRows {
-    reader: ParquetRecordBatchReader,
+    /// `None` once the library gave up.
+    reader: Option<ParquetRecordBatchReader>,
     columns: Vec<RawColumn>,
     batch: Vec<std::vec::IntoIter<Cell>>,
     left: usize,
@@ -49,8 +55,14 @@ impl ParquetRows {
         let broken = |e: &dyn std::fmt::Display| {
             Fault::user(format!("the file is not sound Parquet: {e}")).at(&place)
         };
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| broken(&e))?;
+        let length = file.metadata().map_err(|e| broken(&e))?.len();
+        let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new(file))
+            .ok_or_else(|| broken(&DAMAGED))?
+            .map_err(|e| broken(&e))?;
         let groups = builder.metadata().row_groups();
+        if !groups.iter().all(|group| lies_within(group, length)) {
+            return Err(broken(&"its footer names places outside the file"));
+        }
         if groups.iter().any(|g| g.total_byte_size() > GROUP_BYTES_MAX) {
             let message = format!("a row group has more than {GROUP_BYTES_MAX} bytes unpacked");
             return Err(Fault::user(message)
@@ -74,8 +86,10 @@ impl ParquetRows {
             })?;
             columns.push(RawColumn { name, affinity });
         }
-        let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(|e| broken(&e))?;
-        Ok(Self { reader, columns, batch: Vec::new(), left: 0, row: 0, total, place })
+        let reader = guarded(|| builder.with_batch_size(BATCH_ROWS).build())
+            .ok_or_else(|| broken(&DAMAGED))?
+            .map_err(|e| broken(&e))?;
+        Ok(Self { reader: Some(reader), columns, batch: Vec::new(), left: 0, row: 0, total, place })
     }
 
     fn load(&mut self, batch: &RecordBatch) -> Result<(), Fault> {
@@ -110,9 +124,15 @@ impl Rows for ParquetRows {
 
     fn next(&mut self, row: &mut Vec<Cell>) -> Result<bool, Fault> {
         while self.left == 0 {
-            match self.reader.next() {
+            let Some(mut reader) = self.reader.take() else { return Ok(false) };
+            let batch = guarded(|| reader.next())
+                .unwrap_or_else(|| Some(Err(ArrowError::ParquetError(DAMAGED.to_owned()))));
+            match batch {
                 None => return Ok(false),
-                Some(Ok(batch)) => self.load(&batch)?,
+                Some(Ok(batch)) => {
+                    self.reader = Some(reader);
+                    self.load(&batch)?;
+                }
                 Some(Err(error)) => {
                     return Err(Fault::user(format!("the file is not sound Parquet: {error}"))
                         .at(format!("{}, after row {}", self.place, self.row)));
@@ -127,6 +147,29 @@ impl Rows for ParquetRows {
         }
         Ok(true)
     }
+}
+
+/// What is said where the library does not say more.
+const DAMAGED: &str = "a page is damaged";
+
+/// What the library makes of a file; `None` if it panicked.
+fn guarded<T>(read: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(read)).ok()
+}
+
+/// Whether every column of a row group lies within the file and claims no more than a group may.
+fn lies_within(group: &RowGroupMetaData, length: u64) -> bool {
+    let plain = |value: i64| u64::try_from(value).ok();
+    group.num_rows() >= 0
+        && group.columns().iter().all(|column| {
+            let first = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+            let end = plain(first)
+                .zip(plain(column.compressed_size()))
+                .and_then(|(start, bytes)| start.checked_add(bytes));
+            column.num_values() >= 0
+                && (0..=GROUP_BYTES_MAX).contains(&column.uncompressed_size())
+                && end.is_some_and(|end| end <= length)
+        })
 }
 
 /// The affinity of a raw column, or `None` for what is not a plain value.
@@ -294,6 +337,40 @@ mod tests {
             found.hint.unwrap(),
             "leave the column out, or write it flat: text, number, boolean, date or time"
         );
+    }
+
+    /// One bit after the other is turned over: the footer's places, the pages' headers, the values.
+    #[test]
+    fn a_damaged_file_is_read_or_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.parquet");
+        let words: DictionaryArray<Int32Type> =
+            vec![Some("a"), None, Some("a")].into_iter().collect();
+        let whole: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(3)]));
+        let columns: [(&str, ArrayRef); 2] = [("words", Arc::new(words)), ("whole", whole)];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut sound = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut sound, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let mut refused = std::collections::BTreeSet::new();
+        for bit in 0..sound.len() * 8 {
+            let mut damaged = sound.clone();
+            if let Some(byte) = damaged.get_mut(bit / 8) {
+                *byte ^= 1 << (bit % 8);
+            }
+            std::fs::write(&path, damaged).unwrap();
+            let mut row = Vec::new();
+            let read = ParquetRows::open(&path).and_then(|mut rows| {
+                while rows.next(&mut row)? {}
+                Ok(())
+            });
+            refused.extend(read.err().map(|fault| fault.message));
+        }
+        let refused: String = refused.into_iter().collect::<Vec<_>>().join("\n");
+        for expected in ["its footer names places outside the file", DAMAGED] {
+            assert!(refused.contains(expected), "{expected} is not among\n{refused}");
+        }
     }
 
     #[test]
