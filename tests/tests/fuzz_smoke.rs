@@ -16,7 +16,13 @@ use rand::rngs::ChaCha20Rng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use std::fs;
 use std::path::{Path, PathBuf};
-use targets::{TARGETS, Target};
+use tacit_coordinator::command::verify as transcript_verify;
+use tacit_node::command::verify as evidence_verify;
+use tacit_shared::codec;
+use tacit_shared::frame;
+use tacit_shared::protocol::message::Signed;
+use tacit_shared::protocol::receipt::{Receipt, receipts_bytes_max};
+use targets::{TARGETS, Target, signed};
 
 /// Alterations of each target.
 const CASES: u64 = 1_500;
@@ -149,4 +155,51 @@ fn alterations_follow_from_their_number() {
     let one = |case| altered(&seeds, &mut ChaCha20Rng::seed_from_u64(case));
     assert!((0..50).all(|case| one(case) == one(case)));
     assert!((0..50).filter(|case| seeds.contains(&one(*case))).count() < 10);
+}
+
+/// A file of zeros behind `head`, longer than any reader takes; the file system stores none of it.
+fn oversized(dir: &Path, head: &[u8], length: u64) -> PathBuf {
+    let path = dir.join("oversized");
+    fs::write(&path, head).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_len(length).unwrap();
+    path
+}
+
+#[test]
+fn what_is_longer_than_its_reader_takes_is_refused_by_its_length() {
+    let dir = tempfile::tempdir().unwrap();
+    let evidence = oversized(dir.path(), b"{", (128 << 20) + 1);
+    let fault = evidence_verify::verify(&evidence_verify::VerifyArgs { evidence }).unwrap_err();
+    assert_eq!(fault.message, "134217729 bytes; expected at most 134217728");
+    let transcript = oversized(dir.path(), signed::TRANSCRIPT, (2 << 30) + 1);
+    let args = transcript_verify::VerifyArgs { transcript, roster: None, result: None };
+    let fault = transcript_verify::verify(&args).unwrap_err();
+    let expected = "not a transcript: 2147483649 bytes; expected at most 2147483648";
+    assert_eq!(fault.message, expected);
+}
+
+/// A short message that claims to be a long one: the claim is held against a bound, or against what is there.
+#[test]
+fn a_claimed_length_is_refused_before_anything_of_it_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    for (claim, told) in [
+        ((64 << 20) + 1, "not a transcript: a frame of 67108865 bytes, 67108864 at most here"),
+        (64 << 20, "not a transcript: it ends too early"),
+    ] {
+        let path = dir.path().join("transcript");
+        fs::write(&path, [signed::TRANSCRIPT, &u32::to_be_bytes(claim)].concat()).unwrap();
+        let args = transcript_verify::VerifyArgs { transcript: path, roster: None, result: None };
+        assert_eq!(transcript_verify::verify(&args).unwrap_err().message, told);
+    }
+    for sites in [3, 1000] {
+        let limit = receipts_bytes_max(sites);
+        assert!(limit < 1 << 20, "{sites} sites: {limit}");
+        assert!(frame::length((limit + 1).to_be_bytes(), limit).is_err());
+    }
+    // A list that claims 2⁶⁴ − 1 receipts, and one whose first receipt claims as many bytes.
+    let endless = [&[253], [255; 8].as_slice()].concat();
+    for claim in [endless.clone(), [&[1], endless.as_slice()].concat()] {
+        assert!(codec::decode::<Vec<Receipt>>(&claim).is_err());
+        assert!(codec::decode::<Vec<Signed>>(&claim).is_err());
+    }
 }

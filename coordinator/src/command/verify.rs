@@ -28,6 +28,8 @@ const MAGIC: &[u8] = b"tacit-transcript-1\n";
 const ENTRIES_MAX: usize = 6 * SITES_MAX + 16;
 /// No frame is longer: the codec reads no longer message.
 const FRAME_BYTES_MAX: u32 = 64 << 20;
+/// No transcript is longer: a thousand sites with the longest vector stay below 1 GiB.
+const FILE_BYTES_MAX: u64 = 2 << 30;
 
 /// Arguments of `export`.
 #[derive(Clone, Debug, clap::Args)]
@@ -170,8 +172,14 @@ fn read(path: &Path) -> Result<(Papers, Vec<Entry>, Signed), Fault> {
         Fault::user(format!("not a transcript: {what}"))
             .hint("`tacit-coordinator export` writes one")
     };
-    let file = File::open(path).map_err(|e| Fault::user(format!("cannot be read: {e}")))?;
-    let mut file = BufReader::new(file);
+    let unread = |e: std::io::Error| Fault::user(format!("cannot be read: {e}"));
+    let file = File::open(path).map_err(unread)?;
+    let length = file.metadata().map_err(unread)?.len();
+    if length > FILE_BYTES_MAX {
+        return Err(broken(&format!("{length} bytes; expected at most {FILE_BYTES_MAX}")));
+    }
+    // Whatever the file system claims, no more is read.
+    let mut file = BufReader::new(file.take(FILE_BYTES_MAX));
     let mut magic = [0; MAGIC.len()];
     if file.read_exact(&mut magic).is_err() || magic != MAGIC {
         return Err(broken("its first line is another"));

@@ -8,7 +8,7 @@ use crate::office::evidence::{
 use crate::store::{self, Store, approval, evidence as kept, ledger, officer, receipt};
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use tacit_link::keys::Keys;
+use tacit_link::keys::{Keys, read_bounded};
 use tacit_shared::codec::{self, CodecError};
 use tacit_shared::fault::Fault;
 use tacit_shared::privacy::accountant::{Budget, Cost};
@@ -17,8 +17,8 @@ use tacit_shared::protocol::message::Signed;
 use tacit_shared::roster::Key;
 use tacit_shared::units::Epsilon;
 
-/// Evidence is larger than this only by mistake: some hundred results of the longest vector.
-const FILE_BYTES_MAX: u64 = 512 << 20;
+/// No evidence is larger: what is signed has at most [`codec::BYTES_MAX`], and the file is little longer.
+const FILE_BYTES_MAX: u64 = 2 * codec::BYTES_MAX as u64;
 
 /// Arguments of `export`.
 #[derive(Clone, Debug, clap::Args)]
@@ -80,9 +80,9 @@ pub fn verify(args: &VerifyArgs) -> Result<String, Fault> {
     if length > FILE_BYTES_MAX {
         return Err(unread(format!("{length} bytes; expected at most {FILE_BYTES_MAX}")));
     }
-    let text = std::fs::read_to_string(&args.evidence)
+    let text = read_bounded(&args.evidence, FILE_BYTES_MAX)
         .map_err(|e| unread(format!("cannot be read: {e}")))?;
-    let exported: Exported = serde_json::from_str(&text).map_err(|e| {
+    let exported: Exported = serde_json::from_slice(&text).map_err(|e| {
         unread(format!("not evidence of a site: {e}")).hint("`tacit-node export` writes it")
     })?;
     match evidence::check(&exported) {

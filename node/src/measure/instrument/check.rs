@@ -5,6 +5,9 @@ use super::definition::{
 };
 use std::collections::BTreeSet;
 
+/// No questionnaire has larger values; far larger ones would have no finite sum.
+const VALUE_MAX: f64 = 1e9;
+
 /// Checks a file as written.
 pub(super) fn check(file: &File) -> Result<(), String> {
     if file.format != FORMAT {
@@ -15,8 +18,8 @@ pub(super) fn check(file: &File) -> Result<(), String> {
     if ids.len() < items.ids.len() || ids.is_empty() {
         return Err("`items.ids` is empty or names an item twice".to_owned());
     }
-    if items.codes.is_empty() || items.codes.values().any(|v| !v.is_finite()) {
-        return Err("`items.codes` is empty or has a value that is no number".to_owned());
+    if items.codes.is_empty() || !items.codes.values().all(|v| v.abs() <= VALUE_MAX) {
+        return Err(format!("`items.codes` is empty or has a value beyond ±{VALUE_MAX:e}"));
     }
     if let Some(code) = items.not_applicable.iter().find(|c| items.codes.contains_key(*c)) {
         return Err(format!("code `{code}` has a value and counts as missing"));

@@ -169,6 +169,8 @@ mod tests {
                 "unknown variant `top-all`, expected `sum` or `mean`",
             ),
             ("min_n_person", "min_n_persons", "unknown field `min_n_persons`"),
+            ("\"5\" = 5 ", "\"5\" = 1e308 ", "`items.codes` is empty or has a value beyond ±1e9"),
+            ("\"5\" = 5 ", "\"5\" = nan ", "`items.codes` is empty or has a value beyond ±1e9"),
         ];
         for (found, replaced, message) in cases {
             let text = CARE.replace(found, replaced);
