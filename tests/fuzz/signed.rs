@@ -164,7 +164,8 @@ fn sound_round() -> (Study, Roster, Vec<Entry>) {
 /// One edit: which message, what is done, where, and with which byte.
 fn edited(entries: &mut Vec<Entry>, [which, what, high, low, byte]: [u8; 5]) {
     let at = usize::from(which) % entries.len().max(1);
-    let place = usize::from(u16::from_be_bytes([high, low]));
+    let number = u16::from_be_bytes([high, low]);
+    let place = usize::from(number);
     let other = place % entries.len().max(1);
     let Some(entry) = entries.get_mut(at) else { return };
     match what % 8 {
@@ -174,7 +175,7 @@ fn edited(entries: &mut Vec<Entry>, [which, what, high, low, byte]: [u8; 5]) {
             entries.insert(other, again);
         }
         2 => entries.swap(at, other),
-        3 => entry.from = SiteIndex::new(place as u16).map_or(Party::Coordinator, Party::Site),
+        3 => entry.from = SiteIndex::new(number).map_or(Party::Coordinator, Party::Site),
         4 => entry.bytes.truncate(place),
         5 => entry.bytes.insert(place % (entry.bytes.len() + 1), byte),
         _ => {

@@ -168,11 +168,10 @@ pub(crate) fn answers(data: &[u8]) -> bool {
     let built_in = || Catalogue::built_in().expect("what comes with the program proves itself");
     let Some(text) = text(data) else { return false };
     let answers: Vec<(&str, &str)> = text.lines().filter_map(|l| l.split_once(' ')).collect();
-    let scored = CATALOGUE
-        .get_or_init(built_in)
-        .iter()
-        .map(|instrument| score(instrument, &mut answers.iter().copied()));
-    scored.fold(false, |any, one| any || one)
+    let all = CATALOGUE.get_or_init(built_in).iter();
+    let scored: Vec<bool> =
+        all.map(|instrument| score(instrument, &mut answers.iter().copied())).collect();
+    scored.contains(&true)
 }
 
 /// Scores answers on every scale; whether there is a score. Each lies within its range.

@@ -7,7 +7,7 @@ use arrow_array::{
     Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression;
+use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use std::fs;
 use std::sync::Arc;
@@ -156,8 +156,8 @@ fn write_tables() {
         ("plain", Compression::UNCOMPRESSED),
         ("snappy", Compression::SNAPPY),
         ("lz4", Compression::LZ4_RAW),
-        ("gzip", Compression::GZIP(Default::default())),
-        ("zstd", Compression::ZSTD(Default::default())),
+        ("gzip", Compression::GZIP(GzipLevel::default())),
+        ("zstd", Compression::ZSTD(ZstdLevel::default())),
     ];
     for (name, compression) in kinds {
         write_parquet(name, columns.clone(), compression);
