@@ -168,9 +168,9 @@ fn oversized(dir: &Path, head: &[u8], length: u64) -> PathBuf {
 #[test]
 fn what_is_longer_than_its_reader_takes_is_refused_by_its_length() {
     let dir = tempfile::tempdir().unwrap();
-    let evidence = oversized(dir.path(), b"{", (128 << 20) + 1);
+    let evidence = oversized(dir.path(), b"{", (512 << 20) + 1);
     let fault = evidence_verify::verify(&evidence_verify::VerifyArgs { evidence }).unwrap_err();
-    assert_eq!(fault.message, "134217729 bytes; expected at most 134217728");
+    assert_eq!(fault.message, "536870913 bytes; expected at most 536870912");
     let transcript = oversized(dir.path(), signed::TRANSCRIPT, (2 << 30) + 1);
     let args = transcript_verify::VerifyArgs { transcript, roster: None, result: None };
     let fault = transcript_verify::verify(&args).unwrap_err();

@@ -13,7 +13,7 @@ use crate::secagg::key::identity::VerifyingKey;
 use serde::{Deserialize, Serialize};
 
 /// Most receipts that are shown at once, the latest.
-pub const RECEIPTS_MAX: usize = 1024;
+pub const RECEIPTS_MAX: usize = 256;
 
 /// One answer of a site, without its vector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use tacit_coordinator::config::Config as CoordinatorConfig;
 use tacit_node::config::Config as NodeConfig;
 use tacit_node::office::decision::{Decisions, SmallCells, What};
 use tacit_node::office::evidence::{
-    self, Account, Accounts, Evidence, Exported, Hex, Officer, Record,
+    self, Account, Accounts, Evidence, Exported, Hex, Officer, Record, Shown,
 };
 use tacit_shared::codec::{self, Bytes};
 use tacit_shared::frame;
@@ -221,9 +221,11 @@ fn write_round() {
     write("receipts", "three", &codec::encode(&receipts).unwrap());
     let digest = federation.study.digest();
     let records = decisions(digest, federation.roster.digest());
-    write("decisions", "five", &codec::encode(&records).unwrap());
+    write("decisions", "six", &codec::encode(&records).unwrap());
     let result = entries.iter().find(|entry| entry.name == "result").unwrap();
     let ToSite::Result(result) = codec::decode(&result.bytes).unwrap() else { panic!() };
+    let (me, coordinator) = (key(1).verifying_key(), federation.roster.coordinator().signing_key);
+    let own = |receipt: &&Receipt| receipt.read(&me, coordinator).is_some();
     let evidence = Evidence {
         format: evidence::FORMAT,
         site: "site-1".parse().unwrap(),
@@ -238,9 +240,11 @@ fn write_round() {
         }],
         ledger: vec![Hex(codec::encode(&charged(&federation)).unwrap())],
         results: vec![Record::from(&result)],
+        receipts: receipts.iter().filter(own).map(Shown::from).collect(),
     };
-    let bytes = codec::encode(&evidence).unwrap();
-    let signature = Hex(key(1).sign(evidence::LABEL, &bytes).as_bytes().to_vec());
+    let digest = evidence.digest().unwrap();
+    let signature = key(1).sign(evidence::LABEL, digest.as_bytes());
+    let signature = Hex(signature.as_bytes().to_vec());
     let exported = Exported { evidence, signature };
     write("evidence", "one-round", &serde_json::to_vec(&exported).unwrap());
 }
@@ -261,6 +265,7 @@ fn decisions(study: Digest, roster: Digest) -> Vec<Signed> {
         (1_795_000_000, What::Release { round: round(1) }),
         (1_795_000_001, What::Withhold { round: round(2) }),
         (1_796_000_000, What::Revoke { study }),
+        (1_796_500_000, What::AcceptLoss { head: round(3) }),
         (1_797_000_000, What::Approve { study, small_cells: SmallCells::Accepted }),
     ] {
         let so_far = Decisions::of(&key(OFFICER).verifying_key(), &records).unwrap();
