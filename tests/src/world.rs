@@ -15,6 +15,7 @@
 //!
 //! [`World`] is the queue and who is told what; programs live in `node` and `convener`, adversaries in
 //! `lie` and `liar`, the rules in `rule` and their proof in `watch`.
+mod archive;
 mod convener;
 mod federation;
 mod liar;
@@ -22,7 +23,9 @@ mod lie;
 mod net;
 mod node;
 mod op;
+mod restart;
 mod rule;
+mod said;
 mod story;
 mod watch;
 

@@ -1,21 +1,23 @@
 //! The coordinator's program in a simulated world: gathers, announces, runs, begins the next round.
 //!
-//! What it writes is durable before it is acted on. A restarted coordinator resumes nothing: it
-//! announces a new round with a new counter. Each round has connections of its own; the last messages of
-//! the round before had time to arrive. A site that connects again is sent again what it was sent
-//! last in this round.
+//! It carries out what its machine asks for in the order in which it asks, each write an act of its own:
+//! it may die after any entry of the transcript, and any sending. What it does then is in `restart`.
+//! Each round has connections of its own; the last messages of the round before had time to arrive. A
+//! site that connects again is sent again what it was sent last in this round.
 use super::World;
+use super::archive::Archive;
 use super::federation::PHASE_MS;
 use super::liar::{Liar, Seen};
-use super::net::{Closed, Happening, Way};
+use super::net::{Happening, Way};
 use super::node::disk_of;
-use super::op::{Attack, Op, Side, Who};
+use super::op::{Attack, Op, Who};
+use super::restart::RETURN_MS;
 use super::rule::{Failure, Rule};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tacit_shared::codec;
 use tacit_shared::id::SiteIndex;
-use tacit_shared::protocol::host::{Effect, Event, Host};
+use tacit_shared::protocol::host::{Effect, Event, Host, Opened};
 use tacit_shared::protocol::message::ToSite;
 
 /// How long the coordinator waits for sites to connect.
@@ -33,18 +35,18 @@ pub(super) enum Session {
     Gathering { since: u64 },
     /// In a round that follows the protocol.
     Honest(Box<Host>),
-    /// In one that does not.
+    /// The sum is open, and was before the program died; the sites come back to hear of it.
+    Returning { since: u64, survivors: BTreeSet<SiteIndex> },
+    /// In a round that does not follow the protocol.
     Hostile(Box<Liar>),
 }
 
 /// One program.
 pub(super) struct Convener {
-    /// Durable: the counter of the last round.
-    counter: u64,
-    boot: u32,
-    begun: u16,
-    session: Session,
-    last: BTreeMap<SiteIndex, Arc<Vec<u8>>>,
+    pub(super) archive: Archive,
+    pub(super) boot: u32,
+    pub(super) session: Session,
+    pub(super) last: BTreeMap<SiteIndex, Arc<Vec<u8>>>,
     /// What it sent in earlier rounds, for those who replay.
     pub(super) sent: Vec<Arc<Vec<u8>>>,
     pub(super) finished: bool,
@@ -53,9 +55,8 @@ pub(super) struct Convener {
 impl Convener {
     pub(super) fn new() -> Self {
         Self {
-            counter: 0,
+            archive: Archive::default(),
             boot: 0,
-            begun: 0,
             session: Session::Idle,
             last: BTreeMap::new(),
             sent: Vec::new(),
@@ -65,52 +66,15 @@ impl Convener {
 }
 
 impl World {
-    /// The program starts and begins a round.
-    pub(super) fn start_coordinator(&mut self) -> Result<(), Failure> {
-        for site in self.federation.plan.sites().to_vec() {
-            if self.net.reopen(site, Closed::Coordinator) {
-                self.joined(site);
-            }
-        }
-        self.begin(self.convener.boot)
-    }
-
-    fn kill_coordinator(&mut self, for_ms: u32) {
-        self.note(|| "the coordinator dies".to_owned());
-        self.story.add("coordinators killed");
-        self.convener.boot += 1;
-        self.convener.session = Session::Idle;
-        self.convener.last.clear();
-        for site in self.federation.plan.sites() {
-            self.net.close(*site, Closed::Coordinator);
-        }
-        self.net.after(u64::from(for_ms), Happening::CoordinatorUp);
-    }
-
-    fn act(&mut self, act: impl FnOnce(&mut Self) -> Result<(), Failure>) -> Result<bool, Failure> {
-        let number = self.number(Who::Coordinator);
-        if let Some(for_ms) = self.killed(Who::Coordinator, number, Side::Before) {
-            self.kill_coordinator(for_ms);
-            return Ok(false);
-        }
-        act(self)?;
-        if let Some(for_ms) = self.killed(Who::Coordinator, number, Side::After) {
-            self.kill_coordinator(for_ms);
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
     /// A round is due.
     pub(super) fn begin(&mut self, boot: u32) -> Result<(), Failure> {
         if boot != self.convener.boot {
             return Ok(());
         }
-        if self.convener.begun >= self.schedule.rounds {
+        if self.convener.archive.ended >= self.schedule.rounds {
             self.convener.finished = true;
             return Ok(());
         }
-        self.convener.begun += 1;
         self.net.renew();
         self.convener.session = Session::Gathering { since: self.net.now() };
         self.gather()
@@ -126,6 +90,19 @@ impl World {
         }
         if late {
             self.story.add("rounds without enough sites");
+            self.convener.archive.end();
+            self.next_round();
+        }
+        Ok(())
+    }
+
+    /// The round is over, and that is written down.
+    pub(super) fn end_round(&mut self) -> Result<(), Failure> {
+        let end = |world: &mut Self| {
+            world.convener.archive.end();
+            Ok(())
+        };
+        if self.act(end)? {
             self.next_round();
         }
         Ok(())
@@ -139,22 +116,24 @@ impl World {
     }
 
     fn announce(&mut self) -> Result<(), Failure> {
-        let counter = self.convener.counter + 1;
+        let counter = self.convener.archive.counter + 1;
+        let config = self.federation.config(counter, 0);
+        let round = config.digest().map_err(super::federation::unbuilt)?;
         let started = self.act(|world| {
-            world.convener.counter = counter;
+            world.convener.archive.start(counter, round, world.net.now());
             Ok(())
         })?;
         if !started {
             return Ok(());
         }
-        let config = self.federation.config(counter, 0);
         self.note(|| format!("round {counter} is announced"));
-        let begun = self.convener.begun;
+        let begun = self.convener.archive.ended + 1;
         let attacks: BTreeSet<Attack> =
             self.schedule.ops.iter().filter_map(attack_in(begun)).collect();
         if !attacks.is_empty() {
             self.story.add("rounds attacked");
-            self.watch.attacked(config.digest().map_err(super::federation::unbuilt)?);
+            self.watch.attacked(round);
+            self.convener.archive.under_way = None; // it keeps no transcript
             self.convener.session = Session::Hostile(Box::new(Liar::new(attacks, config)));
             return self.stage(self.convener.boot);
         }
@@ -183,6 +162,10 @@ impl World {
         match self.convener.session {
             Session::Gathering { .. } => self.gather(),
             Session::Honest(_) => self.tell_host(Event::Tick),
+            Session::Returning { since, ref survivors } => {
+                let survivors = survivors.clone();
+                self.returning(since, &survivors)
+            }
             Session::Idle | Session::Hostile(_) => Ok(()),
         }
     }
@@ -196,56 +179,65 @@ impl World {
         match host.step(self.net.now(), event) {
             Ok((host, effects)) => {
                 self.convener.session = Session::Honest(Box::new(host));
-                self.host_does(effects)
+                self.host_does(effects, false)
             }
             Err(error) => {
                 self.note(|| format!("the round is lost: {error}"));
                 self.story.lost(&error);
-                if self.act(|_| Ok(()))? {
-                    self.say_closed()?;
-                    self.next_round();
-                }
-                Ok(())
+                let boot = self.convener.boot;
+                self.end_round()?;
+                if boot == self.convener.boot { self.say_closed() } else { Ok(()) }
             }
         }
     }
 
-    /// Writes down first, in one go, then sends.
-    fn host_does(&mut self, effects: Vec<Effect>) -> Result<(), Failure> {
-        let writes = effects.iter().any(|effect| matches!(effect, Effect::Persist(_)));
-        if writes && !self.act(|_| Ok(()))? {
-            return Ok(());
-        }
-        let mut ended = false;
+    /// What the machine asks for, in its order. A round that was `taken_up` waits for its sites at its end.
+    pub(super) fn host_does(
+        &mut self,
+        effects: Vec<Effect>,
+        taken_up: bool,
+    ) -> Result<(), Failure> {
         for effect in effects {
-            match effect {
-                Effect::Persist(_) => {}
-                Effect::Send { to, bytes } => {
-                    let send = |world: &mut Self| {
-                        world.coordinator_sends(to, bytes);
-                        Ok(())
-                    };
-                    if !self.act(send)? {
-                        return Ok(());
+            let alive = match effect {
+                Effect::Persist(entry) => self.act(|world| {
+                    world.convener.archive.append(entry);
+                    Ok(())
+                })?,
+                Effect::Send { to, bytes } => self.act(|world| {
+                    if let Some(under_way) = &world.convener.archive.under_way {
+                        world.watch.says(under_way, to, &bytes);
                     }
-                }
+                    world.coordinator_sends(to, bytes);
+                    Ok(())
+                })?,
                 Effect::Dropped { site, reason } => {
                     self.story.add("sites dropped");
                     self.note(|| format!("site {site} is dropped: {reason}"));
+                    true
                 }
-                Effect::Opened(opened) => {
-                    ended = true;
-                    let survivors = opened.aggregate.survivors().len();
-                    self.note(|| format!("opened with {survivors} sites"));
-                    self.story.opened(survivors, self.federation.plan.sites().len());
-                    self.watch.opens(&self.federation, &opened, disk_of(&self.nodes));
-                }
+                Effect::Opened(opened) => return self.host_opens(&opened, taken_up),
+            };
+            if !alive {
+                return Ok(());
             }
         }
-        if ended && self.act(|_| Ok(()))? {
-            self.next_round();
-        }
         Ok(())
+    }
+
+    fn host_opens(&mut self, opened: &Opened, taken_up: bool) -> Result<(), Failure> {
+        let survivors = opened.aggregate.survivors();
+        self.note(|| format!("opened with {} sites", survivors.len()));
+        if self.watch.opens(&self.federation, opened, disk_of(&self.nodes)) {
+            self.story.opened(survivors.len(), self.federation.plan.sites().len());
+        } else {
+            self.story.add("results found again");
+        }
+        if taken_up {
+            let (since, survivors) = (self.net.now(), survivors.clone());
+            self.convener.session = Session::Returning { since, survivors };
+            return Ok(());
+        }
+        self.end_round()
     }
 
     fn coordinator_sends(&mut self, to: SiteIndex, bytes: Arc<Vec<u8>>) {
@@ -296,6 +288,7 @@ impl World {
             self.coordinator_sends(to, Arc::new(bytes));
         }
         if over {
+            self.convener.archive.end();
             self.next_round();
         } else {
             self.convener.session = session;
@@ -332,7 +325,11 @@ fn longest_ms(op: &Op) -> u64 {
     match op {
         Op::Delay { ms, .. } | Op::Duplicate { ms, .. } | Op::Slow { ms, .. } => u64::from(*ms),
         Op::Cut { at_ms, for_ms, .. } => u64::from(*at_ms) + u64::from(*for_ms),
-        Op::Kill { for_ms, .. } => u64::from(*for_ms),
+        Op::Kill { who: Who::Site(_), for_ms, .. } => u64::from(*for_ms),
+        // The phase in which it died has all its time again.
+        Op::Kill { who: Who::Coordinator, for_ms, .. } => {
+            u64::from(*for_ms) + GATHER_MS + u64::from(PHASE_MS) + RETURN_MS
+        }
         Op::Lose { .. } | Op::DiskFails { .. } | Op::Lie { .. } | Op::Attack { .. } => 0,
     }
 }

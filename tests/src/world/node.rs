@@ -379,7 +379,7 @@ fn received(bytes: &Arc<Vec<u8>>) -> Event {
 }
 
 /// The configuration in an announcement, whoever signed it.
-fn config_of(bytes: &[u8]) -> Option<RoundConfig> {
+pub(super) fn config_of(bytes: &[u8]) -> Option<RoundConfig> {
     let Ok(ToSite::Announce(signed)) = codec::decode(bytes) else { return None };
     codec::decode(&signed.payload.0).ok()
 }

@@ -199,19 +199,20 @@ impl Schedule {
         }
     }
 
-    /// The schedule of a number: one in ten is calm, one in ten has short cuts only, the others a
-    /// mixture of faults. One in 150 has 30 to 60 sites.
+    /// The schedule of a number: one in ten is calm, one in ten has short cuts only, one in ten a coordinator
+    /// that starts again and again, the others a mixture of faults. There are 2 to 60 sites; one in 150
+    /// schedules has more than 14.
     pub fn draw(seed: u64) -> Self {
         let rng = &mut ChaCha20Rng::seed_from_u64(seed);
         let sites = match rng.random_range(0..150_u16) {
-            0 => rng.random_range(30..=60),
+            0 => rng.random_range(15..=60),
             1..=12 => rng.random_range(8..=14),
             _ => rng.random_range(2..=7),
         };
         let colluders_max = rng.random_range(1..=(sites / 3).max(1));
         let least = threshold(sites, colluders_max);
         let min_sites = if rng.random_bool(0.7) { least } else { rng.random_range(least..=sites) };
-        let rounds = if sites >= 30 { 1 } else { rng.random_range(1..=4) };
+        let rounds = if sites >= 15 { 1 } else { rng.random_range(1..=4) };
         let releases = if rng.random_bool(0.7) { rounds } else { rng.random_range(0..=rounds) };
         let mut schedule = Self {
             seed: rng.random(),
@@ -226,17 +227,48 @@ impl Schedule {
         match rng.random_range(0..10) {
             0 => {}
             1 => schedule.draw_short_cuts(rng),
-            2..=4 => schedule.draw_attacks(rng),
+            2 => schedule.draw_restarts(rng),
+            3..=5 => schedule.draw_attacks(rng),
             _ => schedule.draw_faults(rng),
         }
         schedule
     }
 
-    /// Whether nothing but lines that come back soon goes wrong: then every round must open.
+    /// Whether nothing goes wrong but lines, and a coordinator, that come back soon: then every round must
+    /// open.
     pub fn must_open(&self) -> bool {
-        let short = |op: &Op| matches!(op, Op::Cut { for_ms, .. } if *for_ms <= SHORT_MS);
-        let sites: BTreeSet<u16> = self.ops.iter().filter_map(cut_site).collect();
-        self.ops.iter().all(short) && sites.len() == self.ops.len()
+        let short = |op: &Op| match op {
+            Op::Cut { for_ms, .. } | Op::Kill { who: Who::Coordinator, for_ms, .. } => {
+                *for_ms <= SHORT_MS
+            }
+            _ => false,
+        };
+        let cuts: Vec<u16> = self.ops.iter().filter_map(cut_site).collect();
+        let sites: BTreeSet<u16> = cuts.iter().copied().collect();
+        self.ops.iter().all(short) && sites.len() == cuts.len()
+    }
+
+    /// The coordinator dies up to eight times, some of them right after it started, and comes back soon.
+    fn draw_restarts(&mut self, rng: &mut ChaCha20Rng) {
+        let mut act = rng.random_range(0..u32::from(self.sites) * 11);
+        for _ in 0..rng.random_range(1..=8) {
+            let side = if rng.random() { Side::Before } else { Side::After };
+            let for_ms = rng.random_range(1..=SHORT_MS);
+            self.ops.push(Op::Kill { who: Who::Coordinator, act, side, for_ms });
+            let near = rng.random_bool(0.5);
+            act += rng.random_range(1..if near { 4 } else { u32::from(self.sites) * 11 });
+        }
+    }
+
+    /// Some of the sites and the coordinator cannot reach each other, all at once.
+    fn draw_partition(&mut self, rng: &mut ChaCha20Rng) {
+        let at_ms = rng.random_range(0..u32::from(self.rounds) * 4000);
+        let for_ms = 1_u32 << rng.random_range(4..17);
+        for site in 1..=self.sites {
+            if rng.random_bool(0.4) {
+                self.ops.push(Op::Cut { site, at_ms, for_ms });
+            }
+        }
     }
 
     /// Each site loses its line once at most, for less than a phase.
@@ -257,6 +289,9 @@ impl Schedule {
                 let lie = LIES.get(rng.random_range(0..LIES.len())).copied();
                 self.ops.extend(lie.map(|lie| Op::Lie { site, lie }));
             }
+        }
+        if rng.random_bool(0.15) {
+            self.draw_partition(rng);
         }
         for _ in 0..rng.random_range(1..=6) {
             let op = self.draw_op(rng);

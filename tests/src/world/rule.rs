@@ -12,6 +12,12 @@ pub enum Rule {
     Paid,
     /// The counter, the opening and the survivors are durable before what depends on them leaves.
     Durable,
+    /// A coordinator that follows the protocol says one thing to each site in a phase, before a crash as
+    /// after it, and only what is written down and follows from answers that are.
+    Said,
+    /// A round can be taken up again from whatever start of its transcript was written down, and comes
+    /// to no other result.
+    Resumes,
     /// At most one set of survivors of a round can be certified.
     OneSet,
     /// A vote is over exactly what the site saw, and only a certified one is answered.

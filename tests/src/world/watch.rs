@@ -8,6 +8,7 @@ use super::federation::{Federation, Paper};
 use super::node::Disk;
 use super::op::Schedule;
 use super::rule::{Failure, Rule};
+use super::said::Said;
 use std::collections::{BTreeMap, BTreeSet};
 use tacit_shared::codec;
 use tacit_shared::id::{Digest, SiteIndex};
@@ -60,7 +61,8 @@ pub(super) struct Watch {
     of_r: Holders,
     of_b: Holders,
     added: BTreeMap<(SiteIndex, Digest), Vec<i64>>,
-    opened: BTreeMap<Digest, Vec<i64>>,
+    opened: BTreeMap<Digest, (Vec<i64>, Digest)>,
+    pub(super) said: Said,
     attacked: BTreeSet<Digest>,
 }
 
@@ -309,22 +311,30 @@ impl Watch {
         });
     }
 
-    /// The coordinator opened a sum.
+    /// The coordinator opened a sum; `false` if it had opened this one before it died.
     pub(super) fn opens<'a>(
         &mut self,
         federation: &Federation,
         opened: &Opened,
         disk_of: impl Fn(SiteIndex) -> Option<&'a Disk>,
-    ) {
+    ) -> bool {
         let round = opened.aggregate.round();
+        let signed = codec::sha256(&opened.signed);
+        if let Some((_, before)) = self.opened.get(&round) {
+            let same = *before == signed;
+            self.hold(Rule::Resumes, same, || {
+                format!("round {} came to another result after a restart", round.short())
+            });
+            return false;
+        }
         let mut expected = vec![0_i64; federation.plan.layout().dimension()];
         for site in opened.aggregate.survivors() {
             let opening = disk_of(*site).and_then(|disk| disk.openings.get(&round));
             let recorded = opening.and_then(|opening| federation.recorded(opening));
             let exact = federation.sites.get(site).map(|hospital| &hospital.exact);
             let (Some((stated, noise)), Some(exact)) = (recorded, exact) else {
-                return self
-                    .fail(Rule::Sum, format!("site {site} is in a sum and kept no opening"));
+                self.fail(Rule::Sum, format!("site {site} is in a sum and kept no opening"));
+                return true;
             };
             self.hold(Rule::Sum, stated == *exact, || format!("site {site} opened another sum"));
             let none = Vec::new();
@@ -340,7 +350,8 @@ impl Watch {
         });
         let enough = opened.aggregate.survivors().len() >= usize::from(federation.plan.min_sites());
         self.hold(Rule::Sum, enough, || "a sum of too few sites was opened".to_owned());
-        self.opened.insert(round, expected);
+        self.opened.insert(round, (expected, signed));
+        true
     }
 
     /// An honest site takes a result for that of its round.
@@ -348,7 +359,7 @@ impl Watch {
         if self.attacked.contains(&outcome.config) {
             return; // a coordinator can sign what it likes: correctness needs its honesty
         }
-        let opened = self.opened.get(&outcome.config).is_some_and(|sum| *sum == outcome.sum);
+        let opened = self.opened.get(&outcome.config).is_some_and(|(sum, _)| *sum == outcome.sum);
         self.hold(Rule::Sum, opened, || format!("site {site} took another result than was opened"));
     }
 }

@@ -1,14 +1,15 @@
 //! Every step, hit in turn: each durable write and each sending of a small world, before and after.
 use super::holds;
-use tacit_tests::world::{Op, Schedule, Side, Story, Who};
+use tacit_tests::world::{Lie, Op, Schedule, Side, Story, Who};
 
 const SITES: u16 = 4;
 const ROUNDS: u16 = 2;
 /// Acts of a site in a round that opens: counter, keys, shares, charge, opening, vector, survivors,
 /// vote, answer, result.
 const SITE_ACTS: u32 = 10;
-/// The least acts of the coordinator in a round that opens: one for each message that comes or goes.
-const COORDINATOR_ACTS: u32 = 11 * SITES as u32;
+/// Acts of the coordinator in a round that opens: it begins, writes down four answers of each site, the
+/// three (T) that open the sum, and its own six messages, sends those, and ends.
+const COORDINATOR_ACTS: u32 = 2 + 4 * SITES as u32 + 3 + 6 + 6 * SITES as u32;
 
 /// Runs a small world in which one program dies at an act, once before and once after it.
 fn killed(who: Who, act: u32, for_ms: u32) -> Story {
@@ -35,15 +36,95 @@ fn a_site_killed_at_any_act_breaks_no_rule() {
     assert!(story.count("rounds opened without some sites") >= 10, "{story}");
 }
 
+/// A world of one round, and what goes wrong in it.
+fn one_round(seed: u32, ops: impl IntoIterator<Item = Op>) -> Schedule {
+    let mut schedule = Schedule::calm(u64::from(seed) << 8, SITES, 1);
+    schedule.ops.extend(ops);
+    schedule
+}
+
+fn dies(act: u32, side: Side, for_ms: u32) -> Op {
+    Op::Kill { who: Who::Coordinator, act, side, for_ms }
+}
+
 #[test]
-fn a_coordinator_killed_at_any_act_breaks_no_rule() {
+fn a_coordinator_killed_at_any_act_goes_on_with_every_round() {
     let mut story = Story::default();
     for act in 0..u32::from(ROUNDS) * COORDINATOR_ACTS {
-        story.merge(&killed(Who::Coordinator, act, 500));
+        let killed = killed(Who::Coordinator, act, 500);
+        assert_eq!(killed.count("coordinators killed"), 2, "act {act}: {killed}");
+        assert_eq!(killed.count("rounds opened"), 2 * u64::from(ROUNDS), "act {act}: {killed}");
+        assert_eq!(killed.count("rounds opened without some sites"), 0, "act {act}: {killed}");
+        assert_eq!(killed.count("rounds given up: too late"), 0, "act {act}: {killed}");
+        story.merge(&killed);
     }
-    let kills = u64::from(ROUNDS) * u64::from(COORDINATOR_ACTS) * 2;
-    assert!(story.count("coordinators killed") >= kills - 20, "{story}");
-    assert!(story.count("rounds opened") >= kills, "{story}");
+    // Acts that are counted by hand above are those of the world: one later, nothing dies any more.
+    let none = killed(Who::Coordinator, u32::from(ROUNDS) * COORDINATOR_ACTS, 500);
+    assert_eq!(none.count("coordinators killed"), 0, "{none}");
+    // Every site hears of every result, unless the program died with the last words on their way.
+    let results = u64::from(ROUNDS) * u64::from(SITES) * 2 * u64::from(ROUNDS);
+    assert!(story.count("results taken") >= results * u64::from(COORDINATOR_ACTS) - 8, "{story}");
+    assert!(
+        story.count("results found again") >= 2 * u64::from(ROUNDS) * u64::from(SITES),
+        "{story}"
+    );
+}
+
+#[test]
+fn a_coordinator_killed_again_soon_after_it_started_goes_on() {
+    for act in 0..COORDINATOR_ACTS - 1 {
+        for again in 1..=6 {
+            let side = if (act + again) % 2 == 0 { Side::Before } else { Side::After };
+            let ops = [dies(act, side, 300), dies(act + again, side, 300)];
+            let story = holds("killed again", &one_round(act * 8 + again, ops));
+            assert_eq!(story.count("rounds opened"), 1, "{act} and {again} later: {story}");
+        }
+    }
+}
+
+/// Sites give up on a coordinator that is silent for 30 s, and it gives up a round after 100 s.
+#[test]
+fn a_coordinator_that_stays_away_ends_its_round_or_finishes_it() {
+    let mut story = Story::default();
+    for act in 0..COORDINATOR_ACTS {
+        for (side, for_ms) in
+            [(Side::Before, 45_000), (Side::After, 45_000), (Side::After, 110_000)]
+        {
+            story.merge(&holds("away", &one_round(act, [dies(act, side, for_ms)])));
+        }
+    }
+    assert!(story.count("rounds given up: too late") >= u64::from(COORDINATOR_ACTS) - 4, "{story}");
+    assert!(story.count("rounds lost: too few sites") >= 50, "{story}");
+    assert!(story.count("rounds opened") >= 20, "{story}");
+}
+
+/// What else goes wrong in a round whose coordinator dies: phases end at their deadline, a site's answer
+/// is none, a secret does not come out as committed.
+#[test]
+fn a_coordinator_killed_at_any_act_of_a_round_with_faults_breaks_no_rule() {
+    let site = Who::Site(2);
+    let gone = |act| vec![Op::Kill { who: site, act, side: Side::Before, for_ms: 90_000 }];
+    let lies = |lie| vec![Op::Lie { site: 2, lie }];
+    let slow = vec![Op::Slow { site: 2, ms: 21_000 }];
+    let unpaid = vec![Op::DiskFails { site: 2, charge: 0, side: Side::Before }];
+    let stories: Vec<Vec<Op>> =
+        [1, 2, 5, 7, 8].into_iter().map(gone).chain([slow, unpaid]).collect();
+    let told =
+        [Lie::Keys, Lie::Shares, Lie::Vector, Lie::Vote, Lie::Unmask, Lie::Garbage, Lie::Silence];
+    let mut opened = Story::default();
+    for (at, ops) in stories.into_iter().chain(told.into_iter().map(lies)).enumerate() {
+        for act in 0..COORDINATOR_ACTS {
+            let side = if (at as u32 + act) % 2 == 0 { Side::Before } else { Side::After };
+            let mut schedule = one_round(act, ops.clone());
+            if let [Op::Lie { site, .. }] = ops.as_slice() {
+                schedule.colluding.insert(*site);
+            }
+            schedule.ops.push(dies(act, side, 700));
+            opened.merge(&holds("killed among faults", &schedule));
+        }
+    }
+    assert!(opened.count("rounds taken up again") >= 500, "{opened}");
+    assert!(opened.count("rounds opened") >= 300, "{opened}");
 }
 
 #[test]
