@@ -11,24 +11,31 @@
 //! - budget is lost: a site died, or its round was lost, between the charge and the result;
 //! - a site stays uninformed of a result, or is told a false one by a coordinator that attacks: sums
 //!   are correct as far as the coordinator is honest, private in any case;
+//! - a coordinator stays away too long, and gives its round up; or sites gave up on it before it came back;
+//! - a site that is set back to an older disk forgets what it voted for, and an answer that no
+//!   coordinator has a receipt of; it makes itself new keys for a round in which it has sent some;
 //! - a lying site's own numbers are wrong, in the sum as it made them.
 //!
-//! [`World`] is the queue and who is told what; programs live in `node` and `convener`, adversaries in
-//! `lie` and `liar`, the rules in `rule` and their proof in `watch`.
+//! [`World`] is the queue and who is told what; programs live in `node` and `convener`, how they start
+//! again in `start` and `restart`, adversaries in `lie` and `liar`, the rules in `rule` and their proof in
+//! `watch` and `said`. Many schedules at once are `many`'s.
 mod archive;
 mod convener;
 mod federation;
 mod liar;
 mod lie;
+mod many;
 mod net;
 mod node;
 mod op;
 mod restart;
 mod rule;
 mod said;
+mod start;
 mod story;
 mod watch;
 
+pub use many::{Broken, Explained, FIRST_SEED, Held, hold, many};
 pub use op::{ATTACKS, Attack, Lie, Op, Schedule, Side, Who};
 pub use rule::{Failure, Rule};
 pub use story::Story;
@@ -169,7 +176,7 @@ impl World {
 
     fn start(&mut self) -> Result<(), Failure> {
         for site in self.federation.plan.sites().to_vec() {
-            self.start_site(site);
+            self.start_site(site)?;
         }
         self.net.after(TICK_MS, Happening::Tick);
         self.start_coordinator()
@@ -197,13 +204,16 @@ impl World {
             }
             Happening::Over { site, closed: net::Closed::Site } => {
                 self.note(|| format!("site {site} starts again"));
-                self.start_site(site);
-                Ok(())
+                self.start_site(site)
             }
             Happening::Over { site, closed } => {
                 if self.net.reopen(site, closed) {
                     self.joined(site);
                 }
+                Ok(())
+            }
+            Happening::SetBack { site, charge, for_ms } => {
+                self.set_back(site, charge, for_ms);
                 Ok(())
             }
             Happening::CoordinatorUp => self.start_coordinator(),

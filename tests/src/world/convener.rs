@@ -75,7 +75,7 @@ impl World {
             self.convener.finished = true;
             return Ok(());
         }
-        self.net.renew();
+        self.renew_lines();
         self.convener.session = Session::Gathering { since: self.net.now() };
         self.gather()
     }
@@ -258,6 +258,9 @@ impl World {
     /// A site connected: it is sent again what it was sent last.
     pub(super) fn joined(&mut self, site: SiteIndex) {
         self.story.add("reconnects");
+        if !self.shows_receipts(site) {
+            return;
+        }
         if let Some(last) = self.convener.last.get(&site).cloned() {
             self.story.add("messages sent again");
             self.net.send(site, Way::Down, last);
@@ -324,7 +327,9 @@ fn attack_in(round: u16) -> impl Fn(&Op) -> Option<Attack> {
 fn longest_ms(op: &Op) -> u64 {
     match op {
         Op::Delay { ms, .. } | Op::Duplicate { ms, .. } | Op::Slow { ms, .. } => u64::from(*ms),
-        Op::Cut { at_ms, for_ms, .. } => u64::from(*at_ms) + u64::from(*for_ms),
+        Op::Cut { at_ms, for_ms, .. } | Op::SetBack { at_ms, for_ms, .. } => {
+            u64::from(*at_ms) + u64::from(*for_ms)
+        }
         Op::Kill { who: Who::Site(_), for_ms, .. } => u64::from(*for_ms),
         // The phase in which it died has all its time again.
         Op::Kill { who: Who::Coordinator, for_ms, .. } => {

@@ -180,23 +180,25 @@ fn party(index: u16) -> Result<Party, Failure> {
     })
 }
 
-/// The least budgets, in steps of a twentieth, that pay for so many releases.
+/// The least budgets, in steps of a twentieth, that pay for so many releases; 0.2 pays for none.
 fn budgets(plan: &Plan, releases: u16) -> Result<Budgets, Failure> {
+    let budget = |step: i32| {
+        let epsilon = Epsilon::new(0.2 * 1.05_f64.powi(step)).map_err(unbuilt)?;
+        Budget::new(epsilon, Delta::new(1e-6).map_err(unbuilt)?).map_err(unbuilt)
+    };
     let least = |one: Cost| {
-        let times = u128::from(releases.max(1));
+        let times = u128::from(releases);
         let all = Cost { rho_fp: one.rho_fp * times, lattice_fp: one.lattice_fp * times };
-        let mut epsilon = 0.2;
-        loop {
-            let delta = Delta::new(1e-6).map_err(unbuilt)?;
-            let budget = Budget::new(Epsilon::new(epsilon).map_err(unbuilt)?, delta);
-            let budget = budget.map_err(unbuilt)?;
-            let admits = budget.admits(Cost::ZERO, if releases == 0 { one } else { all });
-            match (releases, admits) {
-                (0, _) => return Ok(budget), // 0.2 pays for nothing
-                (_, true) => return Ok(budget),
-                (_, false) => epsilon *= 1.05,
+        let (mut low, mut high) = (0, if releases == 0 { 0 } else { 255 });
+        while low < high {
+            let middle = i32::midpoint(low, high);
+            if budget(middle)?.admits(Cost::ZERO, all) {
+                high = middle;
+            } else {
+                low = middle + 1;
             }
         }
+        budget(low)
     };
     let charges = plan.charges();
     Ok(Budgets { clinician: least(charges.clinician)?, patient: least(charges.patient)? })

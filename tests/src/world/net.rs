@@ -38,6 +38,8 @@ pub(super) enum Happening {
     Summed { site: SiteIndex, boot: u32 },
     /// A line breaks.
     Cut { site: SiteIndex, for_ms: u32 },
+    /// An older copy of a site's disk takes its place.
+    SetBack { site: SiteIndex, charge: u16, for_ms: u32 },
     /// What kept a line closed is over.
     Over { site: SiteIndex, closed: Closed },
     /// The coordinator's program starts.
@@ -95,6 +97,13 @@ impl Net {
                 Op::Cut { site, at_ms, for_ms } => {
                     if let Some(site) = SiteIndex::new(*site) {
                         net.after(u64::from(*at_ms), Happening::Cut { site, for_ms: *for_ms });
+                    }
+                }
+                Op::SetBack { site, charge, at_ms, for_ms } => {
+                    if let Some(site) = SiteIndex::new(*site) {
+                        let (charge, for_ms) = (*charge, *for_ms);
+                        let set_back = Happening::SetBack { site, charge, for_ms };
+                        net.after(u64::from(*at_ms), set_back);
                     }
                 }
                 _ => {}

@@ -6,15 +6,16 @@
 use super::World;
 use super::federation::{Federation, Paper, ready};
 use super::lie::{Told, tell};
-use super::net::{Closed, Happening, Way};
-use super::op::{Lie, Op, Schedule, Side, Who};
+use super::net::{Happening, Way};
+use super::op::{Lie, Op, Schedule, Side};
 use super::rule::{Failure, Rule};
+use super::start::{Copy, DATE_UNIX_S};
 use super::watch::Leaving;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tacit_shared::codec;
 use tacit_shared::id::{Digest, SiteIndex};
-use tacit_shared::privacy::ledger::Ledger;
+use tacit_shared::privacy::ledger::{Ledger, Lost};
 use tacit_shared::protocol::config::{RoundConfig, study_of};
 use tacit_shared::protocol::message::{ToHost, ToSite};
 use tacit_shared::protocol::site::{Answered, Effect, Event, History, Record, Site};
@@ -27,6 +28,8 @@ pub(super) struct Disk {
     pub(super) openings: BTreeMap<Digest, Vec<u8>>,
     pub(super) results: BTreeSet<Digest>,
     pub(super) paper: Paper,
+    /// Answers that the ledger does not know; their loss is charged at the next start.
+    pub(super) lost: Vec<Lost>,
 }
 
 /// The round a site is in.
@@ -41,9 +44,11 @@ struct Current {
 /// One program.
 pub(super) struct Node {
     pub(super) disk: Disk,
+    /// Older copies of the disk, by how many charges they know.
+    pub(super) copies: BTreeMap<usize, Copy>,
     /// How often it was started; a summing of an earlier start is void.
     boot: u32,
-    ledger: Option<Ledger<Paper>>,
+    pub(super) ledger: Option<Ledger<Paper>>,
     current: Option<Current>,
     /// It sums its data for this round.
     summing: Option<Digest>,
@@ -70,6 +75,7 @@ impl Node {
         }
         Self {
             disk: Disk::default(),
+            copies: BTreeMap::new(),
             boot: 0,
             ledger: None,
             current: None,
@@ -80,6 +86,13 @@ impl Node {
             charges: 0,
             jams,
         }
+    }
+
+    /// The program ends; what it knows is lost.
+    pub(super) fn stop(&mut self) {
+        self.boot += 1;
+        (self.ledger, self.current, self.summing) = (None, None, None);
+        self.inbox.clear();
     }
 
     /// Whether a round is under way here.
@@ -94,57 +107,6 @@ impl Node {
 }
 
 impl World {
-    /// The program of a site starts: what it knows is what its disk says.
-    pub(super) fn start_site(&mut self, index: SiteIndex) {
-        let Some(node) = self.nodes.get_mut(&index) else { return };
-        let entries = node.disk.paper.sheet().entries.clone();
-        match Ledger::open(node.disk.paper.clone(), &entries, self.federation.budgets) {
-            Ok(ledger) => {
-                let spent = ledger.spent();
-                node.ledger = Some(ledger);
-                self.watch.started(index, &self.federation, spent);
-            }
-            Err(error) => {
-                self.watch.fail(Rule::Paid, format!("the ledger of site {index}: {error}"));
-            }
-        }
-        if self.net.reopen(index, Closed::Site) {
-            self.joined(index);
-        }
-    }
-
-    fn kill_site(&mut self, index: SiteIndex, for_ms: u32) {
-        self.note(|| format!("site {index} dies"));
-        self.story.add("sites killed");
-        let Some(node) = self.nodes.get_mut(&index) else { return };
-        node.boot += 1;
-        (node.ledger, node.current, node.summing) = (None, None, None);
-        node.inbox.clear();
-        self.net.close(index, Closed::Site);
-        let over = Happening::Over { site: index, closed: Closed::Site };
-        self.net.after(u64::from(for_ms), over);
-    }
-
-    /// Does one act of a site, unless it dies before; `None` if it died before or after.
-    fn site_act<T>(
-        &mut self,
-        index: SiteIndex,
-        act: impl FnOnce(&mut Self) -> Result<T, Failure>,
-    ) -> Result<Option<T>, Failure> {
-        let who = Who::Site(index.value());
-        let number = self.number(who);
-        if let Some(for_ms) = self.killed(who, number, Side::Before) {
-            self.kill_site(index, for_ms);
-            return Ok(None);
-        }
-        let done = act(self)?;
-        if let Some(for_ms) = self.killed(who, number, Side::After) {
-            self.kill_site(index, for_ms);
-            return Ok(None);
-        }
-        Ok(Some(done))
-    }
-
     /// A message arrives at a site.
     pub(super) fn site_receives(
         &mut self,
@@ -175,7 +137,7 @@ impl World {
         let Some(hospital) = self.federation.sites.get(&index) else { return Ok(()) };
         let plan = &self.federation.plan;
         let admitted =
-            node.ledger.as_ref().is_some_and(|l| l.admits(plan, study, 1_790_000_000).is_ok());
+            node.ledger.as_ref().is_some_and(|l| l.admits(plan, study, DATE_UNIX_S).is_ok());
         if study != plan.study() || !admitted {
             self.story.add("declined: not approved or no budget");
             return self.decline(index, "not approved, or no budget");
@@ -280,10 +242,13 @@ impl World {
         };
         let paid = self.site_act(index, |world| {
             let Some(node) = world.nodes.get_mut(&index) else { return Ok(None) };
+            let (counter, survivors) = (node.disk.counter, node.disk.survivors.clone());
+            let charges = node.disk.paper.sheet().entries.len();
+            node.copies.insert(charges, Copy { counter, survivors });
             node.disk.paper.sheet().jam = node.jams.get(&node.charges).copied();
             node.charges += 1;
             let Some(ledger) = &mut node.ledger else { return Ok(None) };
-            let paid = ready(ledger.charge(&world.federation.plan, round, 1_790_000_000))?;
+            let paid = ready(ledger.charge(&world.federation.plan, round, DATE_UNIX_S))?;
             node.disk.paper.sheet().jam = None;
             Ok(paid.ok())
         })?;

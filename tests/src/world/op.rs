@@ -146,6 +146,18 @@ pub enum Op {
         /// Whether it was written all the same.
         side: Side,
     },
+    /// A site's program ends, and starts again on a copy of its disk from before a charge, if it made
+    /// that charge: what it did since is forgotten.
+    SetBack {
+        /// Which site.
+        site: u16,
+        /// Which charge, from 0.
+        charge: u16,
+        /// When.
+        at_ms: u32,
+        /// How long it stays away.
+        for_ms: u32,
+    },
     /// A colluding site alters an answer, in every round.
     Lie {
         /// Which site; listed in [`Schedule::colluding`].
@@ -292,6 +304,15 @@ impl Schedule {
         }
         if rng.random_bool(0.15) {
             self.draw_partition(rng);
+        }
+        if rng.random_bool(0.15) {
+            let end_ms = u32::from(self.rounds) * 4000;
+            self.ops.push(Op::SetBack {
+                site: rng.random_range(1..=self.sites),
+                charge: rng.random_range(0..self.rounds),
+                at_ms: rng.random_range(1000..=end_ms),
+                for_ms: 1_u32 << rng.random_range(4..13),
+            });
         }
         for _ in 0..rng.random_range(1..=6) {
             let op = self.draw_op(rng);

@@ -18,6 +18,9 @@ pub enum Rule {
     /// A round can be taken up again from whatever start of its transcript was written down, and comes
     /// to no other result.
     Resumes,
+    /// A site that was shown a receipt answers only once its ledger knows the answer of which it tells,
+    /// and a site that was never set back knows them all.
+    Receipts,
     /// At most one set of survivors of a round can be certified.
     OneSet,
     /// A vote is over exactly what the site saw, and only a certified one is answered.

@@ -33,8 +33,8 @@ impl Story {
         if survivors < sites {
             self.add("rounds opened without some sites");
         }
-        if sites >= 30 {
-            self.add("rounds opened of 30 sites and more");
+        if sites >= 15 {
+            self.add("rounds opened of 15 sites and more");
         }
     }
 

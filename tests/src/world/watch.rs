@@ -63,6 +63,10 @@ pub(super) struct Watch {
     added: BTreeMap<(SiteIndex, Digest), Vec<i64>>,
     opened: BTreeMap<Digest, (Vec<i64>, Digest)>,
     pub(super) said: Said,
+    /// Sites whose disk was replaced by an older one.
+    pub(super) set_back: BTreeSet<SiteIndex>,
+    /// Rounds of which a site was shown a receipt.
+    shown: BTreeMap<SiteIndex, BTreeSet<Digest>>,
     attacked: BTreeSet<Digest>,
 }
 
@@ -103,7 +107,10 @@ impl Watch {
         }
         let (site, round, name) = (leaving.site, leaving.round, leaving.message.name());
         let digest = codec::sha256(leaving.bytes);
-        if let Some(before) = self.answers.insert((site, round, name), digest) {
+        let new_keys = self.set_back.contains(&site) && name == "keys";
+        if let Some(before) = self.answers.insert((site, round, name), digest)
+            && !new_keys
+        {
             return self.hold(Rule::Twice, before == digest, || {
                 format!("site {site} sent two different {name} in round {}", round.short())
             });
@@ -168,6 +175,11 @@ impl Watch {
         let chain = Ledger::open(Paper::default(), &sheet.entries, federation.budgets);
         self.hold(Rule::Paid, chain.is_ok(), || {
             format!("the ledger of site {site} would not open again: {chain:?}")
+        });
+        let known: BTreeSet<Digest> = sheet.entries.iter().map(|entry| entry.round).collect();
+        let unknown = self.shown.get(&site).map_or(0, |shown| shown.difference(&known).count());
+        self.hold(Rule::Receipts, unknown == 0, || {
+            format!("site {site} sent a vector and its ledger lacks {unknown} it was shown")
         });
         let kept = disk.openings.contains_key(&round);
         self.hold(Rule::Durable, kept, || {
@@ -261,7 +273,8 @@ impl Watch {
                 .any(|found| (1..gap).contains(found))
         });
         sets.insert(u3.clone());
-        self.hold(Rule::Differencing, !close && sets.len() <= most, || {
+        let forgot = self.set_back.contains(&site);
+        self.hold(Rule::Differencing, forgot || !close && sets.len() <= most, || {
             format!("site {site} voted for {u3:?} beside {sets:?}")
         });
     }
@@ -300,13 +313,20 @@ impl Watch {
         }
     }
 
-    /// A site's program started: its ledger must say what its disk and its messages say.
+    /// A site is shown what it answered.
+    pub(super) fn shown(&mut self, site: SiteIndex, rounds: BTreeSet<Digest>) {
+        self.shown.insert(site, rounds);
+    }
+
+    /// A site's program started: its ledger must say what its disk and its messages say. One that was
+    /// set back is told by receipts.
     pub(super) fn started(&mut self, site: SiteIndex, federation: &Federation, stated: Charges) {
         let sent = self.headers.keys().filter(|(of, _)| *of == site).count();
         let least = spent(std::iter::repeat_n(federation.plan.charges(), sent));
         let enough = stated.clinician.rho_fp >= least.clinician.rho_fp
             && stated.patient.rho_fp >= least.patient.rho_fp;
-        self.hold(Rule::Paid, enough, || {
+        let forgot = self.set_back.contains(&site);
+        self.hold(Rule::Paid, enough || forgot, || {
             format!("the ledger of site {site} starts with less than its {sent} vectors cost")
         });
     }

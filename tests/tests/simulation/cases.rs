@@ -100,3 +100,44 @@ fn a_charge_that_may_be_on_disk_stops_the_ledger() {
     let story: Story = holds("unsettled", &case(7, [4, 1, 3], [3, 3], &[], &[jam]));
     assert!(story.count("declined: not approved or no budget") >= 2, "{story}");
 }
+
+/// A site dies before it sends its keys, the phase ends at its deadline, and the coordinator dies with
+/// the directory written down and sent to nobody: the round goes on without that site.
+#[test]
+fn a_site_that_fell_silent_stays_out_when_its_round_is_taken_up() {
+    let silent = Op::Kill { who: Who::Site(2), act: 1, side: Side::Before, for_ms: 90_000 };
+    let dies = Op::Kill { who: Who::Coordinator, act: 9, side: Side::After, for_ms: 700 };
+    let story = holds("silent", &case(3, [4, 1, 3], [1, 1], &[], &[silent, dies]));
+    assert_eq!(story.count("rounds taken up again"), 1, "{story}");
+    assert_eq!(story.count("rounds opened without some sites"), 1, "{story}");
+}
+
+/// The last vector is written down, and the survivors that follow from it in the same step are not.
+#[test]
+fn a_step_that_was_written_down_in_part_is_written_to_its_end() {
+    let dies = |act| Op::Kill { who: Who::Coordinator, act, side: Side::After, for_ms: 300 };
+    let story = holds("torn", &case(4, [4, 1, 3], [1, 1], &[], &[dies(27), dies(28), dies(29)]));
+    assert_eq!(story.count("rounds taken up again"), 3, "{story}");
+    assert_eq!(story.count("rounds opened"), 1, "{story}");
+}
+
+/// The result is on its way, and the end of the round is not written down: the same result again. The
+/// fourth site never got the certificate (T is three), and does not take a result in its place.
+#[test]
+fn a_result_is_found_again_bit_for_bit() {
+    let dies = Op::Kill { who: Who::Coordinator, act: 50, side: Side::Before, for_ms: 300 };
+    let story = holds("again", &case(6, [4, 1, 3], [1, 1], &[], &[dies]));
+    assert_eq!(story.count("results found again"), 1, "{story}");
+    assert_eq!(story.count("results taken"), 3, "{story}");
+}
+
+/// A site gets back a disk that knows nothing of its answer in round 1. It is stopped by its receipt
+/// when round 2 begins, and takes part in round 3 once the loss is charged.
+#[test]
+fn an_answer_that_was_forgotten_is_charged_before_another_is_given() {
+    let set_back = Op::SetBack { site: 2, charge: 0, at_ms: 1500, for_ms: 50 };
+    let story = holds("forgotten", &case(8, [4, 1, 3], [3, 3], &[], &[set_back]));
+    assert_eq!(story.count("sites set back"), 1, "{story}");
+    assert_eq!(story.count("sites stopped by a receipt"), 1, "{story}");
+    assert_eq!(story.count("losses charged"), 1, "{story}");
+}

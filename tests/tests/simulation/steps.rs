@@ -61,13 +61,12 @@ fn a_coordinator_killed_at_any_act_goes_on_with_every_round() {
     // Acts that are counted by hand above are those of the world: one later, nothing dies any more.
     let none = killed(Who::Coordinator, u32::from(ROUNDS) * COORDINATOR_ACTS, 500);
     assert_eq!(none.count("coordinators killed"), 0, "{none}");
-    // Every site hears of every result, unless the program died with the last words on their way.
-    let results = u64::from(ROUNDS) * u64::from(SITES) * 2 * u64::from(ROUNDS);
-    assert!(story.count("results taken") >= results * u64::from(COORDINATOR_ACTS) - 8, "{story}");
-    assert!(
-        story.count("results found again") >= 2 * u64::from(ROUNDS) * u64::from(SITES),
-        "{story}"
-    );
+    // Nearly every site hears of every result: not if the program dies with it on its way, and has written
+    // that the round is over; nor if the certificate was, which is not sent again once the sum is open.
+    let results =
+        u64::from(ROUNDS) * u64::from(SITES) * 2 * u64::from(ROUNDS) * u64::from(COORDINATOR_ACTS);
+    assert!(story.count("results taken") >= results - 24, "{story}");
+    assert_eq!(story.count("results found again"), u64::from(ROUNDS), "{story}");
 }
 
 #[test]
@@ -112,14 +111,14 @@ fn a_coordinator_killed_at_any_act_of_a_round_with_faults_breaks_no_rule() {
     let told =
         [Lie::Keys, Lie::Shares, Lie::Vector, Lie::Vote, Lie::Unmask, Lie::Garbage, Lie::Silence];
     let mut opened = Story::default();
-    for (at, ops) in stories.into_iter().chain(told.into_iter().map(lies)).enumerate() {
+    for (at, ops) in (0..).zip(stories.into_iter().chain(told.into_iter().map(lies))) {
         for act in 0..COORDINATOR_ACTS {
-            let side = if (at as u32 + act) % 2 == 0 { Side::Before } else { Side::After };
+            let edge = if (act + at) % 2 == 0 { Side::Before } else { Side::After };
             let mut schedule = one_round(act, ops.clone());
             if let [Op::Lie { site, .. }] = ops.as_slice() {
                 schedule.colluding.insert(*site);
             }
-            schedule.ops.push(dies(act, side, 700));
+            schedule.ops.push(dies(act, edge, 700));
             opened.merge(&holds("killed among faults", &schedule));
         }
     }
@@ -147,7 +146,7 @@ fn any_one_message_lost_late_or_twice_breaks_no_rule() {
 
 #[test]
 fn a_calm_world_opens_every_round_that_is_paid_for() {
-    for sites in [2, 3, 4, 5, 7, 10, 16, 33] {
+    for sites in [2, 3, 4, 5, 7, 10, 16, 33, 60] {
         let mut schedule = Schedule::calm(u64::from(sites), sites, 3);
         if sites > 16 {
             schedule.rounds = 1;
@@ -166,4 +165,21 @@ fn a_calm_world_opens_every_round_that_is_paid_for() {
 fn the_same_schedule_gives_the_same_story() {
     let schedule = Schedule::draw(11);
     assert_eq!(holds("once", &schedule), holds("again", &schedule));
+}
+
+/// At any moment of two rounds a site gets back the disk from before its first charge. It answers again
+/// only once the answer of which it is shown a receipt is charged.
+#[test]
+fn a_site_set_back_at_any_moment_pays_for_what_it_answered() {
+    let mut story = Story::default();
+    for at_ms in (0..40).map(|step| 25 + step * 75) {
+        for for_ms in [50, 3000] {
+            let mut schedule = Schedule::calm(u64::from(at_ms) << 8, SITES, 3);
+            schedule.ops.push(Op::SetBack { site: 2, charge: 0, at_ms, for_ms });
+            story.merge(&holds("set back", &schedule));
+        }
+    }
+    assert!(story.count("sites set back") >= 60, "{story}");
+    assert!(story.count("sites stopped by a receipt") >= 50, "{story}");
+    assert!(story.count("losses charged") >= story.count("sites stopped by a receipt"), "{story}");
 }
