@@ -72,6 +72,7 @@ impl World {
             return Ok(());
         }
         if self.convener.archive.ended >= self.schedule.rounds {
+            self.net.renew(); // its lines end with it
             self.convener.finished = true;
             return Ok(());
         }

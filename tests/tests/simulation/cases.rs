@@ -141,3 +141,13 @@ fn an_answer_that_was_forgotten_is_charged_before_another_is_given() {
     assert_eq!(story.count("sites stopped by a receipt"), 1, "{story}");
     assert_eq!(story.count("losses charged"), 1, "{story}");
 }
+
+/// An announcement comes when the last round is over: the site used to wait for ever for more, in a world
+/// whose lines outlived the coordinator's program.
+#[test]
+fn an_announcement_does_not_arrive_after_the_last_round() {
+    let late = Op::Delay { message: 2, ms: 32_768 };
+    let story =
+        holds("too late", &case(3_665_184_401_454_178_768, [3, 1, 3], [1, 1], &[3], &[late]));
+    assert_eq!(story.count("rounds lost: too few sites"), 1, "{story}");
+}
