@@ -6,6 +6,7 @@
 //! `verify` needs no folder, no key and no network. Recomputing is [`tacit_shared::protocol::replay`]'s
 //! work; here stand the file and the page.
 use crate::store::{Store, transcript};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write as _};
@@ -143,11 +144,15 @@ fn page(study: &Study, roster: &Roster, verdict: &Verdict, messages: usize) -> S
     line("checked", &format!("{messages} messages, every signature, every mask restored"));
     line("result", &verdict.result.to_string());
     line("transcript", &verdict.transcript.to_string());
-    for (index, reason) in &verdict.dropped {
-        line("left out", &format!("{}: {reason}", name(*index)));
+    let reasons: BTreeMap<SiteIndex, &str> =
+        verdict.dropped.iter().map(|(index, reason)| (*index, reason.as_str())).collect();
+    for (index, _) in roster.sites().filter(|(index, _)| !verdict.survivors.contains(index)) {
+        let reason = reasons.get(&index).copied().unwrap_or("no answer in time");
+        line("left out", &format!("{}; by the coordinator's account: {reason}", name(index)));
     }
     page.push_str(
-        "Compare the roster's digest with the hospitals', the other two with the report.",
+        "Compare the roster's digest with the hospitals', the other two with the report. Refusals are not\n\
+         signed: ask a site that was left out.",
     );
     page
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tacit_shared::codec::{self, Bytes};
 use tacit_shared::fault::Fault;
 use tacit_shared::id::{Digest, SiteIndex};
-use tacit_shared::protocol::message::{Signed, ToSite};
+use tacit_shared::protocol::message::{MaskedHeader, Signed, ToSite};
 use tacit_shared::protocol::receipt::{RECEIPTS_MAX, Receipt};
 use tacit_shared::protocol::transcript::{Entry, Party};
 use tacit_shared::roster::{Key, Roster};
@@ -22,6 +22,11 @@ pub(super) async fn keep(
 ) -> Result<(), Fault> {
     let Party::Site(site) = entry.from else { return Ok(()) };
     let Some(header) = Receipt::header_of(&entry.bytes) else { return Ok(()) };
+    // One of another round, late: the site could not read it beside this round's configuration.
+    let stated: Option<MaskedHeader> = codec::decode(&header.payload.0).ok();
+    if stated.is_none_or(|stated| stated.config != round) {
+        return Ok(());
+    }
     sqlx::query("INSERT OR IGNORE INTO receipt (round, site, header) VALUES (?, ?, ?)")
         .bind(round.to_string())
         .bind(i64::from(site.value()))

@@ -49,10 +49,10 @@ pub async fn run(args: &PreviewArgs) -> Result<String, Fault> {
         Fault::user(e.to_string()).at(&origin).hint("does the study fit the pinned roster?")
     })?;
     let ledger = ledger::open(&store, config.limits()?).await?;
-    let found = own_cells(&store, &args.dir, &study).await?;
+    let (found, links) = own_cells(&store, &args.dir, &study).await?;
     store.close().await;
     let asked = Asked { study: &study, roster: &roster, plan: &plan, heads: args.heads };
-    let preview = preview(&asked, found, &limited(&ledger, &plan));
+    let preview = preview(&asked, (found, links), &limited(&ledger, &plan));
     if args.json {
         serde_json::to_string_pretty(&preview).map_err(|e| Fault::bug(e.to_string()))
     } else {
@@ -72,13 +72,19 @@ fn limited(ledger: &Ledger<StoreJournal>, plan: &Plan) -> Vec<Limited> {
     all
 }
 
-/// The cells of this site; none while no clinician of the study was imported.
-async fn own_cells(store: &Store, dir: &Path, study: &Study) -> Result<Vec<Cell>, Fault> {
+/// The cells of this site, none while no clinician of the study was imported, and its links: how many there
+/// are, and how many of them do not count.
+async fn own_cells(
+    store: &Store,
+    dir: &Path,
+    study: &Study,
+) -> Result<(Vec<Cell>, [u64; 2]), Fault> {
     let catalogue = Catalogue::built_in()?.with_dir(&dir.join(instrument::DIR))?;
     let pseudonyms = Pseudonyms::open_or_create(dir)?;
     let rows = feature::rows(store, study, &catalogue, &pseudonyms).await?;
+    let links = [rows.links.pairs, rows.links.dropped];
     if rows.rows.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), links));
     }
-    Ok(cells(study.schema(), rows.cells()))
+    Ok((cells(study.schema(), rows.cells()), links))
 }

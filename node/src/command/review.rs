@@ -75,7 +75,9 @@ pub async fn run(args: &ReviewArgs) -> Result<String, Fault> {
     officer::decide(&store, &key, what, unix_now()).await?;
     store.close().await;
     Ok(if args.accept {
-        format!("The release of round {round} may go; it is charged now.")
+        format!(
+            "The release of round {round} may go. A node that still waits for it charges it and sends."
+        )
     } else {
         format!("The release of round {round} is withheld; nothing was charged.")
     })

@@ -14,7 +14,7 @@ pub fn page(preview: &Preview) -> String {
     let mut lines = head(preview);
     lines.extend(statistics(&preview.statistics));
     lines.extend(worth(preview));
-    lines.extend(cells(&preview.cells));
+    lines.extend(cells(&preview.cells, preview.links));
     lines.extend(cost(&preview.accounts));
     lines.extend(bytes(preview));
     lines.join("\n")
@@ -103,7 +103,7 @@ fn half_width(one: &HalfWidth) -> Vec<String> {
     hanging(&figure, &wrapped(&format!("{}: {}", one.unit, one.label), 0))
 }
 
-fn cells(cells: &[Cell]) -> Vec<String> {
+fn cells(cells: &[Cell], [links, dropped]: [u64; 2]) -> Vec<String> {
     let mut lines = heading("Cells of this site (for you alone: these numbers never leave)");
     if cells.is_empty() {
         lines.push("  nothing is imported yet".to_owned());
@@ -123,6 +123,15 @@ fn cells(cells: &[Cell]) -> Vec<String> {
     lines.push(
         "  clinicians, encounters; a cell too small: this site would take no part".to_owned(),
     );
+    let covered = if dropped == 0 {
+        "so the promise to a clinician covers that their patients met them"
+    } else {
+        "so the promise to a clinician does not cover, beyond their row, that their patients met them"
+    };
+    lines.extend(wrapped(
+        &format!("{dropped} of {links} links of a patient with a clinician are beyond the study's cap and do not count, {covered}"),
+        2,
+    ));
     lines
 }
 
@@ -283,7 +292,7 @@ mod tests {
         let rows = rows.iter().map(|(member, n)| (member.as_slice(), *n));
         let cells = cells::cells(study.schema(), rows);
         let asked = Asked { study: &study, roster: &roster, plan: &plan, heads };
-        preview(&asked, cells, &limits)
+        preview(&asked, (cells, [900, 3]), &limits)
     }
 
     #[test]
@@ -295,6 +304,7 @@ mod tests {
             "weak: κ = 2.50 (3 is enough, below 1 is hopeless), intervals 2.10 times as wide",
             "TOO SMALL: fewer than 10 clinicians",
             "TOO SMALL: one clinician has over 25 % of the encounters",
+            "3 of 900 links of a patient with a clinician are beyond the study's cap",
             "one patient: ε 4.296 by the exact curve",
             // Φ(Φ⁻¹(.05) + 1/2.2407) = Φ(−1.1986).
             "whether one clinician is in the data in 11.5 % of the cases at most",

@@ -96,6 +96,8 @@ pub struct Preview {
     pub heads_are_the_cap: bool,
     /// The cells of this site; empty if nothing was imported.
     pub cells: Vec<Cell>,
+    /// Links of patients with clinicians here, and those of them that do not count.
+    pub links: [u64; 2],
     /// Both accounts.
     pub accounts: Vec<Account>,
     /// Bytes of the masked vector: 8 a number, little endian.
@@ -131,7 +133,11 @@ pub struct Limited {
 }
 
 /// The preview of a study under the limits of the site, that over everything first.
-pub fn preview(asked: &Asked<'_>, cells: Vec<Cell>, limits: &[Limited]) -> Preview {
+pub fn preview(
+    asked: &Asked<'_>,
+    (cells, links): (Vec<Cell>, [u64; 2]),
+    limits: &[Limited],
+) -> Preview {
     let Asked { study, roster, plan, heads } = asked;
     let sites = plan.sites().len();
     let cap = plan.rows_max().saturating_mul(u32::try_from(sites).unwrap_or(u32::MAX));
@@ -145,6 +151,7 @@ pub fn preview(asked: &Asked<'_>, cells: Vec<Cell>, limits: &[Limited]) -> Previ
         forecast: forecast(study, plan, heads.unwrap_or(cap)),
         heads_are_the_cap: heads.is_none(),
         cells,
+        links,
         accounts: limits.iter().flat_map(|limited| accounts(limited, plan)).collect(),
         bytes: plan.layout().dimension().saturating_mul(8),
         quanta: CLIP,

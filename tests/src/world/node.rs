@@ -242,9 +242,9 @@ impl World {
         };
         let paid = self.site_act(index, |world| {
             let Some(node) = world.nodes.get_mut(&index) else { return Ok(None) };
-            let (counter, survivors) = (node.disk.counter, node.disk.survivors.clone());
+            let (counter, answered) = (node.disk.counter, node.disk.answered.clone());
             let charges = node.disk.paper.sheet().entries.len();
-            node.copies.insert(charges, Copy { counter, survivors });
+            node.copies.insert(charges, Copy { counter, answered });
             node.disk.paper.sheet().jam = node.jams.get(&node.charges).copied();
             node.charges += 1;
             let Some(ledger) = &mut node.ledger else { return Ok(None) };

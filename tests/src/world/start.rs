@@ -8,9 +8,10 @@ use super::federation::ready;
 use super::net::{Closed, Happening};
 use super::op::{Side, Who};
 use super::rule::{Failure, Rule};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use tacit_shared::id::{Digest, SiteIndex};
 use tacit_shared::privacy::ledger::Ledger;
+use tacit_shared::protocol::site::Answered;
 
 /// What a charge is dated.
 pub(super) const DATE_UNIX_S: i64 = 1_790_000_000;
@@ -21,7 +22,7 @@ const OFFICER_MS: u32 = 5000;
 #[derive(Clone)]
 pub(super) struct Copy {
     pub(super) counter: u64,
-    pub(super) survivors: BTreeMap<Digest, BTreeSet<SiteIndex>>,
+    pub(super) answered: BTreeMap<Digest, Answered>,
 }
 
 impl World {
@@ -90,7 +91,7 @@ impl World {
         let Some(node) = self.nodes.get_mut(&index) else { return };
         let Some(copy) = node.copies.get(&usize::from(charge)).cloned() else { return };
         node.disk.paper.sheet().entries.truncate(usize::from(charge));
-        (node.disk.counter, node.disk.survivors) = (copy.counter, copy.survivors);
+        (node.disk.counter, node.disk.answered) = (copy.counter, copy.answered);
         self.note(|| format!("site {index} is set back to before its charge {charge}"));
         self.story.add("sites set back");
         self.watch.set_back.insert(index);

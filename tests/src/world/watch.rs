@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tacit_shared::codec;
 use tacit_shared::id::{Digest, SiteIndex};
 use tacit_shared::privacy::accountant::Cost;
-use tacit_shared::privacy::ledger::Ledger;
+use tacit_shared::privacy::ledger::{Budgets, Ledger};
 use tacit_shared::privacy::plan::Charges;
 use tacit_shared::protocol::config::RoundConfig;
 use tacit_shared::protocol::host::Opened;
@@ -168,14 +168,12 @@ impl Watch {
             format!("site {site} stated another ledger head than that of its charge")
         });
         let spent = spent(sheet.entries.iter().map(|entry| entry.charges));
-        let (clinician, patient) = (federation.budgets.clinician, federation.budgets.patient);
+        let Budgets { clinician, patient } = federation.budgets;
         let within = clinician.admits(Cost::ZERO, spent.clinician)
             && patient.admits(Cost::ZERO, spent.patient);
         self.hold(Rule::Paid, within, || format!("site {site} spent more than its budget"));
         let chain = Ledger::open(Paper::default(), &sheet.entries, federation.budgets);
-        self.hold(Rule::Paid, chain.is_ok(), || {
-            format!("the ledger of site {site} would not open again: {chain:?}")
-        });
+        self.hold(Rule::Paid, chain.is_ok(), || format!("ledger of site {site}: {chain:?}"));
         let known: BTreeSet<Digest> = sheet.entries.iter().map(|entry| entry.round).collect();
         let unknown = self.shown.get(&site).map_or(0, |shown| shown.difference(&known).count());
         self.hold(Rule::Receipts, unknown == 0, || {
