@@ -103,7 +103,7 @@ fn half_width(one: &HalfWidth) -> Vec<String> {
     hanging(&figure, &wrapped(&format!("{}: {}", one.unit, one.label), 0))
 }
 
-fn cells(cells: &[Cell], [links, dropped]: [u64; 2]) -> Vec<String> {
+fn cells(cells: &[Cell], [all_links, dropped]: [u64; 2]) -> Vec<String> {
     let mut lines = heading("Cells of this site (for you alone: these numbers never leave)");
     if cells.is_empty() {
         lines.push("  nothing is imported yet".to_owned());
@@ -129,7 +129,7 @@ fn cells(cells: &[Cell], [links, dropped]: [u64; 2]) -> Vec<String> {
         "so the promise to a clinician does not cover, beyond their row, that their patients met them"
     };
     lines.extend(wrapped(
-        &format!("{dropped} of {links} links of a patient with a clinician are beyond the study's cap and do not count, {covered}"),
+        &format!("{dropped} of {all_links} links of a patient with a clinician are beyond the study's cap and do not count, {covered}"),
         2,
     ));
     lines
