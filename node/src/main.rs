@@ -3,7 +3,7 @@ use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tacit_node::command::{
-    approve, hrv, import, init, ledger, officer, preview, privacy, review, run, verify,
+    approve, eda, hrv, import, init, ledger, officer, preview, privacy, review, run, verify,
 };
 use tacit_shared::fault::{Audience, Fault};
 
@@ -47,6 +47,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Heart-rate variability of a recording, by five-minute windows
     Hrv(hrv::HrvArgs),
+    /// Skin conductance of a recording, by five-minute windows
+    Eda(eda::EdaArgs),
     /// What a number of releases costs in privacy
     Privacy(privacy::PrivacyArgs),
 }
@@ -68,6 +70,7 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Export(args) => verify::export(args).await,
         Command::Verify(args) => verify::verify(args),
         Command::Hrv(args) => hrv::run(args),
+        Command::Eda(args) => eda::run(args),
         Command::Privacy(args) => privacy::run(args),
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tacit_node::command::hrv::{HrvArgs, run};
-use tacit_node::measure::physiology::{Format, format, read, summarise};
+use tacit_node::measure::physiology::{Filter, Format, format, read, summarise};
 
 /// Values compared in each window.
 const KEYS: [&str; 9] = [
@@ -36,7 +36,8 @@ fn data() -> Option<PathBuf> {
 }
 
 fn windows_of(file: &Path, format: Option<Format>) -> Vec<Value> {
-    let printed = run(&HrvArgs { file: file.to_path_buf(), json: true, format });
+    let printed =
+        run(&HrvArgs { file: file.to_path_buf(), json: true, format, filter: Filter::None });
     serde_json::from_str(&printed.unwrap()).unwrap()
 }
 
@@ -147,6 +148,6 @@ fn a_chest_strap_at_rest_has_a_summary_and_a_poor_wrist_recording_has_none() {
     let summary = |file: &str| summarise(&read(&data.join("recordings").join(file), None).unwrap());
     let rest = summary("hrv-bartels/rest_rri.txt").unwrap();
     assert_eq!(rest.n_windows_used, 3);
-    assert!(rest.coverage > 0.99);
+    assert!(rest.coverage > 0.95);
     assert!(summary("stress-predict/S04/IBI.csv").is_none());
 }

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tacit_shared::fault::Fault;
 
+use crate::measure::physiology::filter::Filter;
 use crate::measure::physiology::hrv::TimeDomain;
-use crate::measure::physiology::window::{Window, windows};
-use crate::measure::physiology::{Format, Recording, read};
+use crate::measure::physiology::quality::Mark;
+use crate::measure::physiology::window::{Grid, Length, Values, values_on};
+use crate::measure::physiology::{Format, read};
 
 /// Heart rate variability of a beat-to-beat recording, in windows of five minutes.
 #[derive(Debug, clap::Args)]
@@ -22,18 +24,23 @@ pub struct HrvArgs {
     /// How the beats are written; found out if not given.
     #[arg(long, value_enum)]
     pub format: Option<Format>,
+    /// How artefacts are taken out before anything is computed; an import uses lipponen-tarvainen.
+    #[arg(long, value_enum, default_value_t = Filter::None)]
+    pub filter: Filter,
 }
 
 /// What is to be printed, without a line end after it.
 ///
-/// JSON: an array with an object a window, `null` where a value is undefined, `[]` if no beat was
-/// recorded. Else a table, `-` where a value is undefined.
+/// JSON: an array with an object a window, `null` where a value is undefined or the window does not
+/// allow it, `[]` if no beat was recorded. Else a table, `-` where a value is missing.
 ///
 /// # Errors
 /// A fault of the user with file, line and hint if the recording cannot be read.
 pub fn run(args: &HrvArgs) -> Result<String, Fault> {
     let recording = read(&args.file, args.format).map_err(|error| error.fault(&args.file))?;
-    if args.json { json(&recording) } else { Ok(table(&recording)) }
+    let grid = Grid::of_recording(Length::FiveMinutes);
+    let windows = values_on(&recording, grid, args.filter);
+    if args.json { array(windows.iter().map(Row::of)) } else { Ok(table(&windows)) }
 }
 
 /// One window as it is printed. The order of the fields is that of the keys.
@@ -50,10 +57,16 @@ struct Row {
     rmssd_ms: Option<f64>,
     pnn50_pct: Option<f64>,
     ln_rmssd: Option<f64>,
+    dropped: u32,
+    lf_ms2: Option<f64>,
+    hf_ms2: Option<f64>,
+    lf_hf: Option<f64>,
+    range_dropped: u32,
+    quality: Mark,
 }
 
 impl Row {
-    fn of(window: &Window<'_>) -> Self {
+    fn of(window: &Values) -> Self {
         let TimeDomain {
             n_rr,
             n_pairs,
@@ -64,10 +77,10 @@ impl Row {
             rmssd_ms,
             pnn50_pct,
             ln_rmssd,
-        } = window.time_domain();
+        } = window.time;
         Self {
-            start_s: window.start_s(),
-            end_s: window.end_s(),
+            start_s: window.start_s,
+            end_s: window.end_s,
             n_rr,
             n_pairs,
             coverage,
@@ -77,14 +90,20 @@ impl Row {
             rmssd_ms,
             pnn50_pct,
             ln_rmssd,
+            dropped: window.dropped,
+            lf_ms2: window.bands.lf_ms2,
+            hf_ms2: window.bands.hf_ms2,
+            lf_hf: window.bands.lf_hf,
+            range_dropped: window.range_dropped,
+            quality: window.mark,
         }
     }
 }
 
-/// A window a line, so that two outputs compare line by line.
-fn json(recording: &Recording) -> Result<String, Fault> {
+/// A JSON array, an element a line, so that two outputs compare line by line.
+pub(super) fn array(rows: impl Iterator<Item = impl Serialize>) -> Result<String, Fault> {
     let rows: Result<Vec<String>, serde_json::Error> =
-        windows(recording).map(|window| serde_json::to_string(&Row::of(&window))).collect();
+        rows.map(|row| serde_json::to_string(&row)).collect();
     let rows = rows.map_err(|_| Fault::bug("a window could not be written as JSON"))?;
     if rows.is_empty() {
         return Ok("[]".to_owned());
@@ -92,7 +111,7 @@ fn json(recording: &Recording) -> Result<String, Fault> {
     Ok(format!("[\n  {}\n]", rows.join(",\n  ")))
 }
 
-const HEADINGS: [&str; 11] = [
+const HEADINGS: [&str; 17] = [
     "start_s",
     "end_s",
     "n_rr",
@@ -104,13 +123,21 @@ const HEADINGS: [&str; 11] = [
     "rmssd_ms",
     "pnn50_pct",
     "ln_rmssd",
+    "dropped",
+    "lf_ms2",
+    "hf_ms2",
+    "lf_hf",
+    "range_dropped",
+    "quality",
 ];
 
-fn table(recording: &Recording) -> String {
+fn table(windows: &[Values]) -> String {
     let mut text = line(&HEADINGS.map(str::to_owned));
-    for window in windows(recording) {
-        let row = Row::of(&window);
+    for window in windows {
+        let row = Row::of(window);
         let one = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1}"));
+        let three =
+            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.3}"));
         text.push('\n');
         text += &line(&[
             format!("{:.0}", row.start_s),
@@ -123,7 +150,13 @@ fn table(recording: &Recording) -> String {
             one(row.sdnn_ms),
             one(row.rmssd_ms),
             one(row.pnn50_pct),
-            row.ln_rmssd.map_or("-".to_owned(), |value| format!("{value:.3}")),
+            three(row.ln_rmssd),
+            row.dropped.to_string(),
+            one(row.lf_ms2),
+            one(row.hf_ms2),
+            three(row.lf_hf),
+            row.range_dropped.to_string(),
+            row.quality.word().to_owned(),
         ]);
     }
     text
@@ -141,15 +174,19 @@ fn line(cells: &[String; HEADINGS.len()]) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
 
     fn printed(text: &str, json: bool) -> Result<String, Fault> {
+        filtered(text, json, Filter::None)
+    }
+
+    fn filtered(text: &str, json: bool, filter: Filter) -> Result<String, Fault> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("beats.txt");
         std::fs::write(&file, text).unwrap();
-        run(&HrvArgs { file, json, format: None })
+        run(&HrvArgs { file, json, format: None, filter })
     }
 
     /// Four beats in the first window, none in the second, one in the third.
@@ -162,13 +199,16 @@ mod tests {
             "[\n  \
              {\"start_s\":0.0,\"end_s\":300.0,\"n_rr\":4,\"n_pairs\":3,\"coverage\":0.01,\
              \"mean_nn_ms\":750.0,\"mean_hr_bpm\":80.0,\"sdnn_ms\":0.0,\"rmssd_ms\":0.0,\
-             \"pnn50_pct\":0.0,\"ln_rmssd\":null},\n  \
+             \"pnn50_pct\":0.0,\"ln_rmssd\":null,\"dropped\":0,\"lf_ms2\":null,\"hf_ms2\":null,\
+             \"lf_hf\":null,\"range_dropped\":0,\"quality\":\"gaps\"},\n  \
              {\"start_s\":300.0,\"end_s\":600.0,\"n_rr\":0,\"n_pairs\":0,\"coverage\":0.0,\
              \"mean_nn_ms\":null,\"mean_hr_bpm\":null,\"sdnn_ms\":null,\"rmssd_ms\":null,\
-             \"pnn50_pct\":null,\"ln_rmssd\":null},\n  \
+             \"pnn50_pct\":null,\"ln_rmssd\":null,\"dropped\":0,\"lf_ms2\":null,\"hf_ms2\":null,\
+             \"lf_hf\":null,\"range_dropped\":0,\"quality\":\"gaps\"},\n  \
              {\"start_s\":600.0,\"end_s\":900.0,\"n_rr\":1,\"n_pairs\":0,\"coverage\":0.002,\
              \"mean_nn_ms\":600.0,\"mean_hr_bpm\":100.0,\"sdnn_ms\":null,\"rmssd_ms\":null,\
-             \"pnn50_pct\":null,\"ln_rmssd\":null}\n]"
+             \"pnn50_pct\":null,\"ln_rmssd\":null,\"dropped\":0,\"lf_ms2\":null,\"hf_ms2\":null,\
+             \"lf_hf\":null,\"range_dropped\":0,\"quality\":\"gaps\"}\n]"
         );
     }
 
@@ -181,11 +221,36 @@ mod tests {
     fn the_table_is_aligned() {
         assert_eq!(
             printed(BEATS, false).unwrap(),
-            "  start_s    end_s     n_rr  n_pairs  coverage  mean_nn_ms  mean_hr_bpm  sdnn_ms  rmssd_ms  pnn50_pct  ln_rmssd
-        0      300        4        3     0.010       750.0         80.0      0.0       0.0        0.0         -
-      300      600        0        0     0.000           -            -        -         -          -         -
-      600      900        1        0     0.002       600.0        100.0        -         -          -         -"
+            "  start_s    end_s     n_rr  n_pairs  coverage  mean_nn_ms  mean_hr_bpm  sdnn_ms  rmssd_ms  pnn50_pct  ln_rmssd  dropped   lf_ms2   hf_ms2    lf_hf  range_dropped  quality
+        0      300        4        3     0.010       750.0         80.0      0.0       0.0        0.0         -        0        -        -        -              0     gaps
+      300      600        0        0     0.000           -            -        -         -          -         -        0        -        -        -              0     gaps
+      600      900        1        0     0.002       600.0        100.0        -         -          -         -        0        -        -        -              0     gaps"
         );
+    }
+
+    #[test]
+    fn a_filter_takes_intervals_out_and_says_how_many() {
+        let beats: String = (0..400_u32)
+            .map(|i| match i {
+                50 => "1600\n".to_owned(),
+                70 => "2400\n".to_owned(),
+                i => format!("{:.0}\n", 800.0 + 40.0 * (f64::from(i) * 0.9).sin()),
+            })
+            .collect();
+        let first = |filter| {
+            let printed = filtered(&beats, true, filter).unwrap();
+            let rows: serde_json::Value = serde_json::from_str(&printed).unwrap();
+            let keys = ["dropped", "range_dropped", "n_rr", "n_pairs"];
+            (keys.map(|key| rows[0][key].as_u64().unwrap()), rows[0].clone())
+        };
+        let (raw, row) = first(Filter::None);
+        let [_, _, all, _] = raw;
+        assert_eq!(raw, [0, 0, all, all - 1]);
+        assert_eq!(row["quality"], "good");
+        assert!(row["lf_ms2"].is_f64() && row["hf_ms2"].is_f64() && row["lf_hf"].is_f64());
+        assert_eq!(first(Filter::Median).0, [1, 1, all - 2, all - 5]);
+        // The next beat after the long pause is flagged as well.
+        assert_eq!(first(Filter::LipponenTarvainen).0, [3, 0, all - 3, all - 6]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The commands of `tacit-node`, one file each: arguments, what they do, what they print.
 
 pub mod approve;
+pub mod eda;
 pub mod hrv;
 pub mod import;
 pub mod init;

@@ -9,6 +9,7 @@ use tacit_shared::fault::Fault;
 use super::format::Format;
 use super::lines::{MAX_BYTES, MAX_LINE};
 use super::recording::BeatError;
+use super::signal::MOST_SAMPLES;
 
 /// Why a recording was not read. Nothing of it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +41,27 @@ pub enum RecordingError {
         /// Counted from 1.
         line: u64,
         /// What the format begins with.
+        expected: &'static str,
+    },
+    /// A line at the head of a signal that is not what the layout demands.
+    #[error("expected {expected}")]
+    SignalHeader {
+        /// Counted from 1.
+        line: u64,
+        /// What should stand there.
+        expected: &'static str,
+    },
+    /// More samples than a recording of a month has.
+    #[error("the signal has more than {MOST_SAMPLES} samples")]
+    TooManySamples,
+    /// A sample that is no number, or none that skin conducts.
+    #[error("expected {expected}")]
+    Sample {
+        /// Counted from 1.
+        line: u64,
+        /// Counted from 1, in characters.
+        column: usize,
+        /// What should stand there.
         expected: &'static str,
     },
     /// A second header: sessions were joined into one file.
@@ -99,6 +121,8 @@ impl RecordingError {
         match *self {
             Self::LineTooLong { line }
             | Self::Header { line, .. }
+            | Self::SignalHeader { line, .. }
+            | Self::Sample { line, .. }
             | Self::SecondHeader { line }
             | Self::Fields { line, .. }
             | Self::Field { line, .. }
@@ -106,6 +130,7 @@ impl RecordingError {
             | Self::Beat { line, .. } => Some(line),
             Self::Unreadable { .. }
             | Self::TooLarge
+            | Self::TooManySamples
             | Self::Empty
             | Self::Unrecognised
             | Self::NoSection
@@ -117,7 +142,7 @@ impl RecordingError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "check the path and the permission to read it",
-            Self::TooLarge => "cut the recording into sessions",
+            Self::TooLarge | Self::TooManySamples => "cut the recording into sessions",
             Self::LineTooLong { .. } => "a recording is plain text, one beat a line",
             Self::Empty => "copy it again; an Empatica file without beats still has its header",
             Self::Unrecognised => {
@@ -126,6 +151,12 @@ impl RecordingError {
                  --format if it is one of these"
             }
             Self::Header { .. } => "name the right format with --format, or leave it out",
+            Self::SignalHeader { .. } => {
+                "expected the EDA.csv of an Empatica E4: start, rate, then a sample a line"
+            }
+            Self::Sample { .. } => {
+                "one number a line, with a decimal point; split a file where a second header begins"
+            }
             Self::SecondHeader { .. } | Self::Beat { source: BeatError::Backwards, .. } => {
                 "split the file where time starts again: each session is a recording of its own"
             }
@@ -151,7 +182,7 @@ impl RecordingError {
         if let Some(line) = self.line() {
             place = format!("{place}:{line}");
         }
-        if let Self::Field { column, .. } = self {
+        if let Self::Field { column, .. } | Self::Sample { column, .. } = self {
             place = format!("{place}:{column}");
         }
         Fault::user(self.to_string()).at(place).hint(self.hint())

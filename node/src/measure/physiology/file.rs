@@ -7,12 +7,25 @@ use super::error::RecordingError;
 use super::format::{Format, parse};
 use super::lines::MAX_BYTES;
 use super::recording::Recording;
+use super::signal::{self, Signal};
 
 /// Reads the recording at `path`; its format is found out if none is given.
 ///
 /// # Errors
 /// [`RecordingError`]; nothing of the file is kept.
 pub fn read(path: &Path, format: Option<Format>) -> Result<Recording, RecordingError> {
+    parse(open(path)?, format)
+}
+
+/// Reads the skin conductance at `path`, in the layout of Empatica's `EDA.csv`.
+///
+/// # Errors
+/// [`RecordingError`]; nothing of the file is kept.
+pub fn read_signal(path: &Path) -> Result<Signal, RecordingError> {
+    signal::parse(open(path)?)
+}
+
+fn open(path: &Path) -> Result<File, RecordingError> {
     let unreadable = |error: io::Error| RecordingError::Unreadable { kind: error.kind() };
     let file = File::open(path).map_err(unreadable)?;
     let about = file.metadata().map_err(unreadable)?;
@@ -22,7 +35,7 @@ pub fn read(path: &Path, format: Option<Format>) -> Result<Recording, RecordingE
     if about.len() > MAX_BYTES {
         return Err(RecordingError::TooLarge);
     }
-    parse(file, format)
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -47,5 +60,6 @@ mod tests {
         let path = folder.path().join("huge.txt");
         File::create(&path).unwrap().set_len(MAX_BYTES + 1).unwrap();
         assert_eq!(read(&path, None).unwrap_err(), RecordingError::TooLarge, "a sparse file");
+        assert_eq!(read_signal(&path).unwrap_err(), RecordingError::TooLarge, "a sparse file");
     }
 }

@@ -9,8 +9,8 @@
 //! there is no difference between neighbours. `NeuroKit2` 0.2.13 divides pNN50 by #d + 1 and pairs
 //! across gaps unless given times; all else agrees.
 //!
-//! Takes the beats of one window, in order. Cutting windows is [`super::window`]'s work; whether a
-//! window is good enough is the caller's.
+//! Takes the beats of one window, in order. Cutting windows is [`super::window`]'s work, removing
+//! artefacts [`super::filter`]'s; whether a window is good enough is [`super::quality`]'s to say.
 use std::fmt;
 
 use super::recording::Beat;
@@ -46,20 +46,27 @@ pub struct TimeDomain {
 impl TimeDomain {
     /// The values of `beats`, which lie in a window of `length_s` seconds (above 0).
     pub fn of(beats: &[Beat], length_s: f64) -> Self {
-        let n_rr = count(beats.len());
+        Self::of_runs(&[beats], length_s)
+    }
+
+    /// As [`Self::of`] for beats of which a filter dropped some: no pair is made from run to run,
+    /// however short the interval was that is missing between them.
+    pub fn of_runs(runs: &[&[Beat]], length_s: f64) -> Self {
+        let beats = || runs.iter().flat_map(|run| run.iter());
+        let n_rr = count(beats().count());
         // Not `sum()`, which is −0 of nothing and would print as such.
-        let sum_ms = beats.iter().fold(0.0, |sum, beat| sum + beat.rr_ms);
+        let sum_ms = beats().fold(0.0, |sum, beat| sum + beat.rr_ms);
         let mean_nn_ms = (n_rr > 0).then(|| sum_ms / f64::from(n_rr));
         // Two passes: Σrr² − n·mean² would lose half of the digits.
         let sdnn_ms = mean_nn_ms.filter(|_| n_rr > 1).map(|mean| {
-            let squares = beats.iter().map(|beat| (beat.rr_ms - mean).powi(2));
+            let squares = beats().map(|beat| (beat.rr_ms - mean).powi(2));
             (squares.sum::<f64>() / f64::from(n_rr - 1)).sqrt()
         });
 
         let mut n_pairs = 0_u32;
         let mut n_large = 0_u32;
         let mut squares = 0.0;
-        for difference_ms in differences_ms(beats) {
+        for difference_ms in runs.iter().flat_map(|run| differences_ms(run)) {
             n_pairs += 1;
             n_large += u32::from(difference_ms.abs() > LARGE_DIFFERENCE_MS);
             squares += difference_ms.powi(2);
@@ -92,18 +99,22 @@ pub fn differences_ms(beats: &[Beat]) -> impl Iterator<Item = f64> {
     beats
         .iter()
         .zip(beats.iter().skip(1))
-        .filter(|(before, beat)| {
-            let elapsed_ms = (beat.end_s - before.end_s) * 1000.0;
-            (elapsed_ms - beat.rr_ms).abs() <= PAIR_TOLERANCE_MS
-        })
+        .filter(|(before, beat)| follows(before, beat))
         .map(|(before, beat)| beat.rr_ms - before.rr_ms)
 }
 
-fn count(n: usize) -> u32 {
+/// Whether `beat` is the one after `before`: its interval is the time that passed between their ends.
+pub fn follows(before: &Beat, beat: &Beat) -> bool {
+    let elapsed_ms = (beat.end_s - before.end_s) * 1000.0;
+    (elapsed_ms - beat.rr_ms).abs() <= PAIR_TOLERANCE_MS
+}
+
+pub(super) fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
 
@@ -159,6 +170,15 @@ mod tests {
         near(values.pnn50_pct.map(|share| share + 1.0), 1.0);
         let beats = [beat(1.0, 750.0), beat(1.75, 770.5)];
         assert_eq!(TimeDomain::of(&beats, 300.0).n_pairs, 0);
+    }
+
+    #[test]
+    fn no_pair_is_made_from_run_to_run_even_across_a_dropped_interval_of_10_ms() {
+        let beats = chain(&[800.0, 810.0, 10.0, 800.0, 820.0]);
+        let runs = [&beats[..2], &beats[3..]];
+        let values = TimeDomain::of_runs(&runs, 300.0);
+        assert_eq!((values.n_rr, values.n_pairs), (4, 2));
+        near(values.rmssd_ms, 250.0_f64.sqrt());
     }
 
     #[test]

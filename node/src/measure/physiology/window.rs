@@ -1,37 +1,90 @@
-//! Five-minute windows of a recording, and what a session comes to.
+//! Windows of a recording on a fixed grid, their values, and what a session comes to.
 //!
-//! Window k holds the beats that end in [300k, 300k + 300) s after the start. All windows up to the
-//! last that holds a beat exist, with or without beats.
+//! Window k holds the beats that end in [kL, kL + L), L 300 s or 60 s, counted from the start of the
+//! recording or, for joining windows to encounters, from 1970 UTC. All windows from the first that may
+//! hold a beat to the last that does exist, with or without beats.
 //!
 //! Wrist recordings of a shift reach 80 % coverage in few windows: so a session's value is the median
-//! of the windows that do, and absent if none does. Left to others: personal baselines, and joining
-//! windows to encounters.
+//! of its good windows, of its low ones if none is good, and absent if none is valid; artefacts are
+//! taken out before, by Lipponen–Tarvainen. Windows are computed on every core.
+//!
+//! Left to others: personal baselines ([`super::baseline`]), joining windows to encounters
+//! ([`super::encounter`]).
 use std::fmt;
 
-use super::hrv::TimeDomain;
-use super::recording::{Beat, Recording};
+use rayon::prelude::*;
 
-/// The length of a window, s.
+use super::filter::Filter;
+use super::hrv::TimeDomain;
+use super::quality::Mark;
+use super::recording::{Beat, Recording};
+use super::running::median_of;
+use super::spectrum::Gated;
+
+/// The length of a window of five minutes, s.
 pub const WINDOW_S: f64 = 300.0;
 
-/// The share of a window that its intervals must cover to count for a [`Summary`].
-pub const LEAST_COVERAGE: f64 = 0.8;
+/// How long the windows of a grid are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// 60 s: mean heart rate, and sometimes rmssd.
+    Minute,
+    /// 300 s: all values.
+    FiveMinutes,
+}
+
+impl Length {
+    /// In s.
+    pub fn s(self) -> f64 {
+        match self {
+            Length::Minute => 60.0,
+            Length::FiveMinutes => WINDOW_S,
+        }
+    }
+}
+
+/// Where windows begin.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grid {
+    length: Length,
+    /// How long before the recording the first window begins, s: from 0 to below the length.
+    ahead_s: f64,
+}
+
+impl Grid {
+    /// Windows counted from the start of the recording.
+    pub fn of_recording(length: Length) -> Self {
+        Self { length, ahead_s: 0.0 }
+    }
+
+    /// Windows that begin at whole minutes, or every five, of UTC; `None` if the recording does not
+    /// tell when it started.
+    pub fn of_utc(length: Length, recording: &Recording) -> Option<Self> {
+        let started_s = recording.started_unix_s().filter(|started| started.is_finite())?;
+        Some(Self { length, ahead_s: started_s.rem_euclid(length.s()) })
+    }
+
+    fn start_s(&self, index: u32) -> f64 {
+        f64::from(index) * self.length.s() - self.ahead_s
+    }
+}
 
 /// One window of a recording. No `Debug`: its beats are a person's.
 pub struct Window<'a> {
+    grid: Grid,
     index: u32,
     beats: &'a [Beat],
 }
 
 impl<'a> Window<'a> {
-    /// Its first second, counted from the start of the recording.
+    /// Its first second, counted from the start of the recording; below 0 if it began before.
     pub fn start_s(&self) -> f64 {
-        f64::from(self.index) * WINDOW_S
+        self.grid.start_s(self.index)
     }
 
     /// The second at which the next one begins.
     pub fn end_s(&self) -> f64 {
-        (f64::from(self.index) + 1.0) * WINDOW_S
+        self.grid.start_s(self.index.saturating_add(1))
     }
 
     /// The beats that end in it.
@@ -39,21 +92,64 @@ impl<'a> Window<'a> {
         self.beats
     }
 
-    /// Its heart rate variability.
+    /// Its heart rate variability with all its beats.
     pub fn time_domain(&self) -> TimeDomain {
-        TimeDomain::of(self.beats, WINDOW_S)
+        TimeDomain::of(self.beats, self.grid.length.s())
+    }
+
+    /// Its values after a filter.
+    pub fn values(&self, filter: Filter) -> Values {
+        let left = filter.apply(self.beats);
+        let time = left.time_domain(self.grid.length.s());
+        let bands = match self.grid.length {
+            Length::FiveMinutes => Gated::of(left.beats(), time.coverage),
+            Length::Minute => Gated::default(), // two periods of the lowest frequency are no estimate
+        };
+        Values {
+            start_s: self.start_s(),
+            end_s: self.end_s(),
+            bands,
+            dropped: left.dropped,
+            range_dropped: left.range_dropped,
+            mark: Mark::of(time.coverage, left.dropped_share()),
+            time,
+        }
     }
 }
 
-/// The windows of a recording, in order, from second 0 to the last that holds a beat.
+/// What a window comes to. `Debug` shows the number of beats only.
+#[derive(Debug)]
+pub struct Values {
+    /// Its first second, counted from the start of the recording.
+    pub start_s: f64,
+    /// The second at which the next one begins.
+    pub end_s: f64,
+    /// Of what the filter left.
+    pub time: TimeDomain,
+    /// Of what the filter left, where it covers the window well enough; of five minutes only.
+    pub bands: Gated,
+    /// Intervals that the filter's rule took out.
+    pub dropped: u32,
+    /// Intervals that it took out because no heart beats so.
+    pub range_dropped: u32,
+    /// Whether it may be used.
+    pub mark: Mark,
+}
+
+/// The windows of five minutes, in order, from second 0 to the last that holds a beat.
 pub fn windows(recording: &Recording) -> impl Iterator<Item = Window<'_>> {
+    windows_on(recording, Grid::of_recording(Length::FiveMinutes))
+}
+
+/// The windows of a grid, in order, up to the last that holds a beat.
+pub fn windows_on(recording: &Recording, grid: Grid) -> impl Iterator<Item = Window<'_>> {
     let mut rest = recording.beats();
     let mut next = 0;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let mut window = Window { index: next, beats: &[] };
+        let mut window = Window { grid, index: next, beats: &[] };
         let inside = rest.partition_point(|beat| beat.end_s < window.end_s());
         (window.beats, rest) = rest.split_at_checked(inside)?;
         next += 1;
@@ -61,10 +157,18 @@ pub fn windows(recording: &Recording) -> impl Iterator<Item = Window<'_>> {
     })
 }
 
+/// The values of every window of a grid, in order; computed on every core.
+pub fn values_on(recording: &Recording, grid: Grid, filter: Filter) -> Vec<Values> {
+    let windows: Vec<Window<'_>> = windows_on(recording, grid).collect();
+    windows.par_iter().map(|window| window.values(filter)).collect()
+}
+
 /// What a session comes to. `Debug` shows the number of windows only.
 pub struct Summary {
-    /// Windows used: covered at least to [`LEAST_COVERAGE`], with an rmssd above 0.
+    /// Windows used: valid, with an rmssd above 0.
     pub n_windows_used: u32,
+    /// The mark of the windows used: the better one that any has.
+    pub mark: Mark,
     /// Median of their mean heart rates, beats a minute.
     pub mean_hr_bpm: f64,
     /// Median of their ln rmssd, ln ms.
@@ -79,38 +183,37 @@ impl fmt::Debug for Summary {
     }
 }
 
-/// The median over the windows of `recording` that are good enough; `None` if none is.
+/// The median over the five-minute windows of `recording` that are good enough; `None` if none is.
 ///
-/// A window without any variation is not: it is a device's, not a heart's.
+/// Artefacts are taken out by [`Filter::LipponenTarvainen`]. A window without any variation is not
+/// good enough: it is a device's, not a heart's.
 pub fn summarise(recording: &Recording) -> Option<Summary> {
+    let grid = Grid::of_recording(Length::FiveMinutes);
+    summary_over(&values_on(recording, grid, Filter::LipponenTarvainen))
+}
+
+fn summary_over(values: &[Values]) -> Option<Summary> {
+    [Mark::Good, Mark::Low].into_iter().find_map(|mark| summary_of(values, mark))
+}
+
+fn summary_of(values: &[Values], mark: Mark) -> Option<Summary> {
     let (mut rates, mut variabilities, mut coverages) = (Vec::new(), Vec::new(), Vec::new());
     let mut n_windows_used = 0;
-    for window in windows(recording) {
-        let values = window.time_domain();
-        if values.coverage < LEAST_COVERAGE {
-            continue;
-        }
-        if let (Some(rate), Some(variability)) = (values.mean_hr_bpm, values.ln_rmssd) {
-            n_windows_used += 1;
+    for window in values.iter().filter(|window| window.mark == mark) {
+        if let (Some(rate), Some(variability)) = (window.time.mean_hr_bpm, window.time.ln_rmssd) {
             rates.push(rate);
             variabilities.push(variability);
-            coverages.push(values.coverage);
+            coverages.push(window.time.coverage);
+            n_windows_used += 1;
         }
     }
     Some(Summary {
         n_windows_used,
-        mean_hr_bpm: median(rates)?,
-        ln_rmssd: median(variabilities)?,
-        coverage: median(coverages)?,
+        mark,
+        mean_hr_bpm: median_of(rates)?,
+        ln_rmssd: median_of(variabilities)?,
+        coverage: median_of(coverages)?,
     })
-}
-
-/// The median; of an even number the mean of the middle two. `None` of none.
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
-    let upper = *values.get(values.len() / 2)?;
-    let lower = *values.get((values.len() - 1) / 2)?;
-    Some(f64::midpoint(lower, upper))
 }
 
 #[cfg(test)]
@@ -185,8 +288,98 @@ mod tests {
     }
 
     #[test]
-    fn the_median_of_an_even_number_lies_between_the_middle_two() {
-        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0]), Some(2.5));
-        assert_eq!(median(vec![]), None);
+    fn artefacts_are_taken_out_of_a_summary() {
+        let clean: Vec<f64> =
+            (0..370).map(|i| (800.0 + 40.0 * (f64::from(i) * 0.9).sin()).round()).collect();
+        let chain = |rr: &[f64]| {
+            let mut end_s = 0.0;
+            recording(rr.iter().map(|&rr_ms| {
+                end_s += rr_ms / 1000.0;
+                (end_s, rr_ms)
+            }))
+        };
+        let mut glitch = clean.clone();
+        glitch.splice(100..102, [clean.iter().skip(100).take(2).sum()]);
+        let (clean, glitch) = (chain(&clean), chain(&glitch));
+        let raw = |recording: &Recording| windows(recording).next().unwrap().time_domain().ln_rmssd;
+        let difference = |a: f64, b: f64| (a - b).abs();
+        assert!(difference(raw(&clean).unwrap(), raw(&glitch).unwrap()) > 0.3);
+        let (clean, glitch) = (summarise(&clean).unwrap(), summarise(&glitch).unwrap());
+        assert!(difference(clean.ln_rmssd, glitch.ln_rmssd) < 0.02);
+        assert_eq!((clean.mark, glitch.mark), (Mark::Good, Mark::Good));
+    }
+
+    #[test]
+    fn low_windows_count_only_where_none_is_good() {
+        let values = |mark| Values {
+            start_s: 0.0,
+            end_s: 300.0,
+            time: TimeDomain::of(
+                &[Beat { end_s: 1.0, rr_ms: 800.0 }, Beat { end_s: 1.9, rr_ms: 900.0 }],
+                300.0,
+            ),
+            bands: Gated::default(),
+            dropped: 0,
+            range_dropped: 0,
+            mark,
+        };
+        let used = |marks: &[Mark]| {
+            let values: Vec<Values> = marks.iter().map(|mark| values(*mark)).collect();
+            summary_over(&values).map(|summary| (summary.n_windows_used, summary.mark))
+        };
+        let (good, low, bad) = (Mark::Good, Mark::Low, Mark::Artefacts);
+        assert_eq!(used(&[low, good, bad, good]), Some((2, good)));
+        assert_eq!(used(&[low, bad, Mark::Gaps]), Some((1, low)));
+        assert_eq!(used(&[bad, Mark::Gaps]), None);
+    }
+
+    #[test]
+    fn a_grid_of_utc_begins_before_the_recording() {
+        // 1,560,279,825 s is 225 s after a multiple of 300 and 45 s after one of 60.
+        let mut recording = Recording::new(Some(1_560_279_825.0));
+        for end_s in [10.0, 74.9, 75.0, 374.0, 375.0] {
+            recording.push(Beat { end_s, rr_ms: 800.0 }).unwrap();
+        }
+        let cut = |length| {
+            let grid = Grid::of_utc(length, &recording).unwrap();
+            windows_on(&recording, grid)
+                .map(|window| (window.start_s(), window.end_s(), window.beats().len()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            cut(Length::FiveMinutes),
+            [(-225.0, 75.0, 2), (75.0, 375.0, 2), (375.0, 675.0, 1)]
+        );
+        let minutes = cut(Length::Minute);
+        assert_eq!(minutes.len(), 8);
+        assert_eq!(minutes.first(), Some(&(-45.0, 15.0, 1)));
+        assert!(Grid::of_utc(Length::Minute, &Recording::new(None)).is_none());
+        assert!(Grid::of_utc(Length::Minute, &Recording::new(Some(f64::NAN))).is_none());
+    }
+
+    #[test]
+    fn a_minute_has_no_bands() {
+        let recording = recording(covered(0, 290, 16.0));
+        let bands = |length| {
+            let values = values_on(&recording, Grid::of_recording(length), Filter::None);
+            values.iter().filter(|values| values.bands.lf_ms2.is_some()).count()
+        };
+        assert_eq!((bands(Length::FiveMinutes), bands(Length::Minute)), (1, 0));
+    }
+
+    #[test]
+    fn every_core_gives_what_one_gives_in_order() {
+        let recording = recording((0..20).flat_map(|k| covered(k, 280, f64::from(k))));
+        let grid = Grid::of_recording(Length::FiveMinutes);
+        for filter in [Filter::None, Filter::Median, Filter::LipponenTarvainen] {
+            let all = values_on(&recording, grid, filter);
+            assert_eq!(all.len(), 20);
+            for (window, found) in windows(&recording).zip(&all) {
+                let expected = window.values(filter);
+                assert_eq!(found.start_s.to_bits(), expected.start_s.to_bits());
+                assert_eq!(found.time.ln_rmssd, expected.time.ln_rmssd);
+                assert!(found.bands == expected.bands);
+            }
+        }
     }
 }
