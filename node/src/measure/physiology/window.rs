@@ -220,6 +220,7 @@ fn summary_of(values: &[Values], mark: Mark) -> Option<Summary> {
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn recording(beats: impl IntoIterator<Item = (f64, f64)>) -> Recording {
         let mut recording = Recording::new(None);
@@ -379,6 +380,103 @@ mod tests {
                 assert_eq!(found.start_s.to_bits(), expected.start_s.to_bits());
                 assert_eq!(found.time.ln_rmssd, expected.time.ln_rmssd);
                 assert!(found.bands == expected.bands);
+            }
+        }
+    }
+
+    const FILTERS: [Filter; 3] = [Filter::None, Filter::Median, Filter::LipponenTarvainen];
+
+    /// What is to be compared of a window, as it stands.
+    fn shown(values: &Values) -> (u32, u32, u32, Option<f64>, Option<f64>, Option<f64>, Mark) {
+        let Values { time, bands, dropped, range_dropped, mark, .. } = values;
+        (time.n_rr, *dropped, *range_dropped, time.rmssd_ms, time.sdnn_ms, bands.lf_hf, *mark)
+    }
+
+    #[test]
+    fn a_constant_heart_has_no_variability_whatever_the_filter() {
+        let recording = recording(covered(0, 290, 0.0));
+        for filter in FILTERS {
+            let values = values_on(&recording, Grid::of_recording(Length::FiveMinutes), filter);
+            let time = &values.first().unwrap().time;
+            assert_eq!((time.rmssd_ms, time.sdnn_ms), (Some(0.0), Some(0.0)));
+            assert!(time.ln_rmssd.is_none());
+        }
+        assert!(summarise(&recording).is_none());
+    }
+
+    /// Beats with artefacts and gaps, up to a day long; in 1/64 s, so that sums of times are exact.
+    fn beats() -> impl Strategy<Value = Vec<(f64, f64)>> {
+        let step = prop_oneof![
+            40 => (40_u32..64).prop_map(|x| (x, 0)),
+            2 => (1_u32..300).prop_map(|x| (x, 0)),
+            1 => (40_u32..64, 1_u32..5_000_000).prop_map(|(x, gap)| (x, gap)),
+        ];
+        proptest::collection::vec(step, 0..600).prop_map(|steps| {
+            let mut end_s = 0.0;
+            let beat = |(rr, gap): (u32, u32)| {
+                end_s += f64::from(rr + gap) / 64.0;
+                (end_s, f64::from(rr) * 1000.0 / 64.0)
+            };
+            steps.into_iter().map(beat).collect()
+        })
+    }
+
+    /// Those of them that make a recording, 31 days at most.
+    fn admitted(beats: &[(f64, f64)], later_s: f64) -> Recording {
+        let mut recording = Recording::new(None);
+        for &(end_s, rr_ms) in beats {
+            let _ = recording.push(Beat { end_s: end_s + later_s, rr_ms });
+        }
+        recording
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn every_interval_is_kept_or_counted_and_nothing_panics(
+            beats in beats(),
+            filter in proptest::sample::select(FILTERS.as_slice()),
+            length in proptest::sample::select([Length::Minute, Length::FiveMinutes].as_slice()),
+        ) {
+            let recording = admitted(&beats, 0.0);
+            let values = values_on(&recording, Grid::of_recording(length), filter);
+            let counted: u32 =
+                values.iter().map(|v| v.time.n_rr + v.dropped + v.range_dropped).sum();
+            prop_assert_eq!(counted as usize, recording.beats().len());
+            for value in &values {
+                prop_assert!(value.time.n_pairs < value.time.n_rr.max(1));
+                prop_assert!(value.time.rmssd_ms.is_none_or(f64::is_finite));
+                prop_assert!(value.bands.lf_hf.is_none_or(f64::is_finite));
+            }
+            prop_assert!(summarise(&recording).is_none_or(|s| s.ln_rmssd.is_finite()));
+        }
+
+        #[test]
+        fn a_window_depends_on_no_other_and_not_on_when_it_was(
+            beats in beats(),
+            filter in proptest::sample::select(FILTERS.as_slice()),
+            later in 0_u32..5,
+        ) {
+            let grid = Grid::of_recording(Length::FiveMinutes);
+            let values = values_on(&admitted(&beats, 0.0), grid, filter);
+            let shifted = admitted(&beats, f64::from(later) * WINDOW_S);
+            let moved = values_on(&shifted, grid, filter);
+            prop_assert_eq!(shifted.beats().len(), beats.len(), "all are admitted");
+            prop_assert_eq!(moved.iter().filter(|v| v.time.n_rr > 0).count(),
+                values.iter().filter(|v| v.time.n_rr > 0).count());
+            for (found, expected) in moved.iter().skip(later as usize).zip(&values) {
+                let (found, expected) = (shown(found), shown(expected));
+                let near = |(a, b): (f64, f64)| (a - b).abs() <= 1e-6 * b.abs();
+                prop_assert_eq!(found.5.is_some(), expected.5.is_some());
+                prop_assert!(found.5.zip(expected.5).is_none_or(near));
+                prop_assert_eq!((found.0, found.1, found.2), (expected.0, expected.1, expected.2));
+                prop_assert_eq!((found.3, found.4, found.6), (expected.3, expected.4, expected.6));
+            }
+            // In any order: each window by itself.
+            let pairs: Vec<_> = windows(&shifted).zip(&moved).collect();
+            for (window, found) in pairs.into_iter().rev() {
+                prop_assert_eq!(shown(&window.values(filter)), shown(found));
             }
         }
     }
