@@ -7,9 +7,10 @@
 //! | artefacts | more than 10 % taken out |
 //! | gaps | covered to less than 0.8 |
 //!
-//! Coverage is that of the intervals that are left. Measured on hospital shifts, one window of a wrist
-//! device in a hundred passes: a missing value is the normal case. A heart rate that jumps says that
-//! someone climbed stairs and nothing else; a clock that is off moves windows between encounters.
+//! Coverage is that of the intervals the device delivered, before any filter: what a filter takes out is
+//! judged by its share, and not a second time as a gap. Measured on hospital shifts, one window of a
+//! wrist device in a hundred passes: a missing value is the normal case. A heart rate that jumps says
+//! that someone climbed stairs and nothing else; a clock that is off moves windows between encounters.
 
 /// The share of a window that its intervals must cover.
 pub const LEAST_COVERAGE: f64 = 0.8;
@@ -47,7 +48,7 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// The mark of a window by what is left of it and the share that was taken out.
+    /// The mark of a window by what of it the device covered and the share of that taken out since.
     pub fn of(coverage: f64, dropped_share: f64) -> Self {
         // What is no number passes no comparison and is refused.
         let (covered, good, low) = (

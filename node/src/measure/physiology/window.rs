@@ -111,7 +111,7 @@ impl<'a> Window<'a> {
             bands,
             dropped: left.dropped,
             range_dropped: left.range_dropped,
-            mark: Mark::of(time.coverage, left.dropped_share()),
+            mark: Mark::of(self.time_domain().coverage, left.dropped_share()),
             time,
         }
     }
@@ -132,7 +132,7 @@ pub struct Values {
     pub dropped: u32,
     /// Intervals that it took out because no heart beats so.
     pub range_dropped: u32,
-    /// Whether it may be used.
+    /// Whether it may be used: by the coverage before the filter, and what the filter took out.
     pub mark: Mark,
 }
 
