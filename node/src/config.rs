@@ -3,10 +3,12 @@
 //! Strict: an unknown key is refused. What is not written has the safe default of
 //! [`Config::new`]'s documentation.
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use tacit_link::keys::read_bounded;
 use tacit_shared::fault::Fault;
+use tacit_shared::id::FeatureId;
 use tacit_shared::privacy::accountant::Budget;
 use tacit_shared::privacy::ledger::{Budgets, Limits};
 use tacit_shared::protocol::site::Policy;
@@ -83,6 +85,41 @@ pub enum Review {
     Hold,
 }
 
+/// The licence under which a site uses an instrument, in the site's words: a contract, a letter, a date.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct LicenceReference(String);
+
+/// A reference is longer than this only by mistake.
+const LICENCE_LENGTH_MAX: usize = 200;
+
+impl LicenceReference {
+    /// The reference as entered.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for LicenceReference {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let length = text.chars().count();
+        if text.trim().is_empty() || length > LICENCE_LENGTH_MAX || text.contains(char::is_control)
+        {
+            return Err(format!(
+                "a licence reference of {length} characters; expected one line of 1 to {LICENCE_LENGTH_MAX}: a contract, a letter, a date"
+            ));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl From<LicenceReference> for String {
+    fn from(reference: LicenceReference) -> String {
+        reference.0
+    }
+}
+
 /// A site's own settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -97,6 +134,8 @@ pub struct Config {
     budget: Spending,
     #[serde(default)]
     policy: Floors,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    licences: BTreeMap<FeatureId, LicenceReference>,
 }
 
 impl Config {
@@ -110,7 +149,15 @@ impl Config {
             year: None,
         };
         let (profile, policy) = (Profile::default(), Floors::default());
-        Self { coordinator, profile, approval_id: None, review: Review::None, budget, policy }
+        Self {
+            coordinator,
+            profile,
+            approval_id: None,
+            review: Review::None,
+            budget,
+            policy,
+            licences: BTreeMap::new(),
+        }
     }
 
     /// Reads `node.toml` of a folder.
@@ -163,6 +210,16 @@ impl Config {
     /// What the law and the site allow.
     pub fn profile(&self) -> Profile {
         self.profile
+    }
+
+    /// The ethics approval that the profile rests on.
+    pub fn approval_id(&self) -> Option<&str> {
+        self.approval_id.as_deref()
+    }
+
+    /// The licences the site has entered, by instrument.
+    pub fn licences(&self) -> &BTreeMap<FeatureId, LicenceReference> {
+        &self.licences
     }
 
     /// Whether a release waits for the officer's yes.
@@ -281,6 +338,27 @@ mod tests {
     #[test]
     fn what_init_writes_is_read_back() {
         assert_eq!(Config::parse(&config().to_toml().unwrap()).unwrap(), config());
+    }
+
+    #[test]
+    fn a_licence_reference_is_one_line() {
+        let with = |reference: &str| {
+            let text = config().to_toml().unwrap();
+            Config::parse(&format!("{text}\n[licences]\nstanford-pfi = {reference}\n"))
+        };
+        let set = with("\"letter of 2026-02-01\"").unwrap();
+        let reference = set.licences().get(&"stanford-pfi".parse().unwrap()).unwrap();
+        assert_eq!(reference.as_str(), "letter of 2026-02-01");
+        assert_eq!(Config::parse(&set.to_toml().unwrap()).unwrap(), set);
+        for (reference, length) in
+            [("\" \"", 1), ("\"a\\nb\"", 3), (&format!("\"{}\"", "x".repeat(201)), 201)]
+        {
+            let error = with(reference).unwrap_err().to_string();
+            let expected = format!(
+                "a licence reference of {length} characters; expected one line of 1 to 200"
+            );
+            assert!(error.contains(&expected), "{error}");
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@ use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tacit_node::command::{
-    approve, eda, hrv, import, init, ledger, officer, preview, privacy, review, run, verify,
+    approve, eda, hrv, import, init, instrument, ledger, officer, preview, privacy, review, run,
+    verify,
 };
 use tacit_shared::fault::{Audience, Fault};
 
@@ -45,6 +46,8 @@ enum Command {
     Export(verify::ExportArgs),
     /// Check the evidence of a site: anyone, offline
     Verify(verify::VerifyArgs),
+    /// Check the definition of a questionnaire, score answers by it, list those the node knows
+    Instrument(instrument::InstrumentArgs),
     /// Heart-rate variability of a recording, by five-minute windows
     Hrv(hrv::HrvArgs),
     /// Skin conductance of a recording, by five-minute windows
@@ -69,6 +72,7 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Run(args) => run::run(args).await,
         Command::Export(args) => verify::export(args).await,
         Command::Verify(args) => verify::verify(args),
+        Command::Instrument(args) => instrument::run(args),
         Command::Hrv(args) => hrv::run(args),
         Command::Eda(args) => eda::run(args),
         Command::Privacy(args) => privacy::run(args),

@@ -359,8 +359,22 @@ async fn what_the_node_cannot_measure_is_refused_by_its_part() {
         (
             "scale:care-measure:total",
             "scale:care:total",
-            "the node has no instrument `care`\n  at:   outcome\n  hint: it has care-measure, copenhagen-burnout, \
-             pwls-single; more can be put into its folder `instruments`",
+            "the node has no instrument `care`\n  at:   outcome\n  hint: it has care-measure, collaborate-10pt, \
+             copenhagen-burnout, eq-5d, hcahps-communication, jse, jspppe, mbi-scores-only, mini-z, ppe-15, \
+             pwls-single, stanford-pfi; more can be put into its folder `instruments`",
+        ),
+        (
+            "scale:copenhagen-burnout:personal",
+            "scale:stanford-pfi:burnout",
+            "instrument `stanford-pfi` is locked: its licence is free-noncommercial, held by Stanford University, \
+             WellMD, and the site has entered none\n  at:   features.burnout\n  hint: once the site has a licence, \
+             name it in node.toml: [licences] stanford-pfi = \"contract, letter or date\"",
+        ),
+        (
+            "scale:copenhagen-burnout:personal",
+            "scale:hcahps-communication:nurses_linear",
+            "instrument `hcahps-communication` is about wards and says nothing of one clinician\n  at:   \
+             features.burnout\n  hint: choose an instrument about encounters or clinicians",
         ),
         (
             "burnout:personal",
@@ -399,7 +413,7 @@ async fn what_the_node_cannot_measure_is_refused_by_its_part() {
     assert_eq!(
         fault.to_string(),
         "a stored response to `care-measure` cannot be scored: an answer to item `q1` has a code that the \
-         instrument does not have\n  at:   outcome\n  hint: the definition changed since the import: import the \
+         instrument does not have; expected 1, 2, 3, 4, 5, DNA, NA\n  at:   outcome\n  hint: the definition changed since the import: import the \
          files again with --replace"
     );
 }

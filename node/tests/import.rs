@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tacit_node::intake::progress::Silent;
 use tacit_node::intake::recording::{Reading, Recorder};
 use tacit_node::intake::summary::Summary;
-use tacit_node::intake::{self, Again, Ports, Questionnaire, Request};
+use tacit_node::intake::{self, Again, ImportedScore, Ports, Questionnaire, Request};
 use tacit_node::store::Store;
 use tacit_node::store::pseudonym::{Kind, Pseudonyms};
 use tacit_shared::fault::Fault;
@@ -85,10 +85,22 @@ impl Site {
             respondent: "clinician".to_owned(),
             items: vec!["b1".to_owned()],
             codes: ["1", "2", "3", "4", "5", "NA"].map(str::to_owned).to_vec(),
+            imported: Vec::new(),
+            locked: false,
         };
+        let score = |item: &str, low, high| ImportedScore { item: item.to_owned(), low, high };
+        let imported = Questionnaire {
+            instrument: "scores".to_owned(),
+            items: Vec::new(),
+            codes: vec!["NA".to_owned()],
+            imported: vec![score("ee", 0.0, 54.0), score("index", -1.0, 1.0)],
+            ..single.clone()
+        };
+        let locked =
+            Questionnaire { instrument: "stanford-pfi".to_owned(), locked: true, ..single.clone() };
         let ports = Ports {
             pseudonyms: &self.pseudonyms,
-            questionnaires: &[single],
+            questionnaires: &[single, imported, locked],
             recorder: &Lengths,
             progress: &Silent,
         };
@@ -419,6 +431,42 @@ async fn answers_must_belong_to_a_response_and_its_instrument() {
         ]
     );
     assert_eq!((site.count("response").await, site.count("answer").await), (1, 1));
+}
+
+#[tokio::test]
+async fn imported_scores_are_numbers_in_range_and_locked_instruments_stay_out() {
+    let site = Site::new().await;
+    site.write("staff.csv", STAFF);
+    site.write("forms.csv", "id,tool\nR1,scores\nR2,scores\nR3,stanford-pfi\nR4,scores\n");
+    site.write(
+        "answers.csv",
+        "id,item,code\nR1,ee,27.5\nR1,index,-0.25\nR2,ee,55\nR2,index,-1.01\nR3,b1,3\n\
+         R4,ee,high\nR4,index,--1\nR4,b1,3\nR4,dp,NA\n",
+    );
+    let mapping = format!(
+        "{PERSON}-- @response\nSELECT id AS response, tool AS instrument, 'clinician' AS respondent, 'D1' AS person, \
+         unixepoch('2026-07-05') * 1000000 AS authored_us, _line AS line FROM raw_forms\n\
+         -- @answer\nSELECT id AS response, item, code, _line AS line FROM raw_answers\n"
+    );
+    let files = [("staff", "staff.csv"), ("forms", "forms.csv"), ("answers", "answers.csv")];
+    let summary = site.import(&mapping, &files).await.unwrap();
+    assert_eq!(
+        reasons(&summary),
+        [
+            "answer.code not a number, as an imported score is 7, 8",
+            "answer.code outside the range of the scale 4, 5",
+            "answer.item not an item of the instrument 9, 10",
+            "answer.code not a code of the instrument 9",
+            "answer.response names no response that was taken over 6",
+            "response.instrument the instrument is locked: no licence reference in node.toml 4",
+        ]
+    );
+    assert_eq!((site.count("response").await, site.count("answer").await), (3, 2));
+    // An import again finds its tables as it left them.
+    site.write("more.csv", "id,item,code\nR2,ee,NA\nR2,index,1\n");
+    let mapping = "-- @answer\nSELECT id AS response, item, code, _line AS line FROM raw_more\n";
+    let summary = site.import(mapping, &[("more", "more.csv")]).await.unwrap();
+    assert_eq!(reasons(&summary), Vec::<String>::new());
 }
 
 #[tokio::test]

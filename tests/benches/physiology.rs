@@ -96,7 +96,5 @@ fn conductance_on_one_core(bencher: Bencher) {
 #[divan::bench(sample_count = 20)]
 fn conductance_of_a_shift_on_every_core(bencher: Bencher) {
     let signal = signal(SHIFT * 1200);
-    bencher
-        .counter(ItemsCount::new(SHIFT))
-        .bench_local(|| signal.as_ref().map(signal_windows));
+    bencher.counter(ItemsCount::new(SHIFT)).bench_local(|| signal.as_ref().map(signal_windows));
 }

@@ -5,7 +5,7 @@
 use super::officer::key_file;
 use crate::config::Config;
 use crate::link::session::unix_now;
-use crate::measure::instrument::{self, Catalogue};
+use crate::measure::instrument::Catalogue;
 use crate::measure::standing;
 use crate::office::decision::{SmallCells, What};
 use crate::office::{policy, statement};
@@ -139,7 +139,7 @@ pub async fn approve_with(args: &ApproveArgs) -> Result<String, Fault> {
         let small_cells =
             if args.accept_small_cells { SmallCells::Accepted } else { SmallCells::Refused };
         // Before the decision: nothing is answered until the cells were looked at.
-        let catalogue = Catalogue::built_in()?.with_dir(&dir.join(instrument::DIR))?;
+        let catalogue = Catalogue::of_node(dir, config.licences())?;
         let pseudonyms = Pseudonyms::open_or_create(dir)?;
         let small = standing::look(&store, &study, &catalogue, &pseudonyms).await?;
         let what = What::Approve { study: study.digest(), small_cells };

@@ -6,8 +6,8 @@ use crate::config::Config;
 use crate::intake::progress::Progress;
 use crate::intake::recording::{Reading, Recorder};
 use crate::intake::source::Input;
-use crate::intake::{self, Again, Ports, Questionnaire, Request};
-use crate::measure::instrument::{self, Catalogue};
+use crate::intake::{self, Again, Ports, Request};
+use crate::measure::instrument::Catalogue;
 use crate::measure::{physiology, standing};
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{self, Store};
@@ -53,17 +53,9 @@ pub struct CheckArgs {
 /// A fault with its place; nothing is left of a failed import.
 pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, Fault> {
     // Settings first: a folder without them is no node's, and nothing is made in it.
-    Config::open(&args.dir)?;
-    let catalogue = Catalogue::built_in()?.with_dir(&args.dir.join(instrument::DIR))?;
-    let questionnaires: Vec<Questionnaire> = catalogue
-        .iter()
-        .map(|instrument| Questionnaire {
-            instrument: instrument.id().to_string(),
-            respondent: instrument.respondent().word().to_owned(),
-            items: instrument.items().to_vec(),
-            codes: instrument.codes().map(str::to_owned).collect(),
-        })
-        .collect();
+    let config = Config::open(&args.dir)?;
+    let catalogue = Catalogue::of_node(&args.dir, config.licences())?;
+    let questionnaires = catalogue.questionnaires();
     let store = Store::open(&args.dir.join(store::FILE)).await?;
     let pseudonyms = Pseudonyms::open_or_create(&args.dir)?;
     let request = Request {

@@ -5,6 +5,7 @@ pub mod eda;
 pub mod hrv;
 pub mod import;
 pub mod init;
+pub mod instrument;
 pub mod ledger;
 pub mod officer;
 pub mod preview;

@@ -3,7 +3,7 @@ use super::approve::read;
 use crate::config::Config;
 use crate::link::session::unix_now;
 use crate::measure::feature;
-use crate::measure::instrument::{self, Catalogue};
+use crate::measure::instrument::Catalogue;
 use crate::office::cells::{Cell, cells};
 use crate::office::preview::{Asked, Limited, preview};
 use crate::office::{page, policy};
@@ -49,7 +49,7 @@ pub async fn run(args: &PreviewArgs) -> Result<String, Fault> {
         Fault::user(e.to_string()).at(&origin).hint("does the study fit the pinned roster?")
     })?;
     let ledger = ledger::open(&store, config.limits()?).await?;
-    let (found, links) = own_cells(&store, &args.dir, &study).await?;
+    let (found, links) = own_cells(&store, &args.dir, &config, &study).await?;
     store.close().await;
     let asked = Asked { study: &study, roster: &roster, plan: &plan, heads: args.heads };
     let preview = preview(&asked, (found, links), &limited(&ledger, &plan));
@@ -77,9 +77,10 @@ fn limited(ledger: &Ledger<StoreJournal>, plan: &Plan) -> Vec<Limited> {
 async fn own_cells(
     store: &Store,
     dir: &Path,
+    config: &Config,
     study: &Study,
 ) -> Result<(Vec<Cell>, [u64; 2]), Fault> {
-    let catalogue = Catalogue::built_in()?.with_dir(&dir.join(instrument::DIR))?;
+    let catalogue = Catalogue::of_node(dir, config.licences())?;
     let pseudonyms = Pseudonyms::open_or_create(dir)?;
     let rows = feature::rows(store, study, &catalogue, &pseudonyms).await?;
     let links = [rows.links.pairs, rows.links.dropped];

@@ -34,7 +34,7 @@ use summary::{FileCount, Summary, TableCount};
 use tacit_shared::fault::Fault;
 
 /// What a questionnaire admits: the answers of others are rejects.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Questionnaire {
     /// The instrument's id.
     pub instrument: String,
@@ -44,6 +44,21 @@ pub struct Questionnaire {
     pub items: Vec<String>,
     /// The codes an answer may have, those that count as missing among them.
     pub codes: Vec<String>,
+    /// Scores that the site computed itself: their answers are numbers.
+    pub imported: Vec<ImportedScore>,
+    /// Whether the site has yet to enter the licence it needs: then every response is a reject.
+    pub locked: bool,
+}
+
+/// A score that a site brings instead of answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ImportedScore {
+    /// The item it stands under.
+    pub item: String,
+    /// The lowest it can be.
+    pub low: f64,
+    /// The highest it can be.
+    pub high: f64,
 }
 
 /// What to do if the same files were imported before.

@@ -23,25 +23,36 @@ pub(super) async fn prepare(
         "CREATE TEMP TABLE bad (row_id INTEGER, column_name TEXT, reason TEXT)",
         "CREATE TEMP TABLE known_item (instrument TEXT, item TEXT, PRIMARY KEY (instrument, item)) WITHOUT ROWID",
         "CREATE TEMP TABLE known_code (instrument TEXT, code TEXT, PRIMARY KEY (instrument, code)) WITHOUT ROWID",
-        "CREATE TEMP TABLE known_instrument (instrument TEXT PRIMARY KEY, respondent TEXT) WITHOUT ROWID",
+        "CREATE TEMP TABLE known_instrument (instrument TEXT PRIMARY KEY, respondent TEXT, locked INTEGER) WITHOUT ROWID",
+        "CREATE TEMP TABLE known_score (instrument TEXT, item TEXT, low REAL, high REAL, PRIMARY KEY (instrument, item)) WITHOUT ROWID",
     ] {
         sqlx::query(sql).execute(&mut *connection).await?;
     }
-    let mut instruments = Bulk::new("temp.known_instrument", &["instrument", "respondent"]);
+    let mut instruments =
+        Bulk::new("temp.known_instrument", &["instrument", "respondent", "locked"]);
+    let mut scores = Bulk::new("temp.known_score", &["instrument", "item", "low", "high"]);
     let mut items = Bulk::new("temp.known_item", &["instrument", "item"]);
     let mut codes = Bulk::new("temp.known_code", &["instrument", "code"]);
     let pair = |a: &String, b: &String| vec![Cell::Text(a.clone()), Cell::Text(b.clone())];
     for known in questionnaires {
         let id = &known.instrument;
-        instruments.push(connection, &mut pair(id, &known.respondent)).await?;
+        let mut row = pair(id, &known.respondent);
+        row.push(Cell::Integer(i64::from(known.locked)));
+        instruments.push(connection, &mut row).await?;
         for item in &known.items {
             items.push(connection, &mut pair(id, item)).await?;
         }
         for code in &known.codes {
             codes.push(connection, &mut pair(id, code)).await?;
         }
+        for score in &known.imported {
+            items.push(connection, &mut pair(id, &score.item)).await?;
+            let mut row = pair(id, &score.item);
+            row.extend([Cell::Real(score.low), Cell::Real(score.high)]);
+            scores.push(connection, &mut row).await?;
+        }
     }
-    for mut bulk in [instruments, items, codes] {
+    for mut bulk in [instruments, items, codes, scores] {
         bulk.flush(connection).await?;
     }
     Ok(())
@@ -49,7 +60,7 @@ pub(super) async fn prepare(
 
 /// Drops what [`prepare`] made.
 pub(super) async fn forget(connection: &mut SqliteConnection) -> Result<(), Error> {
-    for table in ["bad", "known_item", "known_code", "known_instrument"] {
+    for table in ["bad", "known_item", "known_code", "known_instrument", "known_score"] {
         let sql = format!("DROP TABLE IF EXISTS temp.{table}");
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
     }
@@ -215,6 +226,9 @@ async fn check_instruments(
     let known = "instrument NOT IN (SELECT instrument FROM temp.known_instrument)";
     let reason = "no instrument of this node has that name";
     mark(connection, staged, (known, "instrument", reason)).await?;
+    let locked = "instrument IN (SELECT instrument FROM temp.known_instrument WHERE locked = 1)";
+    let reason = "the instrument is locked: no licence reference in node.toml";
+    mark(connection, staged, (locked, "instrument", reason)).await?;
     let other = "EXISTS (SELECT 1 FROM temp.known_instrument i \
                  WHERE i.instrument = stage_response.instrument AND i.respondent <> stage_response.respondent)";
     let reason = "not who answers this instrument";
@@ -222,17 +236,51 @@ async fn check_instruments(
 }
 
 async fn check_answers(connection: &mut SqliteConnection, staged: &Staged) -> Result<(), Error> {
-    let keys = key::table(Kind::Response);
-    for (column, reason) in
-        [("item", "not an item of the instrument"), ("code", "not a code of the instrument")]
-    {
-        let condition = format!(
-            "row_id IN (SELECT s.row_id FROM {} s CROSS JOIN {keys} k ON k.id = s.response \
-             CROSS JOIN main.response r ON r.response = k.key \
-             LEFT JOIN temp.known_{column} o ON o.instrument = r.instrument AND o.{column} = s.{column} \
-             WHERE o.instrument IS NULL)",
-            staged.name()
-        );
+    // An answer with its instrument; `x` is the imported score it stands for, if it does.
+    let answers = format!(
+        "row_id IN (SELECT s.row_id FROM {} s CROSS JOIN {} k ON k.id = s.response \
+         CROSS JOIN main.response r ON r.response = k.key \
+         LEFT JOIN temp.known_score x ON x.instrument = r.instrument AND x.item = s.item",
+        staged.name(),
+        key::table(Kind::Response)
+    );
+    let known = |column: &str| {
+        format!(
+            "LEFT JOIN temp.known_{column} o ON o.instrument = r.instrument AND o.{column} = s.{column}"
+        )
+    };
+    let digits = "ltrim(substr(s.code, 1, 1), '-') || substr(s.code, 2)";
+    let number = format!(
+        "({digits} GLOB '[0-9]*' AND {digits} NOT GLOB '*[^0-9.]*' AND {digits} NOT GLOB '*.*.*')"
+    );
+    let (items, codes) = (known("item"), known("code"));
+    for (condition, column, reason) in [
+        (
+            format!("{answers} {items} WHERE o.instrument IS NULL)"),
+            "item",
+            "not an item of the instrument",
+        ),
+        (
+            format!("{answers} {codes} WHERE o.instrument IS NULL AND x.item IS NULL)"),
+            "code",
+            "not a code of the instrument",
+        ),
+        (
+            format!(
+                "{answers} {codes} WHERE o.instrument IS NULL AND x.item IS NOT NULL AND NOT {number})"
+            ),
+            "code",
+            "not a number, as an imported score is",
+        ),
+        (
+            format!(
+                "{answers} {codes} WHERE o.instrument IS NULL AND {number} \
+                 AND CAST(s.code AS REAL) NOT BETWEEN x.low AND x.high)"
+            ),
+            "code",
+            "outside the range of the scale",
+        ),
+    ] {
         mark(connection, staged, (&condition, column, reason)).await?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use super::enrolled::own_index;
 use super::hold;
 use super::net::Line;
 use crate::config::Config;
-use crate::measure::instrument::{self, Catalogue};
+use crate::measure::instrument::Catalogue;
 use crate::store::ledger::StoreJournal;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{Store, approval, evidence, ledger, receipt};
@@ -98,7 +98,7 @@ impl Node {
         let me = own_index(&roster, &keys)?;
         let ledger = ledger::open(&store, config.limits()?).await?;
         receipt::check(&store, &ledger).await?;
-        let catalogue = Catalogue::built_in()?.with_dir(&dir.join(instrument::DIR))?;
+        let catalogue = Catalogue::of_node(dir, config.licences())?;
         let pseudonyms = Pseudonyms::open_or_create(dir)?;
         let started = Instant::now();
         Ok(Self {

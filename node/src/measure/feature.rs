@@ -18,6 +18,7 @@
 //!
 //! Which encounters and responses count is decided in [`crate::store::panel`].
 use super::instrument::definition::{Respondent, Scale, Unit};
+use super::instrument::licence::Licensed;
 use super::instrument::{Catalogue, Instrument};
 use crate::store::panel::{Bounds, Detail, Links, Panel, Span, Tally, Work};
 use crate::store::pseudonym::Pseudonyms;
@@ -157,17 +158,19 @@ fn find<'a>(
     instrument: &FeatureId,
     scale: &FeatureId,
     part: &Part<'_>,
-) -> Result<(&'a Instrument, &'a Scale), Fault> {
+) -> Result<(Licensed<'a>, &'a Scale), Fault> {
     let wrong = |problem: String| Fault::user(problem).at(part.key.clone());
     let names =
         |ids: Vec<&FeatureId>| ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
-    let found = catalogue.instrument(instrument).ok_or_else(|| {
+    let licensed = catalogue.licensed(instrument).map_err(|fault| fault.at(part.key.clone()))?;
+    let licensed = licensed.ok_or_else(|| {
         let known = names(catalogue.iter().map(Instrument::id).collect());
         wrong(format!("the node has no instrument `{instrument}`"))
             .hint(format!("it has {known}; more can be put into its folder `instruments`"))
     })?;
+    let found = licensed.instrument();
     let scale = found.scale(scale).ok_or_else(|| {
-        let known = names(found.scales().iter().map(|s| &s.id).collect());
+        let known = names(found.scales().map(|s| &s.id).collect());
         wrong(format!("instrument `{instrument}` has no scale `{scale}`"))
             .hint(format!("it has {known}"))
     })?;
@@ -184,7 +187,7 @@ fn find<'a>(
         );
         return Err(wrong(problem).hint("bounds wider than the scale only add noise"));
     }
-    Ok((found, scale))
+    Ok((licensed, scale))
 }
 
 async fn column(
@@ -199,7 +202,7 @@ async fn column(
         Source::Scale { instrument, scale } => {
             let (instrument, scale) = find(catalogue, instrument, scale, part)?;
             let tallies = scores(panel, instrument, scale, part).await?;
-            let prior = match instrument.respondent() {
+            let prior = match instrument.instrument().respondent() {
                 Respondent::Patient => part.prior_count,
                 Respondent::Clinician => 0,
             };
@@ -230,10 +233,11 @@ async fn encounters(panel: &mut Panel, what: Detail, part: &Part<'_>) -> Result<
 
 async fn scores(
     panel: &mut Panel,
-    instrument: &Instrument,
+    licensed: Licensed<'_>,
     scale: &Scale,
     part: &Part<'_>,
 ) -> Result<Vec<Tally>, Fault> {
+    let instrument = licensed.instrument();
     let (id, respondent) = (instrument.id().as_str(), instrument.respondent().word());
     panel.choose(id, respondent).await.map_err(|e| fault(&e))?;
     let mut tallies = vec![Tally::default(); panel.clinicians().len()];
@@ -241,12 +245,13 @@ async fn scores(
     while let Some((responses, next)) = panel.responses(first).await.map_err(|e| fault(&e))? {
         first = next;
         for response in responses {
-            let score = instrument.score(scale, response.answers()).map_err(|error| {
+            let score = licensed.score(scale, response.answers()).map_err(|error| {
                 Fault::user(format!("a stored response to `{id}` cannot be scored: {error}"))
                     .at(part.key.clone())
                     .hint("the definition changed since the import: import the files again with --replace")
             })?;
-            if let (Some(score), Some(tally)) = (score, tallies.get_mut(response.clinician)) {
+            if let (Some(score), Some(tally)) = (score.value(), tallies.get_mut(response.clinician))
+            {
                 tally.n = tally.n.saturating_add(1);
                 tally.deviation += part.bounds.deviation(score);
             }

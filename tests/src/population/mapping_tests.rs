@@ -14,7 +14,7 @@ use tacit_node::intake::progress::Silent;
 use tacit_node::intake::recording::{Reading, Recorder};
 use tacit_node::intake::summary::Reason;
 use tacit_node::intake::{self, Again, Ports, Questionnaire, Request};
-use tacit_node::measure::instrument::{Catalogue, Instrument};
+use tacit_node::measure::instrument::Catalogue;
 use tacit_node::measure::physiology;
 use tacit_node::store::Store;
 use tacit_node::store::pseudonym::Pseudonyms;
@@ -209,14 +209,7 @@ impl Recorder for Beats {
 }
 
 fn questionnaires() -> Vec<Questionnaire> {
-    let known = Catalogue::built_in().unwrap();
-    let of = |instrument: &Instrument| Questionnaire {
-        instrument: instrument.id().to_string(),
-        respondent: instrument.respondent().word().to_owned(),
-        items: instrument.items().to_vec(),
-        codes: instrument.codes().map(str::to_owned).collect(),
-    };
-    known.iter().map(of).collect()
+    Catalogue::built_in().unwrap().questionnaires()
 }
 
 #[test]

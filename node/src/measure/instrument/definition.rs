@@ -1,87 +1,28 @@
 //! An instrument's definition: data in a TOML file, which proves itself.
 //!
 //! ```text
+//! [licence]   status, holder, ship_item_text, site_must_confirm     whether a site must first enter a licence
 //! [items]     ids, codes {"3" = 50}, not_applicable, reverse        value of a reversed item: min + max − value
-//! [[scales]]  id, items, method, range, max_missing, missing_rule
+//! [[scales]]  id, items, method, range, direction, max_missing, missing_rule
+//! [[flags]]   id, scale, at_least
+//! [reporting] min_n_person
 //! [[vectors]] answers, expect                                       loading fails if one does not hold
 //! ```
 //! No wording of items: it belongs to the authors of the instrument. Scoring is [`super::score`]'s work; what
-//! a file is refused for stands in `check`.
+//! a file is refused for stands in `check`; docs/instruments.md explains every key.
 use super::check;
-use super::score::ScoreError;
+pub use super::term::{Direction, LicenceStatus, Method, MissingRule, Respondent, Unit};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use tacit_shared::codec;
 use tacit_shared::fault::Fault;
-use tacit_shared::id::FeatureId;
+use tacit_shared::id::{Digest, FeatureId};
+use toml::Spanned;
 
 /// The format this program reads.
 pub const FORMAT: &str = "tacit-instrument/1";
 /// A definition is longer than this only by mistake.
 pub const FILE_BYTES_MAX: usize = 1 << 18;
-
-/// Who fills it in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Respondent {
-    /// A patient, about a clinician.
-    Patient,
-    /// A clinician, about themselves.
-    Clinician,
-}
-
-impl Respondent {
-    /// The word of the response table.
-    pub fn word(self) -> &'static str {
-        match self {
-            Respondent::Patient => "patient",
-            Respondent::Clinician => "clinician",
-        }
-    }
-}
-
-/// What one score says something about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Unit {
-    /// One encounter.
-    Encounter,
-    /// A clinician over some weeks.
-    ClinicianPeriod,
-    /// A ward, never one clinician.
-    WardPeriod,
-}
-
-/// How items become a score.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// The sum of the items.
-    Sum,
-    /// Their mean.
-    Mean,
-}
-
-/// What missing items do, up to `max_missing`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MissingRule {
-    /// No score.
-    Reject,
-    /// Each missing item counts as the mean of the answered ones.
-    MeanOfAnswered,
-    /// The mean is taken over the answered items.
-    MeanOfAvailable,
-}
-
-/// Which end is good; told to readers, no part of a score.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Direction {
-    /// A higher score is better.
-    HigherBetter,
-    /// A lower score is better.
-    LowerBetter,
-}
 
 /// One scale.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -89,7 +30,8 @@ pub enum Direction {
 pub struct Scale {
     /// Its id.
     pub id: FeatureId,
-    /// Its items.
+    /// Its items; none if its scores are imported.
+    #[serde(default)]
     pub items: Vec<String>,
     /// How they become a score.
     pub method: Method,
@@ -98,8 +40,10 @@ pub struct Scale {
     /// Which end is good.
     pub direction: Direction,
     /// So many items may be missing.
+    #[serde(default)]
     pub max_missing: usize,
     /// What they do then.
+    #[serde(default)]
     pub missing_rule: MissingRule,
 }
 
@@ -115,8 +59,8 @@ pub struct Flag {
     pub at_least: f64,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(super) struct Items {
     pub(super) ids: Vec<String>,
     pub(super) codes: BTreeMap<String, f64>,
@@ -138,22 +82,6 @@ pub struct Licence {
     pub site_must_confirm: bool,
 }
 
-/// Terms of use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LicenceStatus {
-    /// Nobody holds rights.
-    PublicDomain,
-    /// Copyrighted, free for anyone to use.
-    CopyrightFreeToUse,
-    /// Free unless money is made with it.
-    FreeNoncommercial,
-    /// A licence must be bought or signed.
-    Licensed,
-    /// Not found out.
-    Unclear,
-}
-
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Reporting {
@@ -167,10 +95,12 @@ pub(super) struct Vector {
     pub(super) expect: BTreeMap<String, Expected>,
 }
 
+/// An answer of a vector; a number stands for the code of its shortest decimal form.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Code {
-    Number(i64),
+    Integer(i64),
+    Number(f64),
     Text(String),
 }
 
@@ -182,55 +112,92 @@ pub(super) enum Expected {
     Word(String),
 }
 
+/// A file as written; lists know where their entries stand.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub(super) format: String,
     id: FeatureId,
-    version: String,
-    title: String,
-    respondent: Respondent,
-    unit: Unit,
+    pub(super) version: String,
+    pub(super) title: String,
+    pub(super) respondent: Respondent,
+    pub(super) unit: Unit,
     source: String,
-    licence: Licence,
-    pub(super) items: Items,
-    pub(super) scales: Vec<Scale>,
+    pub(super) licence: Licence,
     #[serde(default)]
-    pub(super) flags: Vec<Flag>,
+    pub(super) items: Items,
+    #[serde(default)]
+    pub(super) scales: Vec<Spanned<Scale>>,
+    #[serde(default)]
+    pub(super) flags: Vec<Spanned<Flag>>,
     reporting: Reporting,
-    pub(super) vectors: Vec<Vector>,
+    #[serde(default)]
+    pub(super) vectors: Vec<Spanned<Vector>>,
 }
 
 /// An instrument that was read, found sound and scored its own vectors.
 #[derive(Clone, Debug)]
 pub struct Instrument {
     pub(super) file: File,
+    sha256: Digest,
 }
 
 impl Instrument {
     /// Reads a definition; `origin` is the file's name for messages.
     ///
     /// # Errors
-    /// A user's fault with the key, the line, or the vector that does not hold.
+    /// A user's fault with file and line, and the key or the vector that does not hold.
     pub fn parse(origin: &str, text: &str) -> Result<Self, Fault> {
         let wrong = |problem: String| {
             Fault::user(problem)
                 .at(origin)
-                .hint("configs/instruments/care-measure.toml is an example")
+                .hint("docs/instruments.md explains every key; configs/instruments/care-measure.toml is an example")
+        };
+        let line = |offset: usize| {
+            let before = text.get(..offset).unwrap_or(text);
+            format!("{origin}:{}", before.matches('\n').count().saturating_add(1))
         };
         if text.len() > FILE_BYTES_MAX {
             return Err(wrong(format!("{} bytes; expected at most {FILE_BYTES_MAX}", text.len())));
         }
-        let file: File = toml::from_str(text).map_err(|e| wrong(e.to_string()))?;
-        check::check(&file).map_err(wrong)?;
-        let instrument = Self { file };
-        check::prove(&instrument).map_err(wrong)?;
+        let file: File = toml::from_str(text).map_err(|e| {
+            let fault = wrong(e.message().to_owned());
+            e.span().map_or(fault.clone(), |span| fault.at(line(span.start)))
+        })?;
+        let instrument = Self { file, sha256: codec::sha256(text.as_bytes()) };
+        check::check(&instrument).map_err(|problem| {
+            let fault = wrong(problem.message);
+            match problem.offset {
+                Some(offset) => fault.at(line(offset)),
+                None => fault,
+            }
+        })?;
         Ok(instrument)
     }
 
     /// Its id.
     pub fn id(&self) -> &FeatureId {
         &self.file.id
+    }
+
+    /// The digest of its file; it goes with every score.
+    pub fn sha256(&self) -> Digest {
+        self.sha256
+    }
+
+    /// What is lawful, but hardly meant: for whoever wrote the file.
+    pub fn notes(&self) -> Vec<String> {
+        check::notes(&self.file)
+    }
+
+    /// How many expectations its vectors hold, all of them met.
+    pub fn expectations(&self) -> usize {
+        self.file.vectors.iter().map(|vector| vector.get_ref().expect.len()).sum()
+    }
+
+    /// How many vectors it has.
+    pub fn vectors(&self) -> usize {
+        self.file.vectors.len()
     }
 
     /// Its version, as its authors call it.
@@ -280,41 +247,38 @@ impl Instrument {
     }
 
     /// Its scales.
-    pub fn scales(&self) -> &[Scale] {
-        &self.file.scales
+    pub fn scales(&self) -> impl Iterator<Item = &Scale> {
+        self.file.scales.iter().map(Spanned::get_ref)
     }
 
     /// The scale of that id.
     pub fn scale(&self, id: &FeatureId) -> Option<&Scale> {
-        self.file.scales.iter().find(|scale| scale.id == *id)
+        self.scales().find(|scale| scale.id == *id)
+    }
+
+    /// Its scales whose scores a site brings itself.
+    pub fn imported(&self) -> impl Iterator<Item = &Scale> {
+        self.scales().filter(|scale| scale.method == Method::Imported)
+    }
+
+    /// Everything an answer can be to: the items, then the scales whose scores are imported.
+    pub fn questions(&self) -> impl Iterator<Item = &str> {
+        let imported = self.imported().map(|scale| scale.id.as_str());
+        self.file.items.ids.iter().map(String::as_str).chain(imported)
     }
 
     /// Its flags.
-    pub fn flags(&self) -> &[Flag] {
-        &self.file.flags
+    pub fn flags(&self) -> impl Iterator<Item = &Flag> {
+        self.file.flags.iter().map(Spanned::get_ref)
     }
 
-    /// What an answer is worth; `None` if its code counts as missing.
-    ///
-    /// # Errors
-    /// [`ScoreError`] for a code or an item that the instrument does not have.
-    pub fn value(&self, item: &str, code: &str) -> Result<Option<f64>, ScoreError> {
-        let items = &self.file.items;
-        if !items.ids.iter().any(|id| id == item) {
-            return Err(ScoreError::UnknownItem);
-        }
-        let Some(value) = items.codes.get(code) else {
-            return if items.not_applicable.contains(code) {
-                Ok(None)
-            } else {
-                Err(ScoreError::UnknownCode { item: item.to_owned() })
-            };
-        };
-        if items.reverse.contains(item) {
-            let (low, high) = span(items);
-            return Ok(Some(low + high - value));
-        }
-        Ok(Some(*value))
+    /// Whether both turn any answers into the same scores and flags, for the same respondent and unit.
+    pub fn same_rules(&self, other: &Self) -> bool {
+        let (a, b) = (&self.file, &other.file);
+        a.items == b.items
+            && (a.respondent, a.unit) == (b.respondent, b.unit)
+            && self.scales().eq(other.scales())
+            && self.flags().eq(other.flags())
     }
 }
 

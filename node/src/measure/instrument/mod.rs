@@ -2,9 +2,14 @@
 
 mod check;
 pub mod definition;
+pub mod licence;
 pub mod score;
+pub mod term;
 
+use crate::config::LicenceReference;
+use crate::intake::{ImportedScore, Questionnaire};
 pub use definition::Instrument;
+use licence::Licensed;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tacit_shared::fault::Fault;
@@ -16,38 +21,111 @@ pub const DIR: &str = "instruments";
 /// Most definitions a folder may add.
 const FILES_MAX: usize = 256;
 
-const BUILT_IN: [(&str, &str); 3] = [
-    ("care-measure.toml", include_str!("../../../../configs/instruments/care-measure.toml")),
-    (
-        "copenhagen-burnout.toml",
-        include_str!("../../../../configs/instruments/copenhagen-burnout.toml"),
-    ),
-    ("pwls-single.toml", include_str!("../../../../configs/instruments/pwls-single.toml")),
+macro_rules! shipped {
+    ($($file:literal),+ $(,)?) => {
+        [$(($file, include_str!(concat!("../../../../configs/instruments/", $file)))),+]
+    };
+}
+
+const BUILT_IN: [(&str, &str); 12] = shipped![
+    "care-measure.toml",
+    "collaborate-10pt.toml",
+    "copenhagen-burnout.toml",
+    "eq-5d.toml",
+    "hcahps-communication.toml",
+    "jse.toml",
+    "jspppe.toml",
+    "mbi-scores-only.toml",
+    "mini-z.toml",
+    "ppe-15.toml",
+    "pwls-single.toml",
+    "stanford-pfi.toml",
 ];
 
-/// The instruments a node knows, by id.
+/// Where a definition came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Provenance {
+    /// With the program.
+    Shipped,
+    /// From the node's folder; if an instrument of that id is shipped, this one, of another version, stands
+    /// in its place.
+    Local {
+        /// The version it replaces.
+        replaces: Option<String>,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    instrument: Instrument,
+    provenance: Provenance,
+}
+
+/// The instruments a node knows, by id, and the licences its site has entered.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
-    instruments: BTreeMap<FeatureId, Instrument>,
+    entries: BTreeMap<FeatureId, Entry>,
+    licences: BTreeMap<FeatureId, LicenceReference>,
 }
 
 impl Catalogue {
-    /// The instruments that come with the program.
+    /// The instruments that come with the program; those that need a licence are locked.
     ///
     /// # Errors
     /// A fault if a definition does not prove itself; the tests hold that all do.
     pub fn built_in() -> Result<Self, Fault> {
-        let mut catalogue = Self { instruments: BTreeMap::new() };
+        let mut catalogue = Self { entries: BTreeMap::new(), licences: BTreeMap::new() };
         for (origin, text) in BUILT_IN {
-            catalogue.add(origin, text)?;
+            let instrument = Instrument::parse(origin, text)?;
+            let id = instrument.id().clone();
+            let entry = Entry { instrument, provenance: Provenance::Shipped };
+            if catalogue.entries.insert(id.clone(), entry).is_some() {
+                return Err(Fault::bug(format!("two shipped instruments are `{id}`")).at(origin));
+            }
         }
         Ok(catalogue)
+    }
+
+    /// All that a node knows: what is shipped, what its folder adds, and the licences of its site.
+    ///
+    /// # Errors
+    /// As [`with_dir`](Self::with_dir) and [`with_licences`](Self::with_licences).
+    pub fn of_node(
+        dir: &Path,
+        licences: &BTreeMap<FeatureId, LicenceReference>,
+    ) -> Result<Self, Fault> {
+        Self::built_in()?.with_dir(&dir.join(DIR))?.with_licences(licences)
+    }
+
+    /// Unlocks what the site has entered a licence reference for.
+    ///
+    /// # Errors
+    /// An operator's fault for a licence of an instrument that the node does not have, or that needs none.
+    pub fn with_licences(
+        mut self,
+        licences: &BTreeMap<FeatureId, LicenceReference>,
+    ) -> Result<Self, Fault> {
+        for id in licences.keys() {
+            let place = format!("licences.{id}");
+            let Some(entry) = self.entries.get(id) else {
+                return Err(Fault::operator(format!("the node has no instrument `{id}`"))
+                    .at(place)
+                    .hint("`tacit-node instrument list` shows those it has"));
+            };
+            if !entry.instrument.licence().site_must_confirm {
+                let message = format!("instrument `{id}` needs no licence reference");
+                return Err(Fault::operator(message).at(place).hint("remove the line"));
+            }
+        }
+        self.licences = licences.clone();
+        Ok(self)
     }
 
     /// Adds every `*.toml` of a folder, in the order of their names; a folder that is not there adds none.
     ///
     /// # Errors
-    /// A user's fault with the file: it cannot be read, does not prove itself, or has an id that is taken.
+    /// A user's fault with the file: it cannot be read, does not prove itself, has an id that another file of
+    /// the folder has, or redefines a shipped instrument without another version.
     pub fn with_dir(mut self, dir: &Path) -> Result<Self, Fault> {
         let place = dir.display().to_string();
         let wrong =
@@ -69,29 +147,108 @@ impl Catalogue {
         }
         paths.sort();
         for path in paths {
-            let text = read_bounded(&path).map_err(wrong)?;
-            self.add(&path.display().to_string(), &text)?;
+            self.add(Instrument::open(&path)?, &path.display().to_string())?;
         }
         Ok(self)
     }
 
-    /// The instrument of that id.
+    /// The instrument of that id, locked or not.
     pub fn instrument(&self, id: &FeatureId) -> Option<&Instrument> {
-        self.instruments.get(id)
+        self.entries.get(id).map(|entry| &entry.instrument)
+    }
+
+    /// The instrument of that id if the site may use it; `None` if the node does not know it.
+    ///
+    /// # Errors
+    /// A user's fault if it is locked.
+    pub fn licensed(&self, id: &FeatureId) -> Result<Option<Licensed<'_>>, Fault> {
+        let Some(entry) = self.entries.get(id) else {
+            return Ok(None);
+        };
+        Ok(Some(entry.instrument.licensed(self.licences.get(id))?))
     }
 
     /// All instruments, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Instrument> {
-        self.instruments.values()
+        self.entries.values().map(|entry| &entry.instrument)
     }
 
-    fn add(&mut self, origin: &str, text: &str) -> Result<(), Fault> {
-        let instrument = Instrument::parse(origin, text)?;
+    /// Where the definition of an instrument came from.
+    pub fn provenance(&self, id: &FeatureId) -> Option<&Provenance> {
+        self.entries.get(id).map(|entry| &entry.provenance)
+    }
+
+    /// What an import admits: the questionnaires of every instrument, those that are locked among them.
+    pub fn questionnaires(&self) -> Vec<Questionnaire> {
+        let of = |instrument: &Instrument| Questionnaire {
+            locked: instrument.licensed(self.licences.get(instrument.id())).is_err(),
+            ..instrument.questionnaire()
+        };
+        self.iter().map(of).collect()
+    }
+
+    fn add(&mut self, instrument: Instrument, origin: &str) -> Result<(), Fault> {
         let id = instrument.id().clone();
-        if self.instruments.insert(id.clone(), instrument).is_some() {
-            return Err(Fault::user(format!("there is another instrument `{id}`")).at(origin));
+        let wrong = |message: String, hint: &str| Fault::user(message).at(origin).hint(hint);
+        let mut replaces = None;
+        if let Some(Entry { instrument: other, provenance }) = self.entries.get(&id) {
+            if *provenance != Provenance::Shipped {
+                let message = format!("another file of the folder is instrument `{id}`");
+                return Err(wrong(message, "give one of them another id"));
+            }
+            let version = other.version();
+            if version == instrument.version() && !other.same_rules(&instrument) {
+                return Err(wrong(
+                    format!("instrument `{id}` {version} is shipped, with other rules"),
+                    "give the file a version or an id of its own: scores by other rules are not the same scores",
+                ));
+            }
+            if other.licence().site_must_confirm && !instrument.licence().site_must_confirm {
+                return Err(wrong(
+                    format!(
+                        "instrument `{id}` needs a licence; a local file cannot do away with that"
+                    ),
+                    "write `site_must_confirm = true`, and the licence into node.toml",
+                ));
+            }
+            replaces = Some(version.to_owned());
         }
+        let provenance = Provenance::Local { replaces };
+        self.entries.insert(id, Entry { instrument, provenance });
         Ok(())
+    }
+}
+
+impl Instrument {
+    /// Reads a definition from a file.
+    ///
+    /// # Errors
+    /// A user's fault if the file cannot be read; else as [`parse`](Self::parse).
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        let origin = path.display().to_string();
+        let text = read_bounded(path).map_err(|e| {
+            Fault::user(format!("the definition cannot be read: {e}"))
+                .at(&origin)
+                .hint("a definition is a TOML file: docs/instruments.md")
+        })?;
+        Self::parse(&origin, &text)
+    }
+
+    /// What an import admits of it.
+    pub fn questionnaire(&self) -> Questionnaire {
+        let imported = |scale: &definition::Scale| ImportedScore {
+            item: scale.id.to_string(),
+            low: scale.range[0],
+            high: scale.range[1],
+        };
+        Questionnaire {
+            instrument: self.id().to_string(),
+            respondent: self.respondent().word().to_owned(),
+            items: self.items().to_vec(),
+            codes: self.codes().map(str::to_owned).collect(),
+            imported: self.imported().map(imported).collect(),
+            locked: false,
+        }
     }
 }
 
@@ -104,94 +261,4 @@ fn read_bounded(path: &Path) -> std::io::Result<String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
-mod tests {
-    use super::score::ScoreError;
-    use super::*;
-
-    const CARE: &str = BUILT_IN[0].1;
-
-    #[test]
-    fn what_comes_with_the_program_proves_itself() {
-        let catalogue = Catalogue::built_in().unwrap();
-        let ids: Vec<&str> = catalogue.iter().map(|i| i.id().as_str()).collect();
-        assert_eq!(ids, ["care-measure", "copenhagen-burnout", "pwls-single"]);
-    }
-
-    #[test]
-    fn missing_items_count_as_the_rule_says() {
-        let catalogue = Catalogue::built_in().unwrap();
-        let score = |instrument: &str, scale: &str, answers: &[(&str, &str)]| {
-            let instrument = catalogue.instrument(&instrument.parse().unwrap()).unwrap();
-            let scale = instrument.scale(&scale.parse().unwrap()).unwrap();
-            instrument.score(scale, answers.iter().copied())
-        };
-        let eight: Vec<(&str, &str)> = ["q1", "q2", "q3", "q4", "q5", "q6", "q7", "q8"]
-            .into_iter()
-            .zip(["4", "4", "4", "4", "4", "4", "4", "3"])
-            .collect();
-        assert_eq!(score("care-measure", "total", &eight), Ok(Some(38.75)));
-        assert_eq!(score("care-measure", "total", &eight[..7]), Ok(None));
-        let work = [("w1", "5"), ("w2", "5"), ("w3", "5"), ("w7", "5"), ("p1", "1")];
-        assert_eq!(score("copenhagen-burnout", "work", &work), Ok(Some(75.0)));
-        let unknown = score("pwls-single", "level", &[("b1", "6")]);
-        assert_eq!(unknown, Err(ScoreError::UnknownCode { item: "b1".to_owned() }));
-        let unknown = score("pwls-single", "level", &[("b2", "1")]);
-        assert_eq!(unknown, Err(ScoreError::UnknownItem));
-        let twice = score("pwls-single", "level", &[("b1", "1"), ("b1", "2")]);
-        assert_eq!(twice, Err(ScoreError::Twice { item: "b1".to_owned() }));
-    }
-
-    #[test]
-    fn a_definition_that_is_not_sound_is_refused() {
-        let cases = [
-            ("tacit-instrument/1", "tacit-instrument/2", "`format` is `tacit-instrument/2`"),
-            (
-                "expect = { total = 35 }",
-                "expect = { total = 34 }",
-                "vector 2: `total` is Score(35.0); expected Score(34.0)",
-            ),
-            ("q9 = \"DNA\"", "q9 = \"none\"", "vector 2: an answer to item `q9` has a code"),
-            (
-                "range = [10, 50]",
-                "range = [0, 50]",
-                "scale `total` has range [0.0, 50.0]; its items give [10.0, 50.0]",
-            ),
-            ("reverse = []", "reverse = [\"q11\"]", "`items.reverse` names `q11`"),
-            ("\"NA\", \"DNA\"", "\"NA\", \"5\"", "code `5` has a value and counts as missing"),
-            ("max_missing = 2", "max_missing = 10", "scale `total` may miss 10 of 10 items"),
-            ("\"mean-of-answered\"", "\"mean-of-available\"", "scale `total` is a sum"),
-            ("\"mean-of-answered\"", "\"reject\"", "scale `total` rejects what is missing"),
-            ("id = \"total\"", "id = \"sum\"", "no vector tries scale `sum`"),
-            (
-                "method = \"sum\"",
-                "method = \"top-all\"",
-                "unknown variant `top-all`, expected `sum` or `mean`",
-            ),
-            ("min_n_person", "min_n_persons", "unknown field `min_n_persons`"),
-            ("\"5\" = 5 ", "\"5\" = 1e308 ", "`items.codes` is empty or has a value beyond ±1e9"),
-            ("\"5\" = 5 ", "\"5\" = nan ", "`items.codes` is empty or has a value beyond ±1e9"),
-        ];
-        for (found, replaced, message) in cases {
-            let text = CARE.replace(found, replaced);
-            assert_ne!(text, CARE, "{found}");
-            let fault = Instrument::parse("own.toml", &text).unwrap_err();
-            assert!(fault.message.contains(message), "{replaced}: {}", fault.message);
-            assert_eq!(fault.place.as_deref(), Some("own.toml"));
-        }
-    }
-
-    #[test]
-    fn a_folder_adds_its_own() {
-        let dir = tempfile::tempdir().unwrap();
-        let own = CARE.replace("id = \"care-measure\"", "id = \"local\"");
-        std::fs::write(dir.path().join("local.toml"), own).unwrap();
-        let catalogue = Catalogue::built_in().unwrap().with_dir(dir.path()).unwrap();
-        assert!(catalogue.instrument(&"local".parse().unwrap()).is_some());
-        let none = Catalogue::built_in().unwrap().with_dir(&dir.path().join("none"));
-        assert_eq!(none.unwrap().iter().count(), 3);
-        std::fs::write(dir.path().join("care.toml"), CARE).unwrap();
-        let fault = Catalogue::built_in().unwrap().with_dir(dir.path()).unwrap_err();
-        assert_eq!(fault.message, "there is another instrument `care-measure`");
-    }
-}
+mod tests;

@@ -1,0 +1,45 @@
+//! Composites: several readings of one clinician or encounter become one score, or are kept side by side.
+//!
+//! ```text
+//! relational-experience   Σ w m(v) / Σ w     patients' scales                     alias `empathy_score`
+//! engagement              Σ w m(v) / Σ w     facts of the process, patients' scales
+//! burnout                 own scales         clinicians' scales, unblended
+//! physiological-load      own numbers        signals, with their coverage
+//! ```
+//! The sums run over the components that are present; m is a clamped, piecewise linear, monotone map into [0, 1].
+//! There are these outputs and no other, and none reads what another stands for: a burnout scale is no part of
+//! relational experience, a signal none of burnout. Weights are a judgement, not an estimate: changing one makes
+//! a new version. What files may say is [`definition`]'s, arithmetic [`blend`]'s; where readings come from is the
+//! caller's.
+pub mod blend;
+pub mod definition;
+mod map;
+
+pub use definition::Composite;
+
+use crate::measure::instrument::Catalogue;
+use tacit_shared::fault::Fault;
+
+macro_rules! shipped {
+    ($($file:literal),+ $(,)?) => {
+        [$(($file, include_str!(concat!("../../../../configs/composites/", $file)))),+]
+    };
+}
+
+const SHIPPED: [(&str, &str); 4] = shipped![
+    "burnout.toml",
+    "engagement.toml",
+    "physiological-load.toml",
+    "relational-experience.toml",
+];
+
+/// The composites that come with the program, by id.
+///
+/// # Errors
+/// A fault if one does not prove itself, or if the catalogue redefines an instrument so that it lacks a scale.
+pub fn shipped(catalogue: &Catalogue) -> Result<Vec<Composite>, Fault> {
+    SHIPPED.iter().map(|(origin, text)| Composite::parse(origin, text, catalogue)).collect()
+}
+
+#[cfg(test)]
+mod tests;
