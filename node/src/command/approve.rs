@@ -10,7 +10,7 @@ use crate::measure::standing;
 use crate::office::decision::{SmallCells, What};
 use crate::office::{policy, statement};
 use crate::store::pseudonym::Pseudonyms;
-use crate::store::{self, Store, approval, evidence, ledger, officer};
+use crate::store::{self, Store, approval, evidence, ledger, officer, scored};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tacit_shared::fault::Fault;
@@ -211,6 +211,16 @@ pub async fn status(args: &StatusArgs) -> Result<String, Fault> {
     }
     let results = evidence::results(&store).await?;
     let _ = write!(page, "Rounds with a signed result: {}", results.len());
+    for (round, by) in scored::all(&store).await? {
+        let (instrument, version) = (&by.instrument, &by.version);
+        let licence =
+            by.licence.map_or_else(String::new, |licence| format!(", licence: {licence}"));
+        let _ = write!(
+            page,
+            "\nRound {round} scored by {instrument} {version}, sha256 {}{licence}",
+            by.sha256
+        );
+    }
     Ok(page)
 }
 

@@ -5,11 +5,13 @@ use crate::link::session::unix_now;
 use crate::measure::feature;
 use crate::measure::instrument::Catalogue;
 use crate::office::cells::{Cell, cells};
-use crate::office::preview::{Asked, Limited, preview};
+use crate::office::preview::{Asked, Limited, Preview, preview};
 use crate::office::{page, policy};
 use crate::store::ledger::StoreJournal;
 use crate::store::pseudonym::Pseudonyms;
+use crate::store::scored::ScoredBy;
 use crate::store::{self, Store, approval, ledger};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tacit_shared::fault::Fault;
 use tacit_shared::privacy::ledger::{Ledger, Limits, Scope, year_of};
@@ -49,15 +51,43 @@ pub async fn run(args: &PreviewArgs) -> Result<String, Fault> {
         Fault::user(e.to_string()).at(&origin).hint("does the study fit the pinned roster?")
     })?;
     let ledger = ledger::open(&store, config.limits()?).await?;
-    let (found, links) = own_cells(&store, &args.dir, &config, &study).await?;
+    let catalogue = Catalogue::of_node(&args.dir, config.licences())?;
+    let scored_by = feature::scored_by(&study, &catalogue)?;
+    let (found, links) = own_cells(&store, &args.dir, &catalogue, &study).await?;
     store.close().await;
     let asked = Asked { study: &study, roster: &roster, plan: &plan, heads: args.heads };
     let preview = preview(&asked, (found, links), &limited(&ledger, &plan));
     if args.json {
-        serde_json::to_string_pretty(&preview).map_err(|e| Fault::bug(e.to_string()))
+        let shown = Shown { preview, scored_by };
+        serde_json::to_string_pretty(&shown).map_err(|e| Fault::bug(e.to_string()))
     } else {
-        Ok(page::page(&preview))
+        let mut page = page::page(&preview);
+        page.push_str(&questionnaires(&scored_by));
+        Ok(page)
     }
+}
+
+/// The preview, and the questionnaires it rests on.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    preview: Preview,
+    scored_by: Vec<ScoredBy>,
+}
+
+fn questionnaires(scored_by: &[ScoredBy]) -> String {
+    let mut lines =
+        vec![String::new(), String::new(), "Questionnaires it rests on, scored here".to_owned()];
+    if scored_by.is_empty() {
+        lines.push("  none".to_owned());
+    }
+    for by in scored_by {
+        let licence =
+            by.licence.as_ref().map_or_else(String::new, |text| format!(", licence: {text}"));
+        lines.push(format!("  {} {}{licence}", by.instrument, by.version));
+        lines.push(format!("    sha256 {}", by.sha256));
+    }
+    lines.join("\n")
 }
 
 /// Every limit that a release of this study must fit, with what was spent under it so far.
@@ -77,12 +107,11 @@ fn limited(ledger: &Ledger<StoreJournal>, plan: &Plan) -> Vec<Limited> {
 async fn own_cells(
     store: &Store,
     dir: &Path,
-    config: &Config,
+    catalogue: &Catalogue,
     study: &Study,
 ) -> Result<(Vec<Cell>, [u64; 2]), Fault> {
-    let catalogue = Catalogue::of_node(dir, config.licences())?;
     let pseudonyms = Pseudonyms::open_or_create(dir)?;
-    let rows = feature::rows(store, study, &catalogue, &pseudonyms).await?;
+    let rows = feature::rows(store, study, catalogue, &pseudonyms).await?;
     let links = [rows.links.pairs, rows.links.dropped];
     if rows.rows.is_empty() {
         return Ok((Vec::new(), links));

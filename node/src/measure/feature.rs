@@ -22,7 +22,9 @@ use super::instrument::licence::Licensed;
 use super::instrument::{Catalogue, Instrument};
 use crate::store::panel::{Bounds, Detail, Links, Panel, Span, Tally, Work};
 use crate::store::pseudonym::Pseudonyms;
+use crate::store::scored::ScoredBy;
 use crate::store::{Store, fault};
+use std::collections::BTreeSet;
 use std::fmt;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::FeatureId;
@@ -45,6 +47,8 @@ pub struct Rows {
     pub at_centre: Vec<(String, usize)>,
     /// Links of patients with clinicians.
     pub links: Links,
+    /// The questionnaires that were scored, by id.
+    pub scored_by: Vec<ScoredBy>,
 }
 
 impl fmt::Debug for Rows {
@@ -66,12 +70,28 @@ impl Rows {
 /// A user's fault that names the part of the study: an instrument or scale the node does not know, a
 /// questionnaire about wards, or bounds beyond what the scale can be.
 pub fn check_fits(study: &Study, catalogue: &Catalogue) -> Result<(), Fault> {
+    scored_by(study, catalogue).map(drop)
+}
+
+/// The questionnaires that a study asks to be scored, each once, by id.
+///
+/// # Errors
+/// As [`check_fits`].
+pub fn scored_by(study: &Study, catalogue: &Catalogue) -> Result<Vec<ScoredBy>, Fault> {
+    let mut found = BTreeSet::new();
     for part in parts(study) {
         if let Source::Scale { instrument, scale } = part.source {
-            find(catalogue, instrument, scale, &part)?;
+            let (licensed, _) = find(catalogue, instrument, scale, &part)?;
+            let instrument = licensed.instrument();
+            found.insert(ScoredBy {
+                instrument: instrument.id().clone(),
+                version: instrument.version().to_owned(),
+                sha256: instrument.sha256().to_string(),
+                licence: licensed.reference().map(|reference| reference.as_str().to_owned()),
+            });
         }
     }
-    Ok(())
+    Ok(found.into_iter().collect())
 }
 
 /// Computes the rows of a study from a node's tables.
@@ -85,7 +105,7 @@ pub async fn rows(
     catalogue: &Catalogue,
     pseudonyms: &Pseudonyms,
 ) -> Result<Rows, Fault> {
-    check_fits(study, catalogue)?;
+    let scored_by = scored_by(study, catalogue)?;
     pseudonyms.bind(store).await?;
     let population = study.population();
     let roles: Vec<&str> = population.roles.iter().map(FeatureId::as_str).collect();
@@ -110,7 +130,7 @@ pub async fn rows(
     // Every encounter has an acuity, so its tally counts them.
     let acuity = Bounds { low: 1.0, high: 5.0, centre: 3.0 };
     let tallies = panel.encounters(Detail::Acuity, &acuity).await.map_err(|e| fault(&e))?;
-    let rows = assemble(study, &panel, &columns, &tallies)?;
+    let rows = Rows { scored_by, ..assemble(study, &panel, &columns, &tallies)? };
     panel.close().await.map_err(|e| fault(&e))?;
     Ok(rows)
 }
@@ -306,7 +326,8 @@ fn assemble(
         }
     }
     let links = panel.links();
-    Ok(Rows { rows, encounters, considered, outside_population, at_centre, links })
+    let scored_by = Vec::new();
+    Ok(Rows { rows, encounters, considered, outside_population, at_centre, links, scored_by })
 }
 
 impl Column {

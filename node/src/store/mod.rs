@@ -17,6 +17,7 @@ pub mod officer;
 pub mod panel;
 pub mod pseudonym;
 pub mod receipt;
+pub mod scored;
 
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{

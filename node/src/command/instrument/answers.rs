@@ -95,7 +95,7 @@ impl Answers {
         })?;
         let text = String::from_utf8(bytes).map_err(|e| {
             let before = e.as_bytes().get(..e.utf8_error().valid_up_to()).unwrap_or_default();
-            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = before.split(|byte| *byte == b'\n').count();
             Fault::user("the file is not UTF-8")
                 .at(format!("{place}:{line}"))
                 .hint("save it as UTF-8")

@@ -12,7 +12,7 @@ use crate::config::Review;
 use crate::link::hold::Question;
 use crate::measure::feature;
 use crate::office::statement;
-use crate::store::{ledger, officer};
+use crate::store::{ledger, officer, scored};
 use std::time::Duration;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::Digest;
@@ -68,6 +68,7 @@ impl Node {
                     .hint("the study's row cap must cover every clinician")
             })?;
         }
+        scored::keep(&self.store, round, &rows.scored_by).await?;
         // Too late to be counted: nothing is paid for a vector that nobody would add.
         if started.elapsed() >= within {
             return Err(Fault::operator("the local sum took longer than the phase leaves for it")

@@ -12,6 +12,7 @@
 //! a new version. What files may say is [`definition`]'s, arithmetic [`blend`]'s; where readings come from is the
 //! caller's.
 pub mod blend;
+mod check;
 pub mod definition;
 mod map;
 

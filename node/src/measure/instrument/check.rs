@@ -4,6 +4,7 @@ use super::definition::{
 };
 use super::score::Score;
 use std::collections::BTreeSet;
+use toml::Spanned;
 
 /// No questionnaire has larger values; far larger ones would have no finite sum.
 const VALUE_MAX: f64 = 1e9;
@@ -33,8 +34,8 @@ pub(super) fn check(instrument: &Instrument) -> Result<(), Problem> {
         let found = &file.format;
         return Err(format!("`format` is `{found}`; this program reads {FORMAT}").into());
     }
-    let named = [("version", &file.version), ("title", &file.title)];
-    if let Some((key, _)) = named.iter().find(|(_, text)| text.trim().is_empty()) {
+    let texts = [("version", &file.version), ("title", &file.title)];
+    if let Some((key, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
         return Err(format!("`{key}` is empty").into());
     }
     if file.scales.is_empty() {
@@ -172,7 +173,7 @@ fn possible(scale: &Scale, items: &Items) -> Option<[f64; 2]> {
 pub(super) fn notes(file: &File) -> Vec<String> {
     let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * (1.0 + b.abs());
     let mut notes = Vec::new();
-    for scale in file.scales.iter().map(|s| s.get_ref()) {
+    for scale in file.scales.iter().map(Spanned::get_ref) {
         let Some([low, high]) = possible(scale, &file.items) else {
             continue;
         };
@@ -184,7 +185,7 @@ pub(super) fn notes(file: &File) -> Vec<String> {
         }
     }
     let tried = |name: &str| file.vectors.iter().any(|v| v.get_ref().expect.contains_key(name));
-    for flag in file.flags.iter().map(|f| f.get_ref()).filter(|f| !tried(f.id.as_str())) {
+    for flag in file.flags.iter().map(Spanned::get_ref).filter(|f| !tried(f.id.as_str())) {
         notes.push(format!("no vector tries flag `{}`", flag.id));
     }
     let used = |item: &String| file.scales.iter().any(|s| s.get_ref().items.contains(item));
