@@ -58,6 +58,7 @@ fn the_page_runs_as_printed() {
         (1, "Approved."),
         (1, "The round is over; the signed result is kept."),
         (1, "Rounds with a signed result: 1"),
+        (1, "scored by pwls-single 1, sha256 "),
         (2, "taken     answer                  200 rows, 0 rejected"),
         (2, "The round is over; the signed result is kept."),
     ];
@@ -91,7 +92,7 @@ fn check_report(report: &Path) {
 
 /// Every key that `init` writes stands in the page's tables, and no other but those that it leaves out.
 fn check_settings(demo: &Path) {
-    let mut expected = BTreeSet::from(["approval_id".to_owned()]);
+    let mut expected = BTreeSet::from(["approval_id", "licences.ID"].map(str::to_owned));
     for scope in ["study", "year"] {
         for who in ["clinician", "patient"] {
             let key = |key| format!("budget.{scope}.{who}.{key}");
