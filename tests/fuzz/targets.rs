@@ -181,7 +181,7 @@ fn score<'a>(
 ) -> bool {
     let answers: Vec<(&str, &str)> = answers.collect();
     let mut scored = false;
-    let reference = LicenceReference::try_from("a fuzzer's".to_owned()).ok();
+    let reference = node_config::LicenceReference::try_from("a fuzzer".to_owned()).ok();
     let Ok(licensed) = instrument.licensed(reference.as_ref()) else { return false };
     for scale in instrument.scales() {
         let score = licensed.score(scale, answers.iter().copied());
