@@ -25,7 +25,9 @@ use mapping::Mapping;
 use progress::Progress;
 use recording::Recorder;
 use ring::digest;
-use source::{Input, Landed, Seen};
+use source::Input;
+use source::files::{self, Seen};
+use source::land::{self, Arrival, Landed};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeSet;
@@ -144,11 +146,43 @@ fn see(inputs: &[Input]) -> Result<Vec<Seen>, Fault> {
     if inputs.is_empty() {
         return Err(Fault::user("no file to import").hint("give at least one NAME=FILE"));
     }
-    if let Some(twice) = inputs.iter().find(|input| !names.insert(input.name())) {
-        return Err(Fault::user(format!("two files are called `{}`", twice.name()))
+    if let Some(twice) = inputs.iter().find(|input| !names.insert(input.label())) {
+        return Err(Fault::user(format!("two files are called `{}`", twice.label()))
             .hint("each NAME=FILE needs a name of its own"));
     }
-    inputs.iter().map(source::see).collect()
+    let lone = |input: &&Input| input.is_dictionary() && !names.contains(input.name());
+    if let Some(lone) = inputs.iter().find(lone) {
+        return Err(Fault::user(format!("`{}` belongs to no export", lone.label()))
+            .hint(format!("give the records as {}=FILE beside it", lone.name())));
+    }
+    inputs.iter().map(|input| files::see(input.path())).collect()
+}
+
+/// Lands every input in its raw tables and counts it; a data dictionary is read with its export.
+async fn land_all(
+    connection: &mut SqliteConnection,
+    (request, progress): (&Request, &dyn Progress),
+    seen: &[Seen],
+    summary: &mut Summary,
+) -> Result<Vec<Landed>, Fault> {
+    let mut landed = Vec::with_capacity(seen.len());
+    let batch = summary.batch;
+    for (input, seen) in request.inputs.iter().zip(seen) {
+        if input.is_dictionary() {
+            record_file(connection, batch, (input, seen, 0)).await.map_err(|e| fault(&e))?;
+            continue;
+        }
+        let mut dictionaries = request.inputs.iter().filter(|i| i.is_dictionary());
+        let dictionary = dictionaries.find(|i| i.name() == input.name());
+        let arrival = Arrival { input, dictionary, batch };
+        let landing = land::land(connection, arrival, &landed, progress).await?;
+        let (name, rows, refused) = (input.name().to_owned(), landing.rows, landing.refused);
+        record_file(connection, batch, (input, seen, rows)).await.map_err(|e| fault(&e))?;
+        summary.files.push(FileCount { name, rows, refused });
+        summary.notes.extend(landing.notes);
+        landed.extend(landing.tables);
+    }
+    Ok(landed)
 }
 
 async fn run(
@@ -158,22 +192,13 @@ async fn run(
     (mapping, seen): (&SeenMapping, &[Seen]),
 ) -> Result<Summary, Fault> {
     let batch = begin_batch(connection, request, (mapping.sha256, seen)).await?;
-    let mut landed = Vec::with_capacity(seen.len());
-    let mut files = Vec::with_capacity(seen.len());
-    for (input, seen) in request.inputs.iter().zip(seen) {
-        let table = source::land(connection, input, ports.progress).await?;
-        let rows = table.rows;
-        record_file(connection, batch, (input, seen, rows)).await.map_err(|e| fault(&e))?;
-        files.push(FileCount { name: input.name().to_owned(), rows });
-        landed.push(table);
-    }
+    let mut summary = Summary::new(batch);
+    let landed = land_all(connection, (request, ports.progress), seen, &mut summary).await?;
     let prepared = async {
         key::prepare(&mut *connection).await?;
         quality::prepare(&mut *connection, ports.questionnaires).await
     };
     prepared.await.map_err(|e| fault(&e))?;
-    let mut summary =
-        Summary { batch, files, tables: Vec::new(), features: 0, reasons: Vec::new() };
     for table in Table::ALL {
         take_over(connection, table, (request, ports), (&mapping.mapping, &landed), &mut summary)
             .await?;
@@ -279,7 +304,7 @@ async fn record_file(
         "INSERT INTO import_file (batch, name, sha256, bytes, rows) VALUES (?, ?, ?, ?, ?)",
     )
     .bind(batch)
-    .bind(input.name().to_owned())
+    .bind(input.label())
     .bind(seen.sha256.to_vec())
     .bind(whole(seen.bytes))
     .bind(whole(rows))

@@ -4,7 +4,7 @@
 //! yields are compared with the canonical ones before a row is read.
 use super::canonical::{Column, Presence, Table};
 use super::mapping::Section;
-use super::source::Landed;
+use super::source::land::Landed;
 use crate::store::fault;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Column as _, Executor as _, SqlSafeStr as _, Statement as _};

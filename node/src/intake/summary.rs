@@ -9,6 +9,8 @@ pub struct FileCount {
     pub name: String,
     /// Rows read.
     pub rows: u64,
+    /// Rows that did not even land.
+    pub refused: u64,
 }
 
 /// One canonical table.
@@ -50,12 +52,21 @@ pub struct Summary {
     pub features: u64,
     /// Why rows were rejected.
     pub reasons: Vec<Reason>,
+    /// What the readers saw and left out: counts and names of fields.
+    pub notes: Vec<String>,
 }
 
 impl Summary {
-    /// Rows rejected, over all tables.
+    /// Nothing done yet.
+    pub(super) fn new(batch: i64) -> Self {
+        let (files, tables, reasons, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { batch, files, tables, features: 0, reasons, notes }
+    }
+
+    /// Rows rejected, over all files and tables.
     pub fn rejected(&self) -> u64 {
-        self.tables.iter().map(|t| t.rejected).sum()
+        let refused: u64 = self.files.iter().map(|f| f.refused).sum();
+        self.tables.iter().map(|t| t.rejected).sum::<u64>() + refused
     }
 }
 
@@ -63,7 +74,11 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "batch {}", self.batch)?;
         for file in &self.files {
-            writeln!(f, "  read      {:<16} {:>10} rows", file.name, file.rows)?;
+            write!(f, "  read      {:<16} {:>10} rows", file.name, file.rows)?;
+            if file.refused > 0 {
+                write!(f, ", {} rejected", file.refused)?;
+            }
+            writeln!(f)?;
         }
         for count in &self.tables {
             let name = count.table.name();
@@ -75,6 +90,9 @@ impl fmt::Display for Summary {
         }
         if self.features > 0 {
             writeln!(f, "  computed  {:<16} {:>10} rows", "feature", self.features)?;
+        }
+        for note in &self.notes {
+            writeln!(f, "  noted     {note}")?;
         }
         for reason in &self.reasons {
             let lines = reason.lines.as_deref().unwrap_or("unknown");

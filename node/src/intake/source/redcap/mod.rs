@@ -1,0 +1,410 @@
+//! A `REDCap` record export (raw values, one row a record, event or instance) with its data dictionary.
+//!
+//! ```text
+//! NAME=records.csv  NAME.dictionary=dictionary.csv
+//!   raw_NAME         the export's columns, wide
+//!   raw_NAME_form    one row a form that was filled in: record, event, form, instance, time, complete
+//!   raw_NAME_answer  one row an answer: record, event, form, instance, field, code
+//! ```
+//! The dictionary says what each column is. Fields marked as identifiers, free text, uploads and contact
+//! fields never land, nor does the survey identifier. A code that the dictionary does not list, a number or day
+//! that is none, makes the whole line a reject, with line and field. `[not completed]` is no time.
+mod dictionary;
+
+use super::csv::CsvRows;
+use super::{RawColumn, RawTable, Rows as _, Step, Tables, raw_table, text, whole};
+use crate::store::bulk::Cell;
+use dictionary::{Dictionary, Holds};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use tacit_shared::fault::Fault;
+
+/// What a survey's time holds while it is not finished.
+const NOT_COMPLETED: &str = "[not completed]";
+
+/// What a column is.
+enum Role {
+    Record,
+    Event,
+    RepeatForm,
+    RepeatInstance,
+    /// A data access group: lands in the wide table alone.
+    Group,
+    Timestamp(usize),
+    Complete(usize),
+    /// A box: its form, field and code.
+    Box(usize, String, String),
+    /// A field: its form and name.
+    Field(usize, String),
+    Dropped,
+}
+
+/// The rows of an export.
+pub(super) struct Export {
+    rows: CsvRows,
+    dictionary: Dictionary,
+    roles: Vec<Role>,
+    tables: Vec<RawTable>,
+    dropped: BTreeMap<&'static str, BTreeSet<String>>,
+    row: Vec<Cell>,
+}
+
+impl Export {
+    /// Opens an export and its dictionary; `name` is the input's.
+    pub(super) fn open(name: &str, path: &Path, dictionary: &Path) -> Result<Self, Fault> {
+        let dictionary = Dictionary::open(dictionary)?;
+        let rows = CsvRows::open(path)?;
+        let place = || format!("{}:1", path.display());
+        let (mut roles, mut columns) = (Vec::new(), Vec::new());
+        let mut dropped: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
+        for (nth, column) in rows.columns().iter().enumerate() {
+            let role =
+                role(&dictionary, nth, &column.name, &mut dropped).map_err(|f| f.at(place()))?;
+            if !matches!(role, Role::Dropped) {
+                let affinity = affinity(&dictionary, &role);
+                columns.push(RawColumn { name: column.name.clone(), affinity });
+            }
+            roles.push(role);
+        }
+        let head =
+            [("record", "TEXT"), ("event", "TEXT"), ("form", "TEXT"), ("instance", "INTEGER")];
+        let form = [("timestamp", "TEXT"), ("completed", "INTEGER"), ("complete", "INTEGER")];
+        let answer = [("field", "TEXT"), ("code", "TEXT")];
+        let tables = vec![
+            RawTable { name: format!("raw_{name}"), columns },
+            raw_table(format!("raw_{name}_form"), &[&head[..], &form].concat()),
+            raw_table(format!("raw_{name}_answer"), &[&head[..], &answer].concat()),
+        ];
+        Ok(Self { rows, dictionary, roles, tables, dropped, row: Vec::new() })
+    }
+}
+
+impl Tables for Export {
+    fn tables(&self) -> &[RawTable] {
+        &self.tables
+    }
+
+    fn position(&self) -> u64 {
+        self.rows.position()
+    }
+
+    fn total(&self) -> u64 {
+        self.rows.total()
+    }
+
+    fn step(&mut self, out: &mut Step) -> Result<bool, Fault> {
+        self.row.clear();
+        if !self.rows.next(&mut self.row)? {
+            return Ok(false);
+        }
+        let line = match self.row.first() {
+            Some(Cell::Integer(line)) => u64::try_from(*line).unwrap_or_default(),
+            _ => 0,
+        };
+        let mut reading = Reading::new(self, line);
+        for (role, cell) in self.roles.iter().zip(self.row.iter().skip(1)) {
+            reading.take(role, words(cell));
+        }
+        reading.finish(out);
+        Ok(true)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let note = |(why, fields): (&&str, &BTreeSet<String>)| {
+            let first: Vec<&str> = fields.iter().take(8).map(String::as_str).collect();
+            let more = if fields.len() > first.len() { ", …" } else { "" };
+            format!("{} columns never land ({why}): {}{more}", fields.len(), first.join(", "))
+        };
+        self.dropped.iter().map(note).collect()
+    }
+}
+
+fn words(cell: &Cell) -> &str {
+    match cell {
+        Cell::Text(text) => text.trim(),
+        _ => "",
+    }
+}
+
+fn role(
+    dictionary: &Dictionary,
+    nth: usize,
+    column: &str,
+    dropped: &mut BTreeMap<&'static str, BTreeSet<String>>,
+) -> Result<Role, Fault> {
+    let is_record = column == dictionary.record;
+    if (nth == 0) != is_record {
+        let message = format!(
+            "column {} is `{column}`; expected `{}` as the first alone",
+            nth + 1,
+            dictionary.record
+        );
+        return Err(Fault::user(message)
+            .hint("the dictionary's first field names the record: is it this project's?"));
+    }
+    let form =
+        |name: Option<&str>| name.and_then(|name| dictionary.forms.iter().position(|f| f == name));
+    let role = match column {
+        _ if is_record => Role::Record,
+        "redcap_event_name" => Role::Event,
+        "redcap_repeat_instrument" => Role::RepeatForm,
+        "redcap_repeat_instance" => Role::RepeatInstance,
+        "redcap_data_access_group" => Role::Group,
+        "redcap_survey_identifier" => {
+            dropped.entry("identifier").or_default().insert(column.to_owned());
+            Role::Dropped
+        }
+        _ => {
+            if let Some((name, field)) = dictionary.fields.get_key_value(column) {
+                if let Holds::Dropped(why) = field.holds {
+                    dropped.entry(why).or_default().insert(column.to_owned());
+                    return Ok(Role::Dropped);
+                }
+                Role::Field(form(Some(&field.form)).unwrap_or_default(), name.clone())
+            } else if let Some((name, code)) = dictionary.checkbox(column) {
+                let of = dictionary.fields.get(name).map(|f| f.form.as_str());
+                Role::Box(form(of).unwrap_or_default(), name.to_owned(), code.to_owned())
+            } else if let Some(form) = form(column.strip_suffix("_timestamp")) {
+                Role::Timestamp(form)
+            } else if let Some(form) = form(column.strip_suffix("_complete")) {
+                Role::Complete(form)
+            } else if is_box_of_dropped(dictionary, column) {
+                dropped.entry("identifier").or_default().insert(column.to_owned());
+                Role::Dropped
+            } else {
+                return Err(Fault::user(format!("the data dictionary does not know column `{column}`")).hint(
+                    "what a column holds must be known before it lands: export raw values with variable names as \
+                     header, and take the dictionary of the same day",
+                ));
+            }
+        }
+    };
+    Ok(role)
+}
+
+/// Whether a column is a box of a field that never lands.
+fn is_box_of_dropped(dictionary: &Dictionary, column: &str) -> bool {
+    let field = column.split_once("___").and_then(|(name, _)| dictionary.fields.get(name));
+    field.is_some_and(|field| matches!(field.holds, Holds::Dropped(_)))
+}
+
+fn affinity(dictionary: &Dictionary, role: &Role) -> &'static str {
+    match role {
+        Role::RepeatInstance | Role::Complete(_) | Role::Box(..) => "INTEGER",
+        Role::Field(_, name) => match dictionary.fields.get(name).map(|f| &f.holds) {
+            Some(Holds::Whole) => "INTEGER",
+            Some(Holds::Number { .. }) => "REAL",
+            _ => "TEXT",
+        },
+        _ => "TEXT",
+    }
+}
+
+/// What a line says of one form.
+#[derive(Default)]
+struct Filled<'a> {
+    timestamp: Option<&'a str>,
+    completed: Option<i64>,
+    complete: Option<i64>,
+    answers: Vec<(&'a str, String)>,
+    /// Whether anything was filled in: a text without a type is no answer, but says so.
+    touched: bool,
+}
+
+/// One line on its way.
+struct Reading<'a> {
+    dictionary: &'a Dictionary,
+    line: u64,
+    wide: Vec<Cell>,
+    record: &'a str,
+    event: &'a str,
+    repeat_form: &'a str,
+    instance: Option<i64>,
+    forms: BTreeMap<usize, Filled<'a>>,
+    wrong: Vec<(String, String)>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(export: &'a Export, line: u64) -> Self {
+        Self {
+            dictionary: &export.dictionary,
+            line,
+            wide: Vec::new(),
+            record: "",
+            event: "",
+            repeat_form: "",
+            instance: None,
+            forms: BTreeMap::new(),
+            wrong: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, role: &'a Role, value: &'a str) {
+        let given = (!value.is_empty()).then_some(value);
+        let mut wide = text(given);
+        match role {
+            Role::Dropped => return,
+            Role::Record => self.record = value,
+            Role::Event => self.event = value,
+            Role::Group => {}
+            Role::RepeatForm => self.repeat_form = value,
+            Role::RepeatInstance => {
+                self.instance = given.and_then(|v| v.parse().ok());
+                if given.is_some() && self.instance.is_none() {
+                    self.refuse("redcap_repeat_instance", "not a whole number");
+                }
+            }
+            Role::Timestamp(form) => {
+                let filled = self.forms.entry(*form).or_default();
+                filled.completed = given.map(|v| i64::from(v != NOT_COMPLETED));
+                filled.timestamp = given.filter(|v| *v != NOT_COMPLETED);
+                wide = text(filled.timestamp);
+                if filled.timestamp.is_some_and(|v| !is_day(v)) {
+                    self.refuse_form(
+                        "_timestamp",
+                        *form,
+                        "neither a time (YYYY-MM-DD HH:MM:SS) nor `[not completed]`",
+                    );
+                }
+            }
+            Role::Complete(form) => {
+                let filled = self.forms.entry(*form).or_default();
+                filled.complete =
+                    given.and_then(|v| v.parse().ok()).filter(|v| (0..=2).contains(v));
+                if given.is_some() && filled.complete.is_none() {
+                    self.refuse_form("_complete", *form, "not 0, 1 or 2");
+                }
+            }
+            Role::Box(form, field, code) => match given {
+                None | Some("0") => {}
+                Some("1") => {
+                    let filled = self.forms.entry(*form).or_default();
+                    filled.touched = true;
+                    filled.answers.push((field, code.clone()));
+                }
+                Some(_) => self.refuse(field, "a box that is neither 0 nor 1"),
+            },
+            Role::Field(form, name) => {
+                if let Some(value) = given {
+                    wide = self.field(*form, name, value);
+                }
+            }
+        }
+        self.wide.push(wide);
+    }
+
+    /// Checks a value by its field's type; what lands in the wide table.
+    fn field(&mut self, form: usize, name: &'a str, value: &'a str) -> Cell {
+        let Some(field) = self.dictionary.fields.get(name) else { return Cell::Null };
+        let (checked, is_answer) = check(&field.holds, value);
+        match checked {
+            Ok(value) => {
+                let filled = self.forms.entry(form).or_default();
+                filled.touched = true;
+                if is_answer {
+                    filled.answers.push((name, value.clone()));
+                }
+                Cell::Text(value)
+            }
+            Err(reason) => {
+                self.refuse(name, &reason);
+                Cell::Null
+            }
+        }
+    }
+
+    fn refuse(&mut self, column: &str, reason: &str) {
+        self.wrong.push((column.to_owned(), reason.to_owned()));
+    }
+
+    fn refuse_form(&mut self, suffix: &str, form: usize, reason: &str) {
+        let form = self.dictionary.forms.get(form).map_or("", String::as_str);
+        self.refuse(&format!("{form}{suffix}"), reason);
+    }
+
+    fn finish(mut self, out: &mut Step) {
+        if self.record.is_empty() {
+            self.refuse(&self.dictionary.record, "missing");
+        }
+        let known = |form: &str| self.dictionary.forms.iter().any(|f| f == form);
+        if !self.repeat_form.is_empty() && !known(self.repeat_form) {
+            self.refuse("redcap_repeat_instrument", "not a form of the dictionary");
+        }
+        if !self.wrong.is_empty() {
+            for (column, reason) in &self.wrong {
+                out.refuse(0, self.line, column, reason.as_str());
+            }
+            return;
+        }
+        out.row(0, self.line, self.wide);
+        for (form, filled) in self.forms {
+            let untouched = !filled.touched
+                && filled.timestamp.is_none()
+                && filled.completed.is_none()
+                && !filled.complete.is_some_and(|c| c > 0);
+            if untouched {
+                continue;
+            }
+            let name = self.dictionary.forms.get(form).map(String::as_str);
+            // Of a repeating form the line's instance; of others in the same line there is none.
+            let repeats = self.repeat_form.is_empty() || name == Some(self.repeat_form);
+            let instance = self.instance.filter(|_| repeats);
+            let head = || {
+                let event = (!self.event.is_empty()).then_some(self.event);
+                [text(Some(self.record)), text(event), text(name), whole(instance)]
+            };
+            let tail = [text(filled.timestamp), whole(filled.completed), whole(filled.complete)];
+            out.row(1, self.line, head().into_iter().chain(tail));
+            for (field, code) in filled.answers {
+                out.row(
+                    2,
+                    self.line,
+                    head().into_iter().chain([text(Some(field)), Cell::Text(code)]),
+                );
+            }
+        }
+    }
+}
+
+/// The value as it lands, or what is wrong with it; and whether it is an answer.
+fn check(holds: &Holds, value: &str) -> (Result<String, String>, bool) {
+    let wrong = |reason: &str| Err(reason.to_owned());
+    match holds {
+        Holds::Choice(codes) if codes.contains_key(value) => (Ok(value.to_owned()), true),
+        Holds::Choice(codes) if codes.values().any(|label| label == value) => {
+            (wrong("a choice's label, not its code: export raw values"), true)
+        }
+        Holds::Choice(_) => (wrong("not a code of the data dictionary"), true),
+        Holds::Whole if value.parse::<i64>().is_ok() => (Ok(value.to_owned()), true),
+        Holds::Whole => (wrong("not a whole number"), true),
+        Holds::Number { comma } => {
+            let plain = if *comma { value.replace(',', ".") } else { value.to_owned() };
+            let finite = plain.parse::<f64>().is_ok_and(f64::is_finite);
+            (if finite { Ok(plain) } else { wrong("not a number") }, true)
+        }
+        Holds::Day if is_day(value) => (Ok(value.to_owned()), true),
+        Holds::Day => (wrong("not a day (YYYY-MM-DD), or a day and time"), true),
+        Holds::Text | Holds::Boxes(_) | Holds::Dropped(_) => (Ok(value.to_owned()), false),
+    }
+}
+
+/// `YYYY-MM-DD`, perhaps with ` HH:MM[:SS]`.
+fn is_day(value: &str) -> bool {
+    let (day, time) = value.split_at_checked(10).unwrap_or((value, ""));
+    let shaped = |text: &str, shape: &str| {
+        text.len() == shape.len()
+            && text.bytes().zip(shape.bytes()).all(|(found, expected)| match expected {
+                b'0' => found.is_ascii_digit(),
+                _ => found == expected,
+            })
+    };
+    let parts: Vec<u8> =
+        day.get(5..).unwrap_or_default().split('-').filter_map(|p| p.parse().ok()).collect();
+    let real = matches!(parts.as_slice(), [1..=12, 1..=31]);
+    shaped(day, "0000-00-00")
+        && real
+        && (time.is_empty() || shaped(time, " 00:00") || shaped(time, " 00:00:00"))
+}
+
+#[cfg(test)]
+mod tests;
