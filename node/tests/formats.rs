@@ -1,0 +1,203 @@
+//! The mappings that come with Tacit, over files of the formats they are for.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+use sqlx::AssertSqlSafe;
+use std::path::{Path, PathBuf};
+use tacit_node::intake::progress::Silent;
+use tacit_node::intake::recording::{Reading, Recorder};
+use tacit_node::intake::summary::Summary;
+use tacit_node::intake::{self, Again, Ports, Questionnaire, Request};
+use tacit_node::store::Store;
+use tacit_node::store::pseudonym::Pseudonyms;
+use tacit_shared::fault::Fault;
+
+/// A folder with files and a database.
+struct Site {
+    dir: tempfile::TempDir,
+    store: Store,
+    pseudonyms: Pseudonyms,
+}
+
+/// Refuses every recording.
+struct Nothing;
+
+impl Recorder for Nothing {
+    fn read(&self, _: &Path) -> Result<Vec<Reading>, String> {
+        Err("not read here".to_owned())
+    }
+}
+
+impl Site {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
+        let pseudonyms = Pseudonyms::open_or_create(dir.path()).unwrap();
+        Self { dir, store, pseudonyms }
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.dir.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// Imports `NAME=FILE` pairs by the text of a mapping.
+    async fn import(&self, mapping: &str, inputs: &[(&str, &Path)]) -> Result<Summary, Fault> {
+        let mapping = self.write("site.sql", mapping);
+        let input = |(name, path): &(&str, &Path)| format!("{name}={}", path.display()).parse();
+        let request = Request {
+            mapping,
+            inputs: inputs.iter().map(|i| input(i).unwrap()).collect(),
+            recordings_dir: Some(self.dir.path().to_owned()),
+            again: Again::Refuse,
+            at_us: 1_790_000_000_000_000,
+        };
+        let questionnaire = |id: &str, respondent: &str, items: &[&str]| Questionnaire {
+            instrument: id.to_owned(),
+            respondent: respondent.to_owned(),
+            items: items.iter().map(|&i| i.to_owned()).collect(),
+            codes: ["1", "2", "3", "4", "5", "NA", "DNA"].map(str::to_owned).to_vec(),
+        };
+        let ports = Ports {
+            pseudonyms: &self.pseudonyms,
+            questionnaires: &[
+                questionnaire("care-measure", "patient", &["q1", "q2"]),
+                questionnaire("copenhagen-burnout", "clinician", &["c1", "p1"]),
+            ],
+            recorder: &Nothing,
+            progress: &Silent,
+        };
+        intake::import(&self.store, &request, &ports).await
+    }
+
+    /// The rows of a query, their values joined.
+    async fn rows(&self, sql: &str) -> Vec<String> {
+        let query = sqlx::query_scalar(AssertSqlSafe(sql.to_owned()));
+        query.fetch_all(self.store.pool()).await.unwrap()
+    }
+}
+
+fn taken(summary: &Summary) -> Vec<String> {
+    let text = |t: &intake::summary::TableCount| {
+        format!("{} {} {}", t.table.name(), t.accepted, t.rejected)
+    };
+    summary.tables.iter().map(text).collect()
+}
+
+fn reasons(summary: &Summary) -> Vec<String> {
+    let text = |r: &intake::summary::Reason| {
+        let lines = r.lines.as_deref().unwrap_or_default();
+        format!("{}.{} {} {lines}", r.table_name, r.column_name, r.reason)
+    };
+    summary.reasons.iter().map(text).collect()
+}
+
+const ROLES: &str = r#"{"resourceType":"PractitionerRole","id":"r1","active":true,"practitioner":{"reference":"Practitioner/d1","display":"Dr A. B."},"code":[{"coding":[{"code":"doctor"}]}],"specialty":[{"coding":[{"code":"419192003"}]}]}
+{"resourceType":"PractitionerRole","id":"r2","active":true,"practitioner":{"reference":"Practitioner/d2"},"code":[{"coding":[{"code":"nurse"}]}],"specialty":[{"coding":[{"code":"394593009"}]}]}
+"#;
+const ENCOUNTERS: &str = r#"{"resourceType":"Encounter","id":"e1","status":"finished","class":{"code":"AMB"},"priority":{"coding":[{"code":"R"}]},"subject":{"reference":"Patient/p1"},"participant":[{"individual":{"reference":"Practitioner/d1"}}],"period":{"start":"2026-07-01T08:00:00+02:00","end":"2026-07-01T08:20:00+02:00"}}
+{"resourceType":"Encounter","id":"e2","status":"finished","class":{"code":"VR"},"subject":{"reference":"Patient/p2"},"participant":[{"individual":{"reference":"Practitioner/d1"}},{"type":[{"coding":[{"code":"PPRF"}]}],"individual":{"reference":"PractitionerRole/r2"}}],"period":{"start":"2026-07-01T09:00:00+02:00","end":"2026-07-01T09:10:00+02:00"}}
+{"resourceType":"Encounter","id":"e3","status":"planned","class":{"code":"AMB"}}
+{"resourceType":"Encounter","id":"e4","status":"finished","class":{"code":"AMB"},"participant":[{"individual":{"reference":"Practitioner/d9"}}],"period":{"start":"2026-07-01T09:00:00Z","end":"2026-07-01T09:10:00Z"}}
+"#;
+const FORMS: &str = r#"{"resourceType":"QuestionnaireResponse","id":"f1","questionnaire":"https://h/Questionnaire/care-measure|2004","status":"completed","subject":{"reference":"Patient/p1"},"encounter":{"reference":"Encounter/e2"},"authored":"2026-07-02T10:00:00Z","item":[{"linkId":"a","item":[{"linkId":"q1","answer":[{"valueInteger":5}]},{"linkId":"q2","answer":[{"valueCoding":{"code":"DNA"}}]}]}]}
+{"resourceType":"QuestionnaireResponse","id":"f2","questionnaire":"https://h/Questionnaire/copenhagen-burnout","status":"amended","source":{"reference":"Practitioner/d2"},"authored":"2026-07-03T10:00:00Z","item":[{"linkId":"c1","answer":[{"valueCoding":{"code":"3"}}]},{"linkId":"p1","answer":[{"valueString":"I would rather tell you, Jane"}]}]}
+{"resourceType":"QuestionnaireResponse","id":"f3","questionnaire":"https://h/Questionnaire/other","status":"completed"}
+"#;
+
+#[tokio::test]
+async fn a_bulk_export_becomes_canonical_by_the_mapping_that_comes_along() {
+    let site = Site::new().await;
+    for (name, text) in
+        [("PractitionerRole", ROLES), ("Encounter", ENCOUNTERS), ("QuestionnaireResponse", FORMS)]
+    {
+        site.write(&format!("fhir/{name}.ndjson"), text);
+    }
+    let mapping = include_str!("../../configs/mappings/fhir-r4.sql");
+    let summary = site.import(mapping, &[("fhir", &site.dir.path().join("fhir"))]).await.unwrap();
+    assert_eq!(
+        reasons(&summary),
+        ["encounter.person names no person that was taken over 4"],
+        "{summary}"
+    );
+    assert_eq!(taken(&summary), ["person 2 0", "encounter 2 1", "response 2 0", "answer 3 0"]);
+    let sql = "SELECT channel || ' ' || acuity || ' ' || minutes || ' ' || tz_min || ' ' || start_us || ' ' || coalesce(specialty, '-') \
+               FROM encounter ORDER BY start_us";
+    assert_eq!(
+        site.rows(sql).await,
+        ["in_person 2 20.0 120 1782885600000000 -", "video 2 10.0 120 1782889200000000 oncology"]
+    );
+    let sql = "SELECT r.instrument || ' ' || p.specialty || ' ' || a.item || ' ' || a.code FROM answer a \
+               JOIN response r USING (response) JOIN person p ON p.person = r.person ORDER BY 1";
+    assert_eq!(
+        site.rows(sql).await,
+        [
+            "care-measure oncology q1 5",
+            "care-measure oncology q2 DNA",
+            "copenhagen-burnout oncology c1 3"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn json_lines_are_mapped_by_json_functions() {
+    let site = Site::new().await;
+    let file =
+        site.write("staff.ndjson", "{\"id\":\"D1\",\"job\":{\"kind\":\"nurse\"},\"on\":true}\n");
+    let mapping = "-- @person\nSELECT json_extract(json, '$.id') AS person, json_extract(json, '$.job.kind') AS role, \
+                   'internal' AS specialty, json_extract(json, '$.on') AS active, _line AS line FROM raw_staff\n";
+    let summary = site.import(mapping, &[("staff", &file)]).await.unwrap();
+    assert_eq!(taken(&summary), ["person 1 0"]);
+    assert_eq!(site.rows("SELECT role || active FROM person").await, ["nurse1"]);
+}
+
+#[tokio::test]
+async fn two_inputs_never_share_a_table() {
+    let site = Site::new().await;
+    let (a, b) = (site.write("a.ndjson", ROLES), site.write("b.ndjson", ENCOUNTERS));
+    let mapping = include_str!("../../configs/mappings/fhir-r4.sql");
+    let fault = site.import(mapping, &[("a.fhir", &a), ("b.fhir", &b)]).await.unwrap_err();
+    assert_eq!(fault.message, "a second input lands in the table `raw_encounter`");
+    assert_eq!(site.rows("SELECT 'x' FROM import_batch").await, Vec::<String>::new());
+    let fault = site.import(mapping, &[("a.dictionary", &a)]).await.unwrap_err();
+    assert_eq!(fault.message, "`a.dictionary` belongs to no export");
+}
+
+#[tokio::test]
+async fn a_redcap_project_becomes_canonical_by_the_example() {
+    let site = Site::new().await;
+    let dictionary = site.write(
+        "dictionary.csv",
+        "field_name,form_name,field_type,select_choices_or_calculations,text_validation_type_or_show_slider_number,identifier\n\
+         staff_id,staff,text,,,\nname,staff,text,,,y\njob,staff,radio,\"1, Doctor | 2, Nurse\",,\n\
+         field,staff,radio,\"1, Internal | 3, Oncology\",,\nworking,staff,yesno,,,\n\
+         cbi_c1,cbi,radio,\"1, A | 2, B | 3, C\",,\ncare_patient,care,text,,,\ncare_q1,care,radio,\"1, A | 5, E\",,\n",
+    );
+    let records = site.write(
+        "records.csv",
+        "staff_id,redcap_event_name,redcap_repeat_instrument,redcap_repeat_instance,name,job,field,working,staff_complete,\
+         cbi_timestamp,cbi_c1,cbi_complete,care_timestamp,care_patient,care_q1,care_complete\n\
+         D1,july_arm_1,,,Ann,1,3,1,2,2026-07-02 10:00:00,3,2,,,,\n\
+         D1,july_arm_1,care,1,,,,,,,,,2026-07-03 12:00:00,P7,5,2\n\
+         D1,july_arm_1,care,2,,,,,,,,,[not completed],P8,1,0\n\
+         D1,july_arm_1,care,3,,,,,,,,,2026-07-03 12:00:00,P7,4,2\n",
+    );
+    let mapping = include_str!("../../configs/mappings/redcap-example.sql");
+    let summary = site
+        .import(mapping, &[("forms", &records), ("forms.dictionary", &dictionary)])
+        .await
+        .unwrap();
+    assert_eq!(taken(&summary), ["person 1 0", "response 2 0", "answer 2 0"], "{summary}");
+    assert_eq!(reasons(&summary), ["raw_forms.care_q1 not a code of the data dictionary 5"]);
+    assert_eq!((summary.files[0].refused, summary.rejected()), (1, 1));
+    assert!(
+        summary.to_string().contains("3 rows, 1 rejected") || summary.files[0].rows > 3,
+        "{summary}"
+    );
+    let sql = "SELECT instrument || ' ' || authored_us || ' ' || (patient IS NOT NULL) FROM response ORDER BY 1";
+    assert_eq!(
+        site.rows(sql).await,
+        ["care-measure 1783072800000000 1", "copenhagen-burnout 1782979200000000 0"]
+    );
+}
