@@ -4,6 +4,7 @@
 //! and a terminal that wants to see how far it is.
 use crate::config::Config;
 use crate::intake::progress::Progress;
+use crate::intake::recording::container::{self, Opened};
 use crate::intake::recording::{Reading, Recorder};
 use crate::intake::source::Input;
 use crate::intake::{self, Again, Ports, Request};
@@ -164,7 +165,7 @@ struct Beats;
 impl Recorder for Beats {
     fn read(&self, file: &Path) -> Result<Vec<Reading>, String> {
         // Without the line, so that recordings with the same fault are counted together; `hrv` tells it.
-        let recording = physiology::read(file, None).map_err(|error| error.to_string())?;
+        let recording = open(file)?;
         let summary = physiology::window::summarise(&recording)
             .ok_or("the recording has no window of five minutes that is covered well enough")?;
         let reading = |feature, value| Reading {
@@ -175,6 +176,24 @@ impl Recorder for Beats {
         };
         Ok(vec![reading("mean_hr_bpm", summary.mean_hr_bpm), reading("ln_rmssd", summary.ln_rmssd)])
     }
+}
+
+/// Opens a recording, whatever it lies in.
+fn open(file: &Path) -> Result<physiology::Recording, String> {
+    let read = match container::open(file)? {
+        Opened::File(file) => physiology::read(&file, None),
+        Opened::E4(text) => {
+            physiology::format::parse(text.as_slice(), Some(physiology::Format::E4))
+        }
+        Opened::Beats(found) => {
+            let mut recording = physiology::Recording::new(found.started_unix_s);
+            for (end_s, rr_ms) in found.beats {
+                recording.push(physiology::Beat { end_s, rr_ms }).map_err(|e| e.to_string())?;
+            }
+            Ok(recording)
+        }
+    };
+    read.map_err(|error| error.to_string())
 }
 
 fn now_us() -> Result<i64, Fault> {

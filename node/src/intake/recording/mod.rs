@@ -2,6 +2,10 @@
 //!
 //! A recording that cannot be read is a reject of its session; the import goes on. How a file becomes
 //! features is the work of whoever implements [`Recorder`].
+pub mod container;
+pub mod e4;
+pub mod fit;
+
 use super::progress::Progress;
 use super::quality;
 use super::staging::Staged;
