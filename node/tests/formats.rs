@@ -201,3 +201,105 @@ async fn a_redcap_project_becomes_canonical_by_the_example() {
         ["care-measure 1783072800000000 1", "copenhagen-burnout 1782979200000000 0"]
     );
 }
+
+#[tokio::test]
+async fn a_common_data_model_becomes_canonical_by_the_mapping_that_comes_along() {
+    let site = Site::new().await;
+    let provider = site.write(
+        "provider.csv",
+        "provider_id,provider_name,npi,specialty_concept_id,care_site_id,specialty_source_value\n\
+         1,Ann,99,0,7,Internal Medicine\n2,Bob,98,0,7,Oncology nursing\n3,Eve,97,0,,Astrology\n",
+    );
+    let care_site = site.write("care_site.csv", "care_site_id,care_site_name\n7,West\n");
+    let visits = site.write(
+        "visits.csv",
+        "visit_occurrence_id,person_id,visit_concept_id,visit_start_date,visit_start_datetime,visit_end_date,visit_end_datetime,provider_id,care_site_id\n\
+         10,100,9202,2026-07-01,2026-07-01 10:00:00,2026-07-01,2026-07-01 10:20:00,1,7\n\
+         11,100,9203,2026-07-20,2026-07-20 10:00:00,2026-07-20,2026-07-20 12:00:00,2,7\n\
+         12,100,9201,2026-07-20,2026-07-20 12:00:00,2026-07-25,2026-07-25 12:00:00,1,7\n\
+         13,101,5083,2026-07-01,2026-07-01 11:00:00,2026-07-01,2026-07-01 11:15:00,1,7\n\
+         14,101,9202,2026-07-01,,2026-07-01,,1,7\n\
+         15,102,9202,2026-07-01,2026-07-01 11:00:00,2026-07-01,2026-07-01 11:15:00,,7\n",
+    );
+    let observations = site.write(
+        "observations.csv",
+        "observation_id,person_id,observation_concept_id,observation_date,observation_datetime,value_as_number,value_as_string,\
+         visit_occurrence_id,observation_source_value,value_source_value\n\
+         1,100,0,2026-07-01,2026-07-01 12:00:00,5,,10,care-measure:q1,\n\
+         2,100,0,2026-07-01,2026-07-01 12:00:00,,,10,care-measure:q2,DNA\n\
+         3,100,0,2026-07-01,2026-07-01 12:00:00,37,,10,temperature,\n",
+    );
+    let mapping = include_str!("../../configs/mappings/omop-5.4.sql");
+    let inputs = [
+        ("provider", provider.as_path()),
+        ("care_site", &care_site),
+        ("visit_occurrence", &visits),
+        ("observation", &observations),
+    ];
+    let summary = site.import(mapping, &inputs).await.unwrap();
+    assert_eq!(
+        taken(&summary),
+        ["person 2 1", "encounter 3 1", "response 1 0", "answer 2 0"],
+        "{summary}"
+    );
+    let sql = "SELECT channel || ' ' || acuity || ' ' || minutes || ' ' || ed_30d || ' ' || start_us FROM encounter ORDER BY start_us";
+    assert_eq!(
+        site.rows(sql).await,
+        [
+            "in_person 2 20.0 1 1782892800000000",
+            "video 2 15.0 0 1782896400000000",
+            "in_person 4 120.0 0 1784534400000000",
+        ]
+    );
+    let sql = "SELECT p.role || ' ' || p.specialty || ' ' || p.site_unit || ' ' || p.active FROM person p ORDER BY 1";
+    assert_eq!(site.rows(sql).await, ["nurse oncology West 1", "physician internal West 1"]);
+    let sql = "SELECT a.item || ' ' || a.code || ' ' || r.instrument FROM answer a JOIN response r USING (response) ORDER BY 1";
+    assert_eq!(site.rows(sql).await, ["q1 5 care-measure", "q2 DNA care-measure"]);
+}
+
+#[tokio::test]
+async fn what_a_watch_counts_is_noted_and_faces_are_refused() {
+    let site = Site::new().await;
+    let staff = site.write("staff.csv", "id\nD1\n");
+    let mapping = "-- @person\nSELECT id AS person, 'nurse' AS role, 'internal' AS specialty, 1 AS active, _line AS line FROM raw_staff\n";
+    let export = site.write(
+        "export.xml",
+        "<HealthData>\n<Record type=\"HKQuantityTypeIdentifierHeartRateVariabilitySDNN\" unit=\"ms\" value=\"37\"/>\n\
+         <Record type=\"HKQuantityTypeIdentifierStepCount\"/>\n</HealthData>\n",
+    );
+    let summary =
+        site.import(mapping, &[("staff", &staff), ("watch.apple", &export)]).await.unwrap();
+    let printed = summary.to_string();
+    for line in [
+        "  read      watch                     0 rows, 1 rejected\n",
+        "  noted     1 records are of other types than heart rate: left out\n",
+        "  rejected  raw_watch.HeartRateVariabilitySDNN: SDNN, which is not RMSSD and is never taken for it: use a \
+         recording of beats (1 rows; first lines 2)\n",
+    ] {
+        assert!(printed.contains(line), "{printed}");
+    }
+    for name in ["face.openface", "staff"] {
+        let face = site.write("face.csv", "frame, timestamp, AU01_r\n1, 0, 0\n");
+        let fault = site.import(mapping, &[(name, &face)]).await.unwrap_err();
+        assert_eq!(
+            fault.message,
+            "the file holds measures of faces (OpenFace), which no profile of a node admits"
+        );
+    }
+    let wrong = site.write("wrong.bin", "x");
+    for (kind, message) in [
+        ("fhir", "the line is not JSON"),
+        ("ndjson", "the line is not JSON"),
+        ("openmhealth", "not a JSON object, or a list of them"),
+        ("fit", "not a FIT file: its header has neither 12 nor 14 bytes"),
+        ("apple", "the file ends within the export"),
+        ("fitbit", "the file is neither JSON nor CSV"),
+        ("recordings", "no recording was found"),
+        ("parquet", "the file is not sound Parquet"),
+    ] {
+        let name = format!("staff.{kind}");
+        let fault = site.import(mapping, &[(name.as_str(), &wrong)]).await.unwrap_err();
+        assert!(fault.message.starts_with(message), "{kind}: {fault}");
+        assert!(fault.place.is_some(), "{kind}");
+    }
+}

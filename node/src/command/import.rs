@@ -202,3 +202,37 @@ fn now_us() -> Result<i64, Fault> {
         Fault::operator("the clock of this machine is before 1970").hint("set the clock")
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn a_session_gives_the_same_numbers_in_a_folder_and_in_a_zip() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut text = "1560279825.0, IBI\n".to_owned();
+        for beat in 1_u32..=900 {
+            let rr = if beat.is_multiple_of(2) { 0.75 } else { 0.85 };
+            let end = f64::from(beat / 2) * 1.6 + f64::from(beat % 2) * 0.85;
+            writeln!(text, "{end:.2},{rr}").unwrap();
+        }
+        let folder = dir.path().join("A01");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("IBI.csv"), &text).unwrap();
+        let packed = dir.path().join("A01.zip");
+        let mut zip = zip::ZipWriter::new(std::fs::File::create(&packed).unwrap());
+        zip.start_file("IBI.csv", zip::write::SimpleFileOptions::default()).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+        zip.finish().unwrap();
+        let plain = Beats.read(&folder.join("IBI.csv")).unwrap();
+        assert!(
+            plain.iter().any(|r| r.feature == "mean_hr_bpm" && (r.value - 75.0).abs() < 0.1),
+            "{plain:?}"
+        );
+        assert_eq!(Beats.read(&folder).unwrap(), plain);
+        assert_eq!(Beats.read(&packed).unwrap(), plain);
+        assert_eq!(Beats.read(dir.path()).unwrap_err(), "the folder has no IBI.csv");
+    }
+}

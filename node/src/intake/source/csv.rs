@@ -48,6 +48,9 @@ impl CsvRows {
             let name = std::str::from_utf8(header).map_err(|_| not_utf8(1, &place))?;
             names.push(name.trim_end_matches('\r'));
         }
+        if is_face(&names) {
+            return Err(face(&place));
+        }
         let names = identifiers(names.into_iter()).map_err(|problem| {
             Fault::user(format!("the header line has {problem}"))
                 .at(format!("{place}:1"))
@@ -116,6 +119,19 @@ impl CsvRows {
         }
         Ok(())
     }
+}
+
+/// Whether the columns are those of `OpenFace`: action units of a face, or where it looks.
+fn is_face(names: &[&str]) -> bool {
+    let has = |name: &str| names.iter().any(|n| n.trim().eq_ignore_ascii_case(name));
+    has("AU01_r") || has("AU01_c") || (has("gaze_0_x") && has("gaze_1_x"))
+}
+
+/// The refusal of frames of a face, under any name.
+pub(super) fn face(place: &str) -> Fault {
+    Fault::user("the file holds measures of faces (OpenFace), which no profile of a node admits")
+        .at(place)
+        .hint("leave it out: what a face does at work is not read, whatever it is called")
 }
 
 /// Reads no more bytes than a record may have before it is told to go on.
@@ -240,6 +256,17 @@ mod tests {
             "the header line has no columns\n  at:   a.csv:1\n  hint: the first line must name every column \
              once"
         );
+        let faces = "the file holds measures of faces (OpenFace), which no profile of a node admits\n  at:   a.csv\n  hint: \
+             leave it out: what a face does at work is not read, whatever it is called";
+        assert_eq!(
+            fault(b"frame, timestamp, confidence, success, AU01_r\n1, 0, 1, 1, 0.5\n"),
+            faces
+        );
+        if let Some(sample) =
+            super::super::tests::real("formats/openface/OpenFace_Test-first30.csv")
+        {
+            assert_eq!(fault(&std::fs::read(sample).unwrap()), faces);
+        }
         let open_quote = [b"a,b\n1,\"".to_vec(), b"x\n".repeat(LINE_BYTES_MAX)].concat();
         assert_eq!(
             fault(&open_quote),

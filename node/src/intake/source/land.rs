@@ -1,7 +1,8 @@
 //! Makes the raw tables of an input and fills them.
 use super::input::{Input, Kind};
+use super::wearable::{apple, fitbit, garmin, openmhealth};
 use super::{Rows, Step, Tables};
-use super::{csv, fhir, ndjson, parquet, redcap};
+use super::{csv, fhir, ndjson, parquet, redcap, sessions};
 use crate::intake::progress::Progress;
 use crate::store::bulk::{Bulk, Cell};
 use crate::store::fault;
@@ -99,7 +100,7 @@ pub(in crate::intake) async fn land(
 fn open(arrival: Arrival<'_>) -> Result<Reader, Fault> {
     let input = arrival.input;
     let kind = input.kind()?;
-    let path = input.path();
+    let (name, path) = (input.name(), input.path());
     if arrival.dictionary.is_some() && kind != Kind::Csv {
         return Err(Fault::user(format!(
             "a data dictionary goes with a CSV export; found {}",
@@ -108,7 +109,7 @@ fn open(arrival: Arrival<'_>) -> Result<Reader, Fault> {
         .at(path.display().to_string()));
     }
     if let Some(dictionary) = arrival.dictionary {
-        let export = redcap::Export::open(input.name(), path, dictionary.path())?;
+        let export = redcap::Export::open(name, path, dictionary.path())?;
         return Ok(Reader::Many(Box::new(export)));
     }
     Ok(match kind {
@@ -116,16 +117,13 @@ fn open(arrival: Arrival<'_>) -> Result<Reader, Fault> {
         Kind::Parquet => Reader::One(Box::new(parquet::ParquetRows::open(path)?)),
         Kind::Ndjson => Reader::One(Box::new(ndjson::NdjsonRows::open(path)?)),
         Kind::Fhir => Reader::Many(Box::new(fhir::Bulk::open(path)?)),
-        Kind::Dictionary
-        | Kind::Recordings
-        | Kind::OpenMHealth
-        | Kind::Fit
-        | Kind::Apple
-        | Kind::Fitbit
-        | Kind::OpenFace => {
-            return Err(Fault::user(format!("files of kind `{}` are not read", kind.name()))
-                .at(path.display().to_string()));
-        }
+        Kind::Recordings => Reader::Many(Box::new(sessions::Sessions::open(name, path)?)),
+        Kind::OpenMHealth => Reader::Many(Box::new(openmhealth::Points::open(name, path)?)),
+        Kind::Fit => Reader::Many(Box::new(garmin::Fit::open(name, path)?)),
+        Kind::Apple => Reader::Many(Box::new(apple::Export::open(name, path)?)),
+        Kind::Fitbit => Reader::Many(Box::new(fitbit::Takeout::open(name, path)?)),
+        Kind::OpenFace => return Err(csv::face(&path.display().to_string())),
+        Kind::Dictionary => return Err(Fault::bug("a data dictionary was to land by itself")),
     })
 }
 

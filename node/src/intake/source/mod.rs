@@ -15,6 +15,8 @@ mod moment;
 pub mod ndjson;
 pub mod parquet;
 mod redcap;
+mod sessions;
+mod wearable;
 
 pub use input::{Input, Kind};
 
@@ -168,6 +170,47 @@ fn identifier(header: &str) -> String {
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
+    use std::path::{Path, PathBuf};
+
+    /// All rows (table and cells, joined) and refusals (line, column, reason) of a reader.
+    pub(super) fn read(many: &mut dyn Tables) -> Result<(Vec<String>, Vec<String>), Fault> {
+        let (mut rows, mut refused) = (Vec::new(), Vec::new());
+        let mut step = Step::default();
+        while many.step(&mut step)? {
+            for (table, row) in step.rows.drain(..) {
+                let table = many.tables().get(table).unwrap();
+                assert_eq!(row.len(), table.columns.len() + 1, "{}", table.name);
+                let cell = |cell| match cell {
+                    Cell::Null => "-".to_owned(),
+                    Cell::Integer(value) => value.to_string(),
+                    Cell::Real(value) => format!("{value:?}"),
+                    Cell::Text(text) => text,
+                    Cell::Blob(_) => "bytes".to_owned(),
+                };
+                let cells = row.into_iter().map(cell);
+                let all: Vec<String> = std::iter::once(table.name.clone()).chain(cells).collect();
+                rows.push(all.join("|"));
+            }
+            for Refused { line, column, reason, .. } in step.refused.drain(..) {
+                refused.push(format!("{line} {column}: {reason}"));
+            }
+        }
+        Ok((rows, refused))
+    }
+
+    /// A sample of real data, or a line saying that it is absent.
+    pub(super) fn real(path: &str) -> Option<PathBuf> {
+        let folder = std::env::var_os("TACIT_REAL_DATA").map_or_else(
+            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/real"),
+            PathBuf::from,
+        );
+        let path = folder.join(path);
+        if path.exists() {
+            return Some(path);
+        }
+        eprintln!("ignored: no sample {}", path.display());
+        None
+    }
 
     #[test]
     fn columns_get_plain_and_distinct_names() {

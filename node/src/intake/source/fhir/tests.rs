@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 use super::*;
 use crate::intake::source::Refused;
+use crate::intake::source::tests::real;
 use crate::store::bulk::Cell;
 use std::path::PathBuf;
 
@@ -72,16 +73,7 @@ fn read_text(text: &str) -> Result<Found, Fault> {
 }
 
 fn samples() -> Option<PathBuf> {
-    let folder = std::env::var_os("TACIT_REAL_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/real"),
-        PathBuf::from,
-    );
-    let folder = folder.join("formats/fhir-r4/ndjson");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("ignored: no samples in {}", folder.display());
-    None
+    real("formats/fhir-r4/ndjson")
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 use super::*;
 use crate::intake::source::Refused;
+use crate::intake::source::tests::real;
 use std::path::PathBuf;
 
 const HEADER: &str = "\"Variable / Field Name\",\"Form Name\",\"Field Type\",\"Choices, Calculations, OR Slider Labels\",\
@@ -57,16 +58,7 @@ fn read_text(records: &str) -> Result<Found, String> {
 }
 
 fn samples(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("TACIT_REAL_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/real"),
-        PathBuf::from,
-    );
-    let folder = folder.join("formats/redcap").join(name);
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("ignored: no samples in {}", folder.display());
-    None
+    real(&format!("formats/redcap/{name}"))
 }
 
 fn sample(name: &str) -> Option<Found> {

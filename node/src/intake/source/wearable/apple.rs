@@ -1,0 +1,311 @@
+//! Apple Health's `export.xml`, read as a stream: heart rates.
+//!
+//! Apple's heart rate variability is SDNN over about a minute. It is not RMSSD, cannot be turned into it, and must
+//! not stand beside it: every such record is a reject that says so. The beats nested in it cover that minute
+//! alone, less than a window, and do not land; nor does anything of `Me` (date of birth, sex), nor names of devices.
+//! One element is bounded, the file is not; entities of the file's own are never expanded.
+use super::super::files::unreadable;
+use super::super::moment::{Moment, rfc3339};
+use super::super::{LINE_BYTES_MAX, RawTable, Step, Tables};
+use super::{Sample, table};
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use tacit_shared::fault::Fault;
+
+const HEART_RATE: &str = "HKQuantityTypeIdentifierHeartRate";
+const SDNN: &str = "HKQuantityTypeIdentifierHeartRateVariabilitySDNN";
+
+/// The records of an export.
+pub(in crate::intake::source) struct Export {
+    reader: Reader<Bounded>,
+    buffer: Vec<u8>,
+    tables: Vec<RawTable>,
+    path: PathBuf,
+    total: u64,
+    begun: bool,
+    /// Open elements.
+    depth: u32,
+    others: u64,
+    beats: u64,
+}
+
+impl Export {
+    pub(in crate::intake::source) fn open(name: &str, path: &Path) -> Result<Self, Fault> {
+        let file = File::open(path).map_err(|e| unreadable(&e, path))?;
+        let total = file.metadata().map_err(|e| unreadable(&e, path))?.len();
+        let inner = BufReader::with_capacity(1 << 16, file);
+        let bounded = Bounded { inner, left: LINE_BYTES_MAX, line: 1, position: 0 };
+        Ok(Self {
+            reader: Reader::from_reader(bounded),
+            buffer: Vec::new(),
+            tables: vec![table(name)],
+            path: path.to_owned(),
+            total,
+            begun: false,
+            depth: 0,
+            others: 0,
+            beats: 0,
+        })
+    }
+}
+
+impl Tables for Export {
+    fn tables(&self) -> &[RawTable] {
+        &self.tables
+    }
+
+    fn position(&self) -> u64 {
+        self.reader.get_ref().position
+    }
+
+    fn total(&self) -> u64 {
+        self.total
+    }
+
+    fn step(&mut self, out: &mut Step) -> Result<bool, Fault> {
+        self.buffer.clear();
+        self.reader.get_mut().left = LINE_BYTES_MAX;
+        let line = self.reader.get_ref().line;
+        let place = format!("{}:{line}", self.path.display());
+        // Without the parser's own words: they may quote the file.
+        let event = self.reader.read_event_into(&mut self.buffer).map_err(|error| {
+            let what = match error {
+                quick_xml::Error::Io(error) => format!("the file cannot be read: {error}"),
+                _ => "the file is not sound XML".to_owned(),
+            };
+            Fault::user(what).at(&place)
+        })?;
+        match &event {
+            Event::Start(element) | Event::Empty(element) => {
+                let is_start = matches!(event, Event::Start(_));
+                self.depth += u32::from(is_start);
+                if !self.begun && element.name().as_ref() != "HealthData" {
+                    return Err(Fault::user("the XML is no export of Apple Health: its first element is not HealthData")
+                        .at(&place)
+                        .hint("in Health, export all health data; the zip holds apple_health_export/export.xml"));
+                }
+                self.begun = true;
+                match element.name().as_ref() {
+                    "Record" => match sample(element) {
+                        Ok(Some(found)) => found.land(line, out),
+                        Ok(None) => self.others += 1,
+                        Err((column, reason)) => out.refuse(0, line, column, reason),
+                    },
+                    "InstantaneousBeatsPerMinute" => self.beats += 1,
+                    _ => {}
+                }
+            }
+            Event::End(_) => self.depth = self.depth.saturating_sub(1),
+            Event::Eof if !self.begun || self.depth > 0 => {
+                return Err(Fault::user("the file ends within the export")
+                    .at(&place)
+                    .hint("copy it again"));
+            }
+            Event::Eof => return Ok(false),
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.others > 0 {
+            notes.push(format!(
+                "{} records are of other types than heart rate: left out",
+                self.others
+            ));
+        }
+        if self.beats > 0 {
+            notes.push(format!(
+                "{} single beats beside SDNN cover a minute each, less than a window: left out",
+                self.beats
+            ));
+        }
+        notes
+    }
+}
+
+fn sample(element: &BytesStart<'_>) -> Result<Option<Sample>, (&'static str, &'static str)> {
+    let attribute = |name| {
+        let found = element.try_get_attribute(name).ok().flatten()?;
+        found.normalized_value(XmlVersion::Implicit1_0).ok().map(std::borrow::Cow::into_owned)
+    };
+    match attribute("type").as_deref() {
+        Some(HEART_RATE) => {}
+        Some(SDNN) => {
+            let reason =
+                "SDNN, which is not RMSSD and is never taken for it: use a recording of beats";
+            return Err(("HeartRateVariabilitySDNN", reason));
+        }
+        Some(_) => return Ok(None),
+        None => return Err(("type", "missing")),
+    }
+    if attribute("unit").as_deref() != Some("count/min") {
+        return Err(("unit", "a heart rate that is not in count/min"));
+    }
+    let value = attribute("value").and_then(|v| v.parse().ok());
+    let value = value.filter(|v: &f64| (1.0..=400.0).contains(v));
+    let value = value.ok_or(("value", "not 1 to 400 beats per minute"))?;
+    let time = attribute("startDate");
+    let start =
+        time.as_deref().and_then(moment).ok_or(("startDate", "not YYYY-MM-DD HH:MM:SS ±HHMM"))?;
+    let end = attribute("endDate").as_deref().and_then(moment);
+    Ok(Some(Sample {
+        kind: "heart_rate",
+        unit: "/min",
+        value,
+        start_us: Some(start.us),
+        end_us: end.map(|m| m.us),
+        tz_min: Some(start.tz_min),
+        time,
+        ..Sample::default()
+    }))
+}
+
+/// `2014-09-21 07:08:47 +0100`.
+fn moment(text: &str) -> Option<Moment> {
+    let mut parts = text.split(' ');
+    let (day, time, zone) = (parts.next()?, parts.next()?, parts.next()?);
+    let (hours, minutes) = zone.split_at_checked(3)?;
+    if parts.next().is_some() {
+        return None;
+    }
+    rfc3339(&format!("{day}T{time}{hours}:{minutes}"))
+}
+
+/// Counts lines, and hands out no more than an element may have before it is told to go on.
+struct Bounded {
+    inner: BufReader<File>,
+    left: usize,
+    line: u64,
+    position: u64,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut available = self.fill_buf()?;
+        let count = available.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Bounded {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        let available = self.inner.fill_buf()?;
+        if self.left == 0 && !available.is_empty() {
+            let message = format!("an element is longer than {LINE_BYTES_MAX} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        Ok(available.get(..available.len().min(self.left)).unwrap_or_default())
+    }
+
+    fn consume(&mut self, count: usize) {
+        let taken = self.inner.buffer().get(..count).unwrap_or_default();
+        self.line += taken.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.left = self.left.saturating_sub(count);
+        self.position += count as u64;
+        self.inner.consume(count);
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::super::super::tests::{read, real};
+    use super::*;
+
+    fn read_text(text: &str) -> Result<(Vec<String>, Vec<String>, Vec<String>), Fault> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("export.xml");
+        std::fs::write(&path, text).unwrap();
+        let mut export = Export::open("watch", &path)?;
+        let (rows, refused) = read(&mut export).map_err(|mut fault| {
+            fault.place = fault.place.map(|p| p.replace(&format!("{}/", dir.path().display()), ""));
+            fault
+        })?;
+        Ok((rows, refused, export.notes()))
+    }
+
+    const HEAD: &str = "<?xml version=\"1.0\"?>\n<!DOCTYPE HealthData [\n<!ELEMENT HealthData ANY>\n]>\n<HealthData>\n";
+
+    #[test]
+    fn heart_rates_land_and_sdnn_is_refused_by_name() {
+        let record = |kind: &str, rest: &str| {
+            format!(
+                "<Record type=\"HKQuantityTypeIdentifier{kind}\" sourceName=\"Ann&apos;s watch\" {rest}"
+            )
+        };
+        let time = "startDate=\"2026-01-01 08:00:00 +0100\" endDate=\"2026-01-01 08:00:05 +0100\"";
+        let text = [
+            HEAD.to_owned(),
+            "<Me HKCharacteristicTypeIdentifierDateOfBirth=\"1970-01-01\"/>\n".to_owned(),
+            record("HeartRate", &format!("unit=\"count/min\" value=\"61\" {time}/>\n")),
+            record("HeartRateVariabilitySDNN", &format!("unit=\"ms\" value=\"37.5\" {time}>\n")),
+            "<HeartRateVariabilityMetadataList><InstantaneousBeatsPerMinute bpm=\"68\" time=\"8:00:01\"/>".to_owned(),
+            "</HeartRateVariabilityMetadataList>\n</Record>\n".to_owned(),
+            record("HeartRate", &format!("unit=\"Hz\" value=\"1\" {time}/>\n")),
+            record("HeartRate", &format!("unit=\"count/min\" value=\"999\" {time}/>\n")),
+            record("HeartRate", "unit=\"count/min\" value=\"61\" startDate=\"01.01.2026\"/>\n"),
+            record("StepCount", "unit=\"count\" value=\"61\"/>\n"),
+            "</HealthData>\n".to_owned(),
+        ];
+        let (rows, refused, notes) = read_text(&text.concat()).unwrap();
+        assert_eq!(
+            rows,
+            [
+                "raw_watch|7|heart_rate|2026-01-01 08:00:00 +0100|1767250800000000|1767250805000000|60|61.0|/min|-|-|-"
+            ]
+        );
+        assert_eq!(
+            refused,
+            [
+                "8 HeartRateVariabilitySDNN: SDNN, which is not RMSSD and is never taken for it: use a recording of beats",
+                "11 unit: a heart rate that is not in count/min",
+                "12 value: not 1 to 400 beats per minute",
+                "13 startDate: not YYYY-MM-DD HH:MM:SS ±HHMM",
+            ]
+        );
+        assert_eq!(
+            notes,
+            [
+                "1 records are of other types than heart rate: left out",
+                "1 single beats beside SDNN cover a minute each, less than a window: left out",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_export_is_refused() {
+        let fault = |text: &str| read_text(text).err().unwrap();
+        let other = fault("<?xml version=\"1.0\"?>\n<gpx></gpx>");
+        assert_eq!(
+            other.message,
+            "the XML is no export of Apple Health: its first element is not HealthData"
+        );
+        assert_eq!(fault("<HealthData>\n<Record").message, "the file is not sound XML");
+        assert_eq!(fault("<HealthData>\n").message, "the file ends within the export");
+        assert_eq!(fault("").message, "the file ends within the export");
+        let long = format!("{HEAD}<Record type=\"{}\"/>", "x".repeat(LINE_BYTES_MAX));
+        let found = fault(&long);
+        assert_eq!(
+            found.message,
+            "the file cannot be read: an element is longer than 1048576 bytes"
+        );
+        assert_eq!(found.place.unwrap(), "export.xml:6");
+    }
+
+    #[test]
+    fn a_published_export_is_read_to_its_end() {
+        let Some(real) = real("formats/apple-health/export-sample.xml") else { return };
+        let mut export = Export::open("watch", &real).unwrap();
+        let (rows, refused) = read(&mut export).unwrap();
+        assert_eq!((rows.len(), refused.len()), (0, 0));
+        let records = std::fs::read_to_string(&real).unwrap().matches("<Record ").count();
+        let note = format!("{records} records are of other types than heart rate: left out");
+        assert_eq!(export.notes(), [note]);
+    }
+}
