@@ -172,6 +172,9 @@ mod tests {
     use super::*;
     use std::path::{Path, PathBuf};
 
+    /// Rows, refusals and notes.
+    pub(super) type Noted = (Vec<String>, Vec<String>, Vec<String>);
+
     /// All rows (table and cells, joined) and refusals (line, column, reason) of a reader.
     pub(super) fn read(many: &mut dyn Tables) -> Result<(Vec<String>, Vec<String>), Fault> {
         let (mut rows, mut refused) = (Vec::new(), Vec::new());

@@ -35,7 +35,8 @@ impl Sessions {
         for file in all {
             let name =
                 file.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_ascii_lowercase();
-            if name.ends_with(".zip") || name.ends_with(".fit") {
+            let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+            if ["zip", "fit"].contains(&extension) {
                 found.insert(file);
             } else if E4_FILES.contains(&name.as_str()) {
                 found.extend(file.parent().map(Path::to_owned));
@@ -103,7 +104,9 @@ impl Tables for Sessions {
         let file = if file.is_empty() { "IBI.csv".to_owned() } else { file };
         match list(path) {
             Ok(found) => {
-                let session = file.rsplit_once('.').map_or(file.as_str(), |(before, _)| before);
+                // Of a file without its ending; of a folder its name, dots and all.
+                let cut = file.rsplit_once('.').filter(|_| path.is_file());
+                let session = cut.map_or(file.as_str(), |(before, _)| before);
                 let row = [
                     text(Some(session)),
                     text(Some(file.as_str())),

@@ -130,7 +130,7 @@ pub(super) fn encounter_table() -> RawTable {
     raw_table("raw_encounter", &columns)
 }
 
-pub(super) fn encounter(found: Encounter, target: Target<'_>) -> Taken {
+pub(super) fn encounter(found: Encounter, target: &mut Target<'_>) -> Taken {
     let id = found.id.ok_or(Refusal::Reject("id", "missing".to_owned()))?;
     let (start, end) = (at(found.period.start.as_deref()), at(found.period.end.as_deref()));
     let length = found.length.as_ref().map(unit::minutes).transpose();
@@ -217,10 +217,12 @@ pub(super) fn role_table() -> RawTable {
     raw_table("raw_practitioner_role", &columns)
 }
 
-pub(super) fn role(found: Role, target: Target<'_>) -> Taken {
+pub(super) fn role(found: Role, target: &mut Target<'_>) -> Taken {
+    let practitioner = found.practitioner.as_ref().and_then(|p| p.to("Practitioner"));
+    let practitioner = practitioner.ok_or(Refusal::LeftOut("without a practitioner"))?;
     let row = [
         text(found.id),
-        text(found.practitioner.as_ref().and_then(|p| p.to("Practitioner"))),
+        text(Some(practitioner)),
         whole(found.active.map(i64::from)),
         text(first_of(&found.code)),
         text(first_of(&found.specialty)),
@@ -243,7 +245,7 @@ pub(super) fn patient_table() -> RawTable {
     raw_table("raw_patient", &[("id", "TEXT")])
 }
 
-pub(super) fn patient(found: Patient, target: Target<'_>) -> Taken {
+pub(super) fn patient(found: Patient, target: &mut Target<'_>) -> Taken {
     let id = found.id.ok_or(Refusal::Reject("id", "missing".to_owned()))?;
     target.step.row(target.table, target.line, [text(Some(id))]);
     Ok(())

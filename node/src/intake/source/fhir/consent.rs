@@ -54,7 +54,8 @@ struct Provision {
     class: Vec<IgnoredAny>,
     code: Vec<IgnoredAny>,
     data: Vec<IgnoredAny>,
-    provision: Vec<IgnoredAny>,
+    #[serde(rename = "provision")]
+    nested: Vec<IgnoredAny>,
 }
 
 /// One row a consent and purpose.
@@ -78,7 +79,7 @@ pub(super) fn table() -> RawTable {
     raw_table("raw_consent", &columns)
 }
 
-pub(super) fn consent(found: Consent, target: Target<'_>) -> Taken {
+pub(super) fn consent(found: Consent, target: &mut Target<'_>) -> Taken {
     let status = found.status.as_deref();
     if matches!(status, Some("entered-in-error" | "draft" | "proposed")) {
         return Err(Refusal::LeftOut("a draft, a proposal or an error"));
@@ -94,7 +95,7 @@ pub(super) fn consent(found: Consent, target: Target<'_>) -> Taken {
         &provision.class,
         &provision.code,
         &provision.data,
-        &provision.provision,
+        &provision.nested,
     ];
     let exceptions: usize = exceptions.into_iter().map(Vec::len).sum();
     let (from, to) = (provision.period.start.as_deref(), provision.period.end.as_deref());

@@ -45,8 +45,8 @@ struct Item {
     link_id: Option<String>,
     #[serde(default)]
     answer: Vec<Answer>,
-    #[serde(default)]
-    item: Vec<Item>,
+    #[serde(default, rename = "item")]
+    nested: Vec<Item>,
 }
 
 #[derive(Deserialize)]
@@ -95,7 +95,7 @@ pub(super) fn answer_table() -> RawTable {
     raw_table("raw_answer", &columns)
 }
 
-pub(super) fn response(found: Response, target: Target<'_>) -> Taken {
+pub(super) fn response(found: Response, target: &mut Target<'_>) -> Taken {
     if !matches!(found.status.as_deref(), Some("completed" | "amended")) {
         return Err(Refusal::LeftOut("neither completed nor amended"));
     }
@@ -157,7 +157,7 @@ fn collect<'a>(items: &'a [Item], answers: &mut Vec<Flat<'a>>) -> Result<(), ()>
             }
             collect(&answer.item, answers)?;
         }
-        collect(&item.item, answers)?;
+        collect(&item.nested, answers)?;
     }
     Ok(())
 }

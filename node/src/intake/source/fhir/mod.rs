@@ -50,7 +50,7 @@ struct Resource {
     fields: &'static [&'static str],
     /// The place of its (first) table.
     table: usize,
-    take: fn(&[u8], Target<'_>) -> Result<Taken, serde_json::Error>,
+    take: fn(&[u8], &mut Target<'_>) -> Result<Taken, serde_json::Error>,
 }
 
 /// Where the rows of a resource go.
@@ -200,8 +200,8 @@ impl Tables for Bulk {
             );
             return Ok(true);
         }
-        let target = Target { step: &mut *out, table, line: number };
-        match (resource.take)(line.bytes, target) {
+        let mut target = Target { step: &mut *out, table, line: number };
+        match (resource.take)(line.bytes, &mut target) {
             Ok(Ok(())) => {}
             Ok(Err(Refusal::Reject(column, reason))) => out.refuse(table, number, column, reason),
             Ok(Err(Refusal::LeftOut(why))) => {
@@ -240,8 +240,8 @@ fn is_name(key: &str) -> bool {
 
 fn read<T: DeserializeOwned>(
     bytes: &[u8],
-    target: Target<'_>,
-    take: fn(T, Target<'_>) -> Taken,
+    target: &mut Target<'_>,
+    take: fn(T, &mut Target<'_>) -> Taken,
 ) -> Result<Taken, serde_json::Error> {
     serde_json::from_slice(bytes).map(|resource| take(resource, target))
 }

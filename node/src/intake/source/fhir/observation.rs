@@ -135,7 +135,8 @@ pub(super) fn sample_table() -> RawTable {
     raw_table("raw_sample", &columns)
 }
 
-pub(super) fn observation(found: Observation, target: Target<'_>) -> Taken {
+#[expect(clippy::needless_pass_by_value, reason = "one shape for all resources")]
+pub(super) fn observation(found: Observation, target: &mut Target<'_>) -> Taken {
     if matches!(found.status.as_deref(), Some("entered-in-error" | "cancelled")) {
         return Err(Refusal::LeftOut("cancelled or entered in error"));
     }
@@ -177,7 +178,7 @@ struct Sample {
     marker: Option<&'static str>,
 }
 
-fn land(found: &Observation, values: &[(i64, Option<&str>, Value)], target: Target<'_>) {
+fn land(found: &Observation, values: &[(i64, Option<&str>, Value)], target: &mut Target<'_>) {
     let effective = found
         .effective_date_time
         .as_deref()
@@ -237,8 +238,8 @@ fn value(
     let Some(sampled) = sampled else { return Ok(None) };
     let refused = |reason| Refusal::Reject("valueSampledData", reason);
     let unit = unit::of(code, &sampled.origin).map_err(refused)?;
-    let samples = samples(sampled, unit.factor, left).map_err(refused)?;
-    Ok(Some(Value { number: None, unit: unit.code, samples }))
+    let laid_out = samples(sampled, unit.factor, left).map_err(refused)?;
+    Ok(Some(Value { number: None, unit: unit.code, samples: laid_out }))
 }
 
 fn samples(sampled: &Sampled, scale: f64, left: &mut usize) -> Result<Vec<Sample>, String> {

@@ -127,8 +127,8 @@ fn the_published_examples_land_flat() {
         ("Practitioner", "f007")
     );
     assert_eq!(found.cell("raw_practitioner_role", 0, "specialty"), "408443003");
-    let everything: String =
-        found.rows.values().flatten().flatten().map(|c| format!("{c}\n")).collect();
+    let cells = found.rows.values().flatten().flatten().map(String::as_str);
+    let everything = cells.collect::<Vec<_>>().join("\n");
     for name in ["Heuvel", "Voigt", "Careful", "188912345", "5555", "lawyer"] {
         assert!(!everything.contains(name), "{name}");
     }

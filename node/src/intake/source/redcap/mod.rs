@@ -341,7 +341,7 @@ impl<'a> Reading<'a> {
             let untouched = !filled.touched
                 && filled.timestamp.is_none()
                 && filled.completed.is_none()
-                && !filled.complete.is_some_and(|c| c > 0);
+                && filled.complete.is_none_or(|c| c <= 0);
             if untouched {
                 continue;
             }

@@ -205,7 +205,9 @@ impl BufRead for Bounded {
 
     fn consume(&mut self, count: usize) {
         let taken = self.inner.buffer().get(..count).unwrap_or_default();
-        self.line += taken.iter().filter(|byte| **byte == b'\n').count() as u64;
+        for byte in taken {
+            self.line += u64::from(*byte == b'\n');
+        }
         self.left = self.left.saturating_sub(count);
         self.position += count as u64;
         self.inner.consume(count);
@@ -215,10 +217,10 @@ impl BufRead for Bounded {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use super::super::super::tests::{read, real};
+    use super::super::super::tests::{Noted, read, real};
     use super::*;
 
-    fn read_text(text: &str) -> Result<(Vec<String>, Vec<String>, Vec<String>), Fault> {
+    fn read_text(text: &str) -> Result<Noted, Fault> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("export.xml");
         std::fs::write(&path, text).unwrap();

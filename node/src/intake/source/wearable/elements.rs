@@ -113,7 +113,7 @@ mod tests {
         loop {
             match elements.next() {
                 Ok(Some((line, object))) => {
-                    found.push((line, String::from_utf8(object.to_vec()).unwrap()))
+                    found.push((line, String::from_utf8(object.to_vec()).unwrap()));
                 }
                 Ok(None) => return Ok(found),
                 Err(fault) => return Err(fault.message),

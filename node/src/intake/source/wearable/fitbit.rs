@@ -190,10 +190,10 @@ fn american(text: &str) -> Option<String> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use super::super::super::tests::read;
+    use super::super::super::tests::{Noted, read};
     use super::*;
 
-    fn read_text(name: &str, text: &str) -> Result<(Vec<String>, Vec<String>, Vec<String>), Fault> {
+    fn read_text(name: &str, text: &str) -> Result<Noted, Fault> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(name);
         std::fs::write(&path, text).unwrap();

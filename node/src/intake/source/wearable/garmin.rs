@@ -56,20 +56,20 @@ impl Tables for Fit {
                 if let Some(rate) = rate {
                     let start_us = unix_s.checked_mul(1_000_000);
                     let (kind, unit, value) = ("heart_rate", "/min", f64::from(rate));
-                    Sample { kind, unit, value, start_us, ..Sample::default() }
+                    Sample { kind, start_us, value, unit, ..Sample::default() }
                         .land(self.count, out);
                 }
             }
             Message::Intervals(intervals) => {
                 for rr_ms in intervals {
-                    let end_s = self.chain.beat(rr_ms);
+                    let offset = self.chain.beat(rr_ms);
                     #[expect(clippy::cast_possible_truncation, reason = "seconds of one recording")]
-                    let after_us = (end_s * 1e6).round() as i64;
+                    let after_us = (offset * 1e6).round() as i64;
                     let start = self.chain.start_unix_s.and_then(|s| s.checked_mul(1_000_000));
                     let end_us = start.and_then(|s| s.checked_add(after_us));
                     let start_us = end_us.map(|end| end - i64::from(rr_ms) * 1_000);
                     let (kind, unit, value) = ("rr_interval", "ms", f64::from(rr_ms));
-                    Sample { kind, unit, value, start_us, end_us, ..Sample::default() }
+                    Sample { kind, start_us, end_us, value, unit, ..Sample::default() }
                         .land(self.count, out);
                 }
             }

@@ -141,10 +141,10 @@ fn sample(body: Body) -> Result<Option<Sample>, (&'static str, &'static str)> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use super::super::super::tests::{read, real};
+    use super::super::super::tests::{Noted, read, real};
     use super::*;
 
-    fn read_text(text: &str) -> (Vec<String>, Vec<String>, Vec<String>) {
+    fn read_text(text: &str) -> Noted {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.json");
         std::fs::write(&path, text).unwrap();
