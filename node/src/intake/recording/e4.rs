@@ -348,4 +348,22 @@ mod tests {
             assert!(session.end_us > session.start_us);
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn turned_bytes_of_a_zip_never_panic(
+            turns in proptest::collection::vec((0_usize..400, proptest::prelude::any::<u8>()), 1..8),
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let mut bytes = packed(&[("A/IBI.csv", IBI), ("A/EDA.csv", EDA)]);
+            for (at, byte) in turns {
+                if let Some(place) = bytes.get_mut(at) {
+                    *place = byte;
+                }
+            }
+            let path = dir.path().join("a.zip");
+            let _ = open_bytes(&path, &bytes);
+            let _ = Files::open(&path).and_then(|mut files| check(&mut files));
+        }
+    }
 }

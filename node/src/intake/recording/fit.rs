@@ -419,6 +419,28 @@ pub(in crate::intake) mod tests {
         );
     }
 
+    /// Three records with an interval each, as the encoder fit-tool 0.9.16 writes them.
+    const FOREIGN: &str = "0c23dc52920000002e46495440000000000500010001028402028403048c0404860004ff00000001000000007da7\
+         44400000140003fd048603010205048600007da7443c000000004000004e0001000284002003400000140003fd04\
+         8603010205048600017da7443d640000004000004e0001000284002a03400000140003fd04860301020504860002\
+         7da7443ec80000004000004e00010002840020035298";
+
+    #[test]
+    fn a_file_of_another_encoder_is_read() {
+        let digits = FOREIGN.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+        let bytes: Vec<u8> = digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+        let start = 1_782_892_800;
+        let expected = [
+            Message::Record(start, Some(60)),
+            Message::Intervals(vec![800]),
+            Message::Record(start + 1, Some(61)),
+            Message::Intervals(vec![810]),
+            Message::Record(start + 2, Some(62)),
+            Message::Intervals(vec![800]),
+        ];
+        assert_eq!(read(&bytes).unwrap(), expected);
+    }
+
     proptest! {
         #[test]
         fn arbitrary_records_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {

@@ -216,6 +216,44 @@ mod tests {
     }
 
     #[test]
+    fn the_guide_lists_the_columns_of_every_raw_table() {
+        let guide = include_str!("../../../../docs/data-mapping.md");
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let line = write("a.ndjson", "");
+        let records = write("r.csv", "id\n");
+        let dictionary = write(
+            "d.csv",
+            "field_name,form_name,field_type,select_choices_or_calculations,text_validation_type_or_show_slider_number,identifier\nid,a,text,,,\n",
+        );
+        let zip = write("a.zip", "");
+        let readers: [Box<dyn Tables>; 4] = [
+            Box::new(fhir::Bulk::open(&line).unwrap()),
+            Box::new(redcap::Export::open("a", &records, &dictionary).unwrap()),
+            Box::new(sessions::Sessions::open("a", &zip).unwrap()),
+            Box::new(wearable::openmhealth::Points::open("a", &line).unwrap()),
+        ];
+        for table in readers.iter().flat_map(|reader| reader.tables()) {
+            let names: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
+            let listed = format!("`{}`", names.join(", "));
+            // The export's own columns are the project's, not ours.
+            let own = names == ["id"] && table.name == "raw_a";
+            assert!(
+                own || guide.contains(&listed),
+                "docs/data-mapping.md lacks {}: {listed}",
+                table.name
+            );
+            let known =
+                table.name.starts_with("raw_a") || guide.contains(&format!("`{}`", table.name));
+            assert!(known, "docs/data-mapping.md lacks {}", table.name);
+        }
+    }
+
+    #[test]
     fn columns_get_plain_and_distinct_names() {
         let names = identifiers(["Visit No.", "größe", "2nd", "", "_line"].into_iter()).unwrap();
         assert_eq!(names, ["visit_no_", "gr__e", "c_2nd", "column_4", "c__line"]);

@@ -254,3 +254,36 @@ fn what_is_no_resource_stops_the_import() {
     let found = Bulk::open(dir.path()).err().unwrap();
     assert_eq!(found.message, "the folder has no NDJSON file");
 }
+
+#[test]
+fn answers_nested_too_deep_are_a_reject() {
+    let deep = |levels: usize| {
+        let open = r#"{"linkId":"1","item":["#.repeat(levels);
+        let close = "]}".repeat(levels);
+        format!(
+            r#"{{"resourceType":"QuestionnaireResponse","id":"q","status":"completed","item":[{open}{close}]}}"#
+        )
+    };
+    assert_eq!(read_text(&deep(50)).unwrap().count("raw_response"), 1);
+    let found = read_text(&deep(2_000)).unwrap();
+    assert_eq!(found.count("raw_response"), 0);
+    assert!(
+        found.refused[0].starts_with("raw_response:1 resource: not shaped as in FHIR R4"),
+        "{:?}",
+        found.refused
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn arbitrary_lines_never_panic(
+        pieces in proptest::collection::vec(
+            "\\{\"resourceType\":\"(Encounter|Observation|Consent|Patient|QuestionnaireResponse|PractitionerRole)\"|\
+             ,\"(id|status|period|length|item|answer|component|valueSampledData|provision|subject|code)\":|\
+             \"[a-z/#|.0-9-]{0,12}\"|[-0-9.eE]{1,6}|[\\[\\]{}:,]|null|true|\n",
+            0..40,
+        ),
+    ) {
+        let _ = read_text(&pieces.concat());
+    }
+}

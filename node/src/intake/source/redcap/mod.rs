@@ -14,7 +14,7 @@ mod dictionary;
 use super::csv::CsvRows;
 use super::{RawColumn, RawTable, Rows as _, Step, Tables, raw_table, text, whole};
 use crate::store::bulk::Cell;
-use dictionary::{Dictionary, Holds};
+use dictionary::{Dictionary, Holds, is_day};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tacit_shared::fault::Fault;
@@ -296,7 +296,7 @@ impl<'a> Reading<'a> {
     /// Checks a value by its field's type; what lands in the wide table.
     fn field(&mut self, form: usize, name: &'a str, value: &'a str) -> Cell {
         let Some(field) = self.dictionary.fields.get(name) else { return Cell::Null };
-        let (checked, is_answer) = check(&field.holds, value);
+        let (checked, is_answer) = field.holds.check(value);
         match checked {
             Ok(value) => {
                 let filled = self.forms.entry(form).or_default();
@@ -364,46 +364,6 @@ impl<'a> Reading<'a> {
             }
         }
     }
-}
-
-/// The value as it lands, or what is wrong with it; and whether it is an answer.
-fn check(holds: &Holds, value: &str) -> (Result<String, String>, bool) {
-    let wrong = |reason: &str| Err(reason.to_owned());
-    match holds {
-        Holds::Choice(codes) if codes.contains_key(value) => (Ok(value.to_owned()), true),
-        Holds::Choice(codes) if codes.values().any(|label| label == value) => {
-            (wrong("a choice's label, not its code: export raw values"), true)
-        }
-        Holds::Choice(_) => (wrong("not a code of the data dictionary"), true),
-        Holds::Whole if value.parse::<i64>().is_ok() => (Ok(value.to_owned()), true),
-        Holds::Whole => (wrong("not a whole number"), true),
-        Holds::Number { comma } => {
-            let plain = if *comma { value.replace(',', ".") } else { value.to_owned() };
-            let finite = plain.parse::<f64>().is_ok_and(f64::is_finite);
-            (if finite { Ok(plain) } else { wrong("not a number") }, true)
-        }
-        Holds::Day if is_day(value) => (Ok(value.to_owned()), true),
-        Holds::Day => (wrong("not a day (YYYY-MM-DD), or a day and time"), true),
-        Holds::Text | Holds::Boxes(_) | Holds::Dropped(_) => (Ok(value.to_owned()), false),
-    }
-}
-
-/// `YYYY-MM-DD`, perhaps with ` HH:MM[:SS]`.
-fn is_day(value: &str) -> bool {
-    let (day, time) = value.split_at_checked(10).unwrap_or((value, ""));
-    let shaped = |text: &str, shape: &str| {
-        text.len() == shape.len()
-            && text.bytes().zip(shape.bytes()).all(|(found, expected)| match expected {
-                b'0' => found.is_ascii_digit(),
-                _ => found == expected,
-            })
-    };
-    let parts: Vec<u8> =
-        day.get(5..).unwrap_or_default().split('-').filter_map(|p| p.parse().ok()).collect();
-    let real = matches!(parts.as_slice(), [1..=12, 1..=31]);
-    shaped(day, "0000-00-00")
-        && real
-        && (time.is_empty() || shaped(time, " 00:00") || shaped(time, " 00:00:00"))
 }
 
 #[cfg(test)]

@@ -310,4 +310,17 @@ mod tests {
         let note = format!("{records} records are of other types than heart rate: left out");
         assert_eq!(export.notes(), [note]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_documents_never_panic(
+            pieces in proptest::collection::vec(
+                "<HealthData>|</HealthData>|<Record |/>|>|type=\"HKQuantityTypeIdentifierHeartRate\" |\
+                 (value|unit|startDate)=\"[0-9a-z/: +-]{0,26}\" |&[a-z#0-9]{1,4};|<!--|-->|<!DOCTYPE|[a-z\n]{1,3}",
+                0..40,
+            ),
+        ) {
+            let _ = read_text(&pieces.concat());
+        }
+    }
 }
