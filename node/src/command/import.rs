@@ -35,7 +35,8 @@ pub struct ImportArgs {
     /// If the same files were imported before, withdraw that batch first.
     #[arg(long)]
     pub replace: bool,
-    /// Files and the names by which the mapping knows them: visits=visits.csv is `raw_visits`.
+    /// Files and the names by which the mapping knows them: visits=visits.csv is `raw_visits`. Where the
+    /// ending does not tell, the kind is said: watch.apple=export.xml (docs/data-mapping.md lists them).
     #[arg(required = true, value_name = "NAME=FILE")]
     pub inputs: Vec<Input>,
 }
