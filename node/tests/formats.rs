@@ -58,6 +58,8 @@ impl Site {
             respondent: respondent.to_owned(),
             items: items.iter().map(|&i| i.to_owned()).collect(),
             codes: ["1", "2", "3", "4", "5", "NA", "DNA"].map(str::to_owned).to_vec(),
+            imported: Vec::new(),
+            locked: false,
         };
         let ports = Ports {
             pseudonyms: &self.pseudonyms,
