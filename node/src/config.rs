@@ -120,6 +120,13 @@ impl From<LicenceReference> for String {
     }
 }
 
+/// Whether ids are kept, sealed, beside the keyed hashes made of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct KeptIds {
+    keep: bool,
+}
+
 /// A site's own settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -136,6 +143,8 @@ pub struct Config {
     policy: Floors,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     licences: BTreeMap<FeatureId, LicenceReference>,
+    #[serde(default)]
+    identities: KeptIds,
 }
 
 impl Config {
@@ -157,6 +166,7 @@ impl Config {
             budget,
             policy,
             licences: BTreeMap::new(),
+            identities: KeptIds::default(),
         }
     }
 
@@ -220,6 +230,11 @@ impl Config {
     /// The licences the site has entered, by instrument.
     pub fn licences(&self) -> &BTreeMap<FeatureId, LicenceReference> {
         &self.licences
+    }
+
+    /// Whether ids are kept, sealed, so that a person is found again from their hash.
+    pub fn keeps_ids(&self) -> bool {
+        self.identities.keep
     }
 
     /// Whether a release waits for the officer's yes.

@@ -3,8 +3,8 @@ use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tacit_node::command::{
-    approve, eda, hrv, import, init, instrument, ledger, officer, preview, privacy, review, run,
-    verify,
+    approve, batches, check, eda, hrv, identities, import, init, instrument, ledger, officer,
+    preview, privacy, review, run, verify,
 };
 use tacit_shared::fault::{Audience, Fault};
 
@@ -26,8 +26,12 @@ enum Command {
     Join(approve::DecideArgs),
     /// Read the hospital's files into the canonical tables
     Import(import::ImportArgs),
-    /// Count what was imported, by table
-    Check(import::CheckArgs),
+    /// List what was imported, or withdraw one import whole
+    Batches(batches::BatchesArgs),
+    /// Show the hash of an id and, where ids are kept, the way back
+    Identities(identities::IdentitiesArgs),
+    /// Read the whole database and show the quality of what it holds
+    Check(check::CheckArgs),
     /// Show what a study would open, cost and be worth; nothing is decided
     Preview(preview::PreviewArgs),
     /// Show what a study would send, and approve it by its digest
@@ -61,7 +65,9 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Init(args) => init::run(args).await,
         Command::Join(args) => approve::join(args).await,
         Command::Import(args) => import::run(args, &import::Bars::default()).await,
-        Command::Check(args) => import::check(args).await,
+        Command::Batches(args) => batches::run(args).await,
+        Command::Identities(args) => identities::run(args, std::io::stdin()).await,
+        Command::Check(args) => check::run(args).await,
         Command::Preview(args) => preview::run(args).await,
         Command::Approve(args) => approve::approve_with(args).await,
         Command::Officer(args) => officer::run(args).await,

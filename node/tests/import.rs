@@ -526,7 +526,8 @@ async fn the_guide_s_example_runs_as_printed() {
 
 #[tokio::test]
 async fn the_command_imports_recordings_and_counts_what_is_there() {
-    use tacit_node::command::import::{CheckArgs, ImportArgs, check, run};
+    use tacit_node::command::check::{self, CheckArgs};
+    use tacit_node::command::import::{ImportArgs, run};
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = dir.path().join(name);
@@ -569,13 +570,13 @@ async fn the_command_imports_recordings_and_counts_what_is_there() {
     assert_eq!(found[0].0, "ln_rmssd");
     assert!((found[0].1 - 20.0_f64.ln()).abs() < 1e-9, "ln RMSSD of equal differences");
     assert!((found[1].1 - 75.0).abs() < 0.01, "mean heart rate of 800 ms");
-    let text = check(&CheckArgs { dir: dir.path().to_owned() }).await.unwrap();
+    let text = check::run(&CheckArgs { dir: dir.path().to_owned() }).await.unwrap();
     assert!(
         text.starts_with("the database is sound\n  import_batch              1 rows\n"),
         "{text}"
     );
     let none = tempfile::tempdir().unwrap();
-    let fault = check(&CheckArgs { dir: none.path().to_owned() }).await.unwrap_err();
+    let fault = check::run(&CheckArgs { dir: none.path().to_owned() }).await.unwrap_err();
     assert_eq!(fault.message, "the node has no database yet");
     assert_eq!(std::fs::read_dir(none.path()).unwrap().count(), 0);
 }

@@ -1,7 +1,8 @@
-//! `tacit-node import` and `tacit-node check`: a data steward's way in.
+//! `tacit-node import`: a data steward's way in.
 //!
 //! Gathers what [`crate::intake`] needs from elsewhere: the instruments' codes, the reader of recordings,
 //! and a terminal that wants to see how far it is.
+use super::check::now_us;
 use crate::config::Config;
 use crate::intake::progress::Progress;
 use crate::intake::recording::container::{self, Opened};
@@ -10,6 +11,7 @@ use crate::intake::source::Input;
 use crate::intake::{self, Again, Ports, Request};
 use crate::measure::instrument::Catalogue;
 use crate::measure::{physiology, standing};
+use crate::store::identity::Identities;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{self, Store};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -17,7 +19,6 @@ use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 use tacit_shared::fault::Fault;
 
 /// Imports files by the site's own mapping: all sound rows, or nothing on an error.
@@ -39,14 +40,6 @@ pub struct ImportArgs {
     /// ending does not tell, the kind is said: watch.apple=export.xml (docs/data-mapping.md lists them).
     #[arg(required = true, value_name = "NAME=FILE")]
     pub inputs: Vec<Input>,
-}
-
-/// Checks the node's database and counts what it holds.
-#[derive(Clone, Debug, clap::Args)]
-pub struct CheckArgs {
-    /// The node's folder.
-    #[arg(long)]
-    pub dir: PathBuf,
 }
 
 /// Imports; the text says how many rows went where, and why others did not.
@@ -73,8 +66,20 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
         recorder: &Beats,
         progress,
     };
+    // Kept ones are looked after even where no more are kept.
+    let identities = if config.keeps_ids() {
+        Some(Identities::open_or_create(&args.dir).await?)
+    } else {
+        Identities::open(&args.dir).await?
+    };
     standing::suspend_all(&store).await?;
-    let imported = intake::import(&store, &request, &ports).await;
+    let kept = identities.as_ref().filter(|_| config.keeps_ids());
+    let imported = intake::import_keeping(&store, &request, &ports, kept).await;
+    if let Some(identities) = identities {
+        let swept = identities.sweep(&store).await;
+        identities.close().await;
+        swept?;
+    }
     // Whether it came in or not: the tables are as they are now.
     let stays_away = standing::look_at_all(&store, &catalogue, &pseudonyms).await;
     store.close().await;
@@ -83,38 +88,6 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
         let _ = write!(page, "\nThis site stays away from study {study} for now: {why}."); // a String
     }
     Ok(page)
-}
-
-/// Verifies every page of the database; the text counts the rows of each table.
-///
-/// # Errors
-/// An operator's fault if the database is damaged or its key file is another's.
-pub async fn check(args: &CheckArgs) -> Result<String, Fault> {
-    let path = args.dir.join(store::FILE);
-    if !path.is_file() {
-        return Err(Fault::operator("the node has no database yet")
-            .at(path.display().to_string())
-            .hint("`tacit-node init` makes a node's folder, `tacit-node import` fills it"));
-    }
-    let store = Store::open(&path).await?;
-    store.verify().await?;
-    Pseudonyms::open_or_create(&args.dir)?.bind(&store).await?;
-    let rows: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT 'import_batch', count(*) FROM import_batch UNION ALL SELECT 'person', count(*) FROM person \
-         UNION ALL SELECT 'encounter', count(*) FROM encounter UNION ALL SELECT 'period', count(*) FROM period \
-         UNION ALL SELECT 'response', count(*) FROM response UNION ALL SELECT 'answer', count(*) FROM answer \
-         UNION ALL SELECT 'device_session', count(*) FROM device_session \
-         UNION ALL SELECT 'feature', count(*) FROM feature UNION ALL SELECT 'reject', count(*) FROM reject",
-    )
-    .fetch_all(store.pool())
-    .await
-    .map_err(|e| store::fault(&e))?;
-    store.close().await;
-    let mut text = String::from("the database is sound\n");
-    for (table, count) in rows {
-        let _ = writeln!(text, "  {table:<16} {count:>10} rows"); // writing to a String cannot fail
-    }
-    Ok(text)
 }
 
 /// A bar on a terminal, one line a stretch elsewhere. Writes to the standard error stream.
@@ -195,13 +168,6 @@ fn open(file: &Path) -> Result<physiology::Recording, String> {
         }
     };
     read.map_err(|error| error.to_string())
-}
-
-fn now_us() -> Result<i64, Fault> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
-    since.and_then(|since| i64::try_from(since.as_micros()).ok()).ok_or_else(|| {
-        Fault::operator("the clock of this machine is before 1970").hint("set the clock")
-    })
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! The commands of `tacit-node`, one file each: arguments, what they do, what they print.
 
 pub mod approve;
+pub mod batches;
+pub mod check;
 pub mod eda;
 pub mod hrv;
+pub mod identities;
 pub mod import;
 pub mod init;
 pub mod instrument;

@@ -18,6 +18,7 @@ pub mod source;
 mod staging;
 pub mod summary;
 
+use crate::store::identity::Identities;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{Store, fault};
 use canonical::Table;
@@ -106,12 +107,27 @@ pub struct Ports<'a> {
 /// A user's fault for a file or a mapping that cannot be read, with its place; an operator's for the
 /// database. Nothing is left behind.
 pub async fn import(store: &Store, request: &Request, ports: &Ports<'_>) -> Result<Summary, Fault> {
+    import_keeping(store, request, ports, None).await
+}
+
+/// The same, and the ids of people whose rows were taken over are sealed into `identities`.
+///
+/// Ids are written just before the import is: should that fail, [`Identities::sweep`] takes them out again.
+///
+/// # Errors
+/// As [`import`]; what cannot be written there.
+pub async fn import_keeping(
+    store: &Store,
+    request: &Request,
+    ports: &Ports<'_>,
+    identities: Option<&Identities>,
+) -> Result<Summary, Fault> {
     let mapping = read_mapping(request)?;
     let seen = see(&request.inputs)?;
     ports.pseudonyms.bind(store).await?;
     let mut transaction =
         store.pool().begin_with("BEGIN IMMEDIATE").await.map_err(|e| fault(&e))?;
-    let result = run(&mut transaction, request, ports, (&mapping, &seen)).await;
+    let result = run(&mut transaction, request, ports, (&mapping, &seen, identities)).await;
     match result {
         Ok(summary) => match transaction.commit().await {
             Ok(()) => Ok(summary),
@@ -189,7 +205,7 @@ async fn run(
     connection: &mut SqliteConnection,
     request: &Request,
     ports: &Ports<'_>,
-    (mapping, seen): (&SeenMapping, &[Seen]),
+    (mapping, seen, identities): (&SeenMapping, &[Seen], Option<&Identities>),
 ) -> Result<Summary, Fault> {
     let batch = begin_batch(connection, request, (mapping.sha256, seen)).await?;
     let mut summary = Summary::new(batch);
@@ -202,6 +218,9 @@ async fn run(
     for table in Table::ALL {
         take_over(connection, table, (request, ports), (&mapping.mapping, &landed), &mut summary)
             .await?;
+    }
+    if let Some(identities) = identities {
+        key::keep_taken(connection, batch, identities).await?;
     }
     let finished = async {
         summary.reasons = reasons(&mut *connection, batch).await?;

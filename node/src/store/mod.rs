@@ -9,9 +9,11 @@
 
 pub mod approval;
 pub mod away;
+pub mod batch;
 pub mod bulk;
 pub mod evidence;
 pub mod held;
+pub mod identity;
 pub mod ledger;
 pub mod officer;
 pub mod panel;

@@ -62,36 +62,8 @@ impl Pseudonyms {
     /// # Errors
     /// An operator's fault if the file has another length, can be read by others, or cannot be written.
     pub fn open_or_create(dir: &Path) -> Result<Self, Fault> {
-        let path = dir.join(FILE);
-        let located = |e: std::io::Error| {
-            Fault::operator(format!("the key file cannot be used: {e}"))
-                .at(path.display().to_string())
-        };
-        match std::fs::File::open(&path) {
-            Ok(file) => {
-                check_private(&file, &path)?;
-                let mut secret = Zeroizing::new(Vec::with_capacity(SECRET_LENGTH + 1));
-                let limit = SECRET_LENGTH as u64 + 1;
-                file.take(limit).read_to_end(&mut secret).map_err(located)?;
-                if secret.len() != SECRET_LENGTH {
-                    return Err(Fault::operator(format!(
-                        "the key file does not hold {SECRET_LENGTH} bytes"
-                    ))
-                    .at(path.display().to_string())
-                    .hint("restore it from the backup; without it nobody is recognised again"));
-                }
-                Ok(Self::new(&secret))
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let mut secret = Zeroizing::new([0_u8; SECRET_LENGTH]);
-                rand::rngs::SysRng
-                    .try_fill_bytes(&mut *secret)
-                    .map_err(|e| Fault::operator(format!("the system gives no randomness: {e}")))?;
-                write_private(&path, &*secret).map_err(located)?;
-                Ok(Self::new(&*secret))
-            }
-            Err(error) => Err(located(error)),
-        }
+        let hint = "without it nobody is recognised again";
+        Ok(Self::new(&*secret(&dir.join(FILE), hint)?))
     }
 
     /// Keys under a given secret.
@@ -150,6 +122,39 @@ impl Pseudonyms {
 impl fmt::Debug for Pseudonyms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pseudonyms(secret)")
+    }
+}
+
+/// Reads a key file, or makes it from the system's randomness; `loss` says what its loss means.
+///
+/// # Errors
+/// An operator's fault if the file has another length, can be read by others, or cannot be written.
+pub(super) fn secret(path: &Path, loss: &str) -> Result<Zeroizing<[u8; SECRET_LENGTH]>, Fault> {
+    let located = |e: std::io::Error| {
+        Fault::operator(format!("the key file cannot be used: {e}")).at(path.display().to_string())
+    };
+    match std::fs::File::open(path) {
+        Ok(file) => {
+            check_private(&file, path)?;
+            let mut found = Zeroizing::new(Vec::with_capacity(SECRET_LENGTH + 1));
+            let limit = SECRET_LENGTH as u64 + 1;
+            file.take(limit).read_to_end(&mut found).map_err(located)?;
+            let secret = <[u8; SECRET_LENGTH]>::try_from(found.as_slice()).map_err(|_| {
+                Fault::operator(format!("the key file does not hold {SECRET_LENGTH} bytes"))
+                    .at(path.display().to_string())
+                    .hint(format!("restore it from the backup; {loss}"))
+            })?;
+            Ok(Zeroizing::new(secret))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let mut secret = Zeroizing::new([0_u8; SECRET_LENGTH]);
+            rand::rngs::SysRng
+                .try_fill_bytes(&mut *secret)
+                .map_err(|e| Fault::operator(format!("the system gives no randomness: {e}")))?;
+            write_private(path, &*secret).map_err(located)?;
+            Ok(secret)
+        }
+        Err(error) => Err(located(error)),
     }
 }
 
