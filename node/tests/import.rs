@@ -570,13 +570,13 @@ async fn the_command_imports_recordings_and_counts_what_is_there() {
     assert_eq!(found[0].0, "ln_rmssd");
     assert!((found[0].1 - 20.0_f64.ln()).abs() < 1e-9, "ln RMSSD of equal differences");
     assert!((found[1].1 - 75.0).abs() < 0.01, "mean heart rate of 800 ms");
-    let text = check::run(&CheckArgs { dir: dir.path().to_owned() }).await.unwrap();
+    let text = check::run(&CheckArgs::of(dir.path())).await.unwrap();
     assert!(
-        text.starts_with("the database is sound\n  import_batch              1 rows\n"),
+        text.starts_with("the database is sound\n  import_batch                  1 rows\n"),
         "{text}"
     );
     let none = tempfile::tempdir().unwrap();
-    let fault = check::run(&CheckArgs { dir: none.path().to_owned() }).await.unwrap_err();
+    let fault = check::run(&CheckArgs::of(none.path())).await.unwrap_err();
     assert_eq!(fault.message, "the node has no database yet");
     assert_eq!(std::fs::read_dir(none.path()).unwrap().count(), 0);
 }

@@ -1,24 +1,49 @@
 //! `tacit-node check`: is the database whole, and what is the quality of what it holds.
+//!
+//! One value, [`Quality`], gathered from the tables and, for each approved study, from the very numbers that a release
+//! would be made of; shown as text, as JSON, or as a page for a browser.
+use super::approve::read;
+use crate::config::Config;
+use crate::measure::feature::spread;
+use crate::measure::instrument::Catalogue;
+use crate::office::quality_page::{Quality, Standing, StudyQuality, html, text};
 use crate::store::pseudonym::Pseudonyms;
-use crate::store::{self, Store};
-use std::fmt::Write as _;
-use std::path::PathBuf;
+use crate::store::{self, Store, approval, away, officer, quality};
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tacit_shared::fault::Fault;
+use tacit_shared::study::Study;
 use time::OffsetDateTime;
 
-/// Checks the node's database and counts what it holds.
+/// Arguments of `check`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CheckArgs {
-    /// The node's folder.
+    /// Folder of the node
     #[arg(long)]
     pub dir: PathBuf,
+    /// Hold the data against this study too, approved or not
+    #[arg(long, value_name = "FILE")]
+    pub study: Vec<PathBuf>,
+    /// Print one JSON object instead of a page
+    #[arg(long)]
+    pub json: bool,
+    /// Write the page for a browser into this file
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
-/// Verifies every page of the database; the text counts the rows of each table.
+impl CheckArgs {
+    /// The arguments that print the page of a folder.
+    pub fn of(dir: &Path) -> Self {
+        Self { dir: dir.to_owned(), study: Vec::new(), json: false, html: None }
+    }
+}
+
+/// Reads every page of the database, then shows what it holds.
 ///
 /// # Errors
-/// An operator's fault if the database is damaged or its key file is another's.
+/// An operator's fault if the database is damaged or its key file is another's; a user's for a study that
+/// cannot be read.
 pub async fn run(args: &CheckArgs) -> Result<String, Fault> {
     let path = args.dir.join(store::FILE);
     if !path.is_file() {
@@ -26,25 +51,85 @@ pub async fn run(args: &CheckArgs) -> Result<String, Fault> {
             .at(path.display().to_string())
             .hint("`tacit-node init` makes a node's folder, `tacit-node import` fills it"));
     }
+    let config = Config::open(&args.dir)?;
+    let catalogue = Catalogue::of_node(&args.dir, config.licences())?;
+    let mut named = Vec::with_capacity(args.study.len());
+    for file in &args.study {
+        let (text, origin) = read(file)?;
+        named.push(Study::parse(&text).map_err(|e| e.into_fault(&origin))?);
+    }
     let store = Store::open(&path).await?;
     store.verify().await?;
-    Pseudonyms::open_or_create(&args.dir)?.bind(&store).await?;
-    let rows: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT 'import_batch', count(*) FROM import_batch UNION ALL SELECT 'person', count(*) FROM person \
-         UNION ALL SELECT 'encounter', count(*) FROM encounter UNION ALL SELECT 'period', count(*) FROM period \
-         UNION ALL SELECT 'response', count(*) FROM response UNION ALL SELECT 'answer', count(*) FROM answer \
-         UNION ALL SELECT 'device_session', count(*) FROM device_session \
-         UNION ALL SELECT 'feature', count(*) FROM feature UNION ALL SELECT 'reject', count(*) FROM reject",
-    )
-    .fetch_all(store.pool())
-    .await
-    .map_err(|e| store::fault(&e))?;
+    let pseudonyms = Pseudonyms::open_or_create(&args.dir)?;
+    pseudonyms.bind(&store).await?;
+    let quality = gather(&store, &named, &catalogue, &pseudonyms).await;
     store.close().await;
-    let mut text = String::from("the database is sound\n");
-    for (table, count) in rows {
-        let _ = writeln!(text, "  {table:<16} {count:>10} rows"); // writing to a String cannot fail
+    let quality = quality?;
+    if let Some(file) = &args.html {
+        write(file, &html::page(&quality))?;
     }
-    Ok(text)
+    if args.json {
+        return serde_json::to_string_pretty(&quality).map_err(|e| Fault::bug(e.to_string()));
+    }
+    Ok(text::page(&quality))
+}
+
+async fn gather(
+    store: &Store,
+    named: &[Study],
+    catalogue: &Catalogue,
+    pseudonyms: &Pseudonyms,
+) -> Result<Quality, Fault> {
+    let now_us = now_us()?;
+    let approved = approved(store).await?;
+    let named = named.iter().filter(|s| approved.iter().all(|a| a.digest() != s.digest()));
+    let mut studies: Vec<StudyQuality> = Vec::new();
+    let all =
+        approved.iter().map(|s| (s, Standing::Approved)).chain(named.map(|s| (s, Standing::Named)));
+    for (study, standing) in all {
+        let why = away::why(store, study.digest()).await?;
+        studies.push(spread::of_study(store, study, (standing, why), catalogue, pseudonyms).await?);
+    }
+    Ok(Quality {
+        made_at: day_and_time(now_us),
+        made_by: format!("tacit-node {}", env!("CARGO_PKG_VERSION")),
+        tables: quality::tables(store).await?,
+        rejects: quality::rejects(store).await?,
+        coverage: quality::coverage(store).await?,
+        clocks: quality::clocks(store, now_us).await?,
+        studies,
+    })
+}
+
+/// The studies that the officer's last word approves, under whichever roster.
+async fn approved(store: &Store) -> Result<Vec<Study>, Fault> {
+    if officer::keys(store).await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let decisions = officer::decisions(store).await?;
+    let mut studies = Vec::new();
+    for (_, digest) in approval::list(store).await? {
+        if decisions.stands(digest) {
+            studies.extend(approval::kept(store, digest).await?);
+        }
+    }
+    Ok(studies)
+}
+
+/// Writes a page that only its owner can read.
+fn write(path: &Path, page: &str) -> Result<(), Fault> {
+    use std::io::Write as _;
+    let mut how = std::fs::OpenOptions::new();
+    how.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        how.mode(0o600);
+    }
+    let written = how.open(path).and_then(|mut file| file.write_all(page.as_bytes()));
+    written.map_err(|e| {
+        Fault::user(format!("the page cannot be written: {e}")).at(path.display().to_string())
+    })
 }
 
 /// A time as day and time of day, UTC.

@@ -17,9 +17,12 @@
 //! | `scale:…` | mean over responses of the period with a valid score |
 //!
 //! Which encounters and responses count is decided in [`crate::store::panel`].
+pub mod spread;
+
 use super::instrument::definition::{Respondent, Scale, Unit};
 use super::instrument::licence::Licensed;
 use super::instrument::{Catalogue, Instrument};
+use crate::store::panel::clipped::Clipped;
 use crate::store::panel::{Bounds, Detail, Links, Panel, Span, Tally, Work};
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::scored::ScoredBy;
@@ -106,16 +109,9 @@ pub async fn rows(
     pseudonyms: &Pseudonyms,
 ) -> Result<Rows, Fault> {
     let scored_by = scored_by(study, catalogue)?;
-    pseudonyms.bind(store).await?;
-    let population = study.population();
-    let roles: Vec<&str> = population.roles.iter().map(FeatureId::as_str).collect();
-    let (from, to) = study.period();
-    let span = Span { from_us: midnight_us(from), to_us: midnight_us(to) };
-    let mut panel = Panel::open(store, pseudonyms, &roles, span, population.links_per_patient)
-        .await
-        .map_err(|e| fault(&e))?;
+    let mut panel = open(store, study, pseudonyms).await?;
     let (considered, most) =
-        (panel.clinicians().len(), population.clinicians_per_site_max as usize);
+        (panel.clinicians().len(), study.population().clinicians_per_site_max as usize);
     if considered > most {
         return Err(Fault::user(format!(
             "{considered} active clinicians have a role of the study, which admits {most}"
@@ -127,12 +123,27 @@ pub async fn rows(
     for part in parts(study) {
         columns.push(column(&mut panel, catalogue, &part).await?);
     }
-    // Every encounter has an acuity, so its tally counts them.
-    let acuity = Bounds { low: 1.0, high: 5.0, centre: 3.0 };
-    let tallies = panel.encounters(Detail::Acuity, &acuity).await.map_err(|e| fault(&e))?;
+    let tallies = encounters_of_each(&mut panel).await?;
     let rows = Rows { scored_by, ..assemble(study, &panel, &columns, &tallies)? };
     panel.close().await.map_err(|e| fault(&e))?;
     Ok(rows)
+}
+
+async fn open(store: &Store, study: &Study, pseudonyms: &Pseudonyms) -> Result<Panel, Fault> {
+    pseudonyms.bind(store).await?;
+    let population = study.population();
+    let roles: Vec<&str> = population.roles.iter().map(FeatureId::as_str).collect();
+    let (from, to) = study.period();
+    let span = Span { from_us: midnight_us(from), to_us: midnight_us(to) };
+    Panel::open(store, pseudonyms, &roles, span, population.links_per_patient)
+        .await
+        .map_err(|e| fault(&e))
+}
+
+/// How many encounters each clinician had: every one has an acuity, so its tally counts them.
+async fn encounters_of_each(panel: &mut Panel) -> Result<Vec<Tally>, Fault> {
+    let acuity = Bounds { low: 1.0, high: 5.0, centre: 3.0 };
+    panel.encounters(Detail::Acuity, &acuity).await.map_err(|e| fault(&e))
 }
 
 /// A part of the study with its public numbers.
@@ -143,9 +154,10 @@ struct Part<'a> {
     prior_count: u32,
 }
 
-/// Values of one part: one a clinician.
+/// Values of one part: one a clinician, `None` where nothing is known. Of scores it is counted besides how many
+/// lie outside of the bounds.
 enum Column {
-    Numbers { values: Vec<f64>, at_centre: usize },
+    Numbers { values: Vec<Option<f64>>, centre: f64, scores: Option<Clipped> },
     Levels(Vec<Option<FeatureId>>),
 }
 
@@ -215,18 +227,19 @@ async fn column(
     catalogue: &Catalogue,
     part: &Part<'_>,
 ) -> Result<Column, Fault> {
-    let bounds = &part.bounds;
+    let centre = part.bounds.centre;
     let work = match part.source {
         Source::Specialty => return Ok(levels(panel, |c| &c.specialty)),
         Source::Role => return Ok(levels(panel, |c| &c.role)),
         Source::Scale { instrument, scale } => {
             let (instrument, scale) = find(catalogue, instrument, scale, part)?;
-            let tallies = scores(panel, instrument, scale, part).await?;
+            let (tallies, clipped) = scores(panel, instrument, scale, part).await?;
             let prior = match instrument.instrument().respondent() {
                 Respondent::Patient => part.prior_count,
                 Respondent::Clinician => 0,
             };
-            return Ok(means(&tallies, bounds.centre, prior));
+            let values = means(&tallies, centre, prior);
+            return Ok(Column::Numbers { values, centre, scores: Some(clipped) });
         }
         Source::Volume => panel.work(Work::Volume).await,
         Source::Hours => panel.work(Work::Hours).await,
@@ -240,15 +253,14 @@ async fn column(
         Source::RemoteShare => return encounters(panel, Detail::Remote, part).await,
         Source::InterpreterShare => return encounters(panel, Detail::Interpreter, part).await,
     };
-    let found = work.map_err(|e| fault(&e))?;
-    let at_centre = found.iter().filter(|value| value.is_none()).count();
-    let values = found.into_iter().map(|value| value.unwrap_or(bounds.centre)).collect();
-    Ok(Column::Numbers { values, at_centre })
+    Ok(Column::Numbers { values: work.map_err(|e| fault(&e))?, centre, scores: None })
 }
 
 async fn encounters(panel: &mut Panel, what: Detail, part: &Part<'_>) -> Result<Column, Fault> {
     let tallies = panel.encounters(what, &part.bounds).await.map_err(|e| fault(&e))?;
-    Ok(means(&tallies, part.bounds.centre, part.prior_count))
+    let centre = part.bounds.centre;
+    let values = means(&tallies, centre, part.prior_count);
+    Ok(Column::Numbers { values, centre, scores: None })
 }
 
 async fn scores(
@@ -256,7 +268,8 @@ async fn scores(
     licensed: Licensed<'_>,
     scale: &Scale,
     part: &Part<'_>,
-) -> Result<Vec<Tally>, Fault> {
+) -> Result<(Vec<Tally>, Clipped), Fault> {
+    let mut clipped = Clipped::default();
     let instrument = licensed.instrument();
     let (id, respondent) = (instrument.id().as_str(), instrument.respondent().word());
     panel.choose(id, respondent).await.map_err(|e| fault(&e))?;
@@ -272,21 +285,20 @@ async fn scores(
             })?;
             if let (Some(score), Some(tally)) = (score.value(), tallies.get_mut(response.clinician))
             {
+                clipped.count(score, &part.bounds);
                 tally.n = tally.n.saturating_add(1);
                 tally.deviation += part.bounds.deviation(score);
             }
         }
     }
-    Ok(tallies)
+    Ok((tallies, clipped))
 }
 
-fn means(tallies: &[Tally], centre: f64, prior_count: u32) -> Column {
-    let mean =
-        |tally: &Tally| centre + tally.deviation / f64::from(tally.n.max(prior_count).max(1));
-    Column::Numbers {
-        values: tallies.iter().map(mean).collect(),
-        at_centre: tallies.iter().filter(|tally| tally.n == 0).count(),
-    }
+fn means(tallies: &[Tally], centre: f64, prior_count: u32) -> Vec<Option<f64>> {
+    let mean = |tally: &Tally| {
+        (tally.n > 0).then(|| centre + tally.deviation / f64::from(tally.n.max(prior_count).max(1)))
+    };
+    tallies.iter().map(mean).collect()
 }
 
 fn levels(panel: &Panel, of: impl Fn(&crate::store::panel::Clinician) -> &str) -> Column {
@@ -302,8 +314,10 @@ fn assemble(
     let features = study.schema().features.len();
     let mut at_centre = Vec::new();
     for (part, column) in parts(study).zip(columns) {
-        if let Column::Numbers { at_centre: count @ 1.., .. } = column {
-            at_centre.push((part.key, *count));
+        if let Column::Numbers { values, .. } = column
+            && let count @ 1.. = values.iter().filter(|value| value.is_none()).count()
+        {
+            at_centre.push((part.key, count));
         }
     }
     let considered = panel.clinicians().len();
@@ -333,7 +347,9 @@ fn assemble(
 impl Column {
     fn value(&self, clinician: usize) -> Option<Value> {
         match self {
-            Column::Numbers { values, .. } => values.get(clinician).copied().map(Value::Number),
+            Column::Numbers { values, centre, .. } => {
+                values.get(clinician).map(|value| Value::Number(value.unwrap_or(*centre)))
+            }
             Column::Levels(levels) => levels.get(clinician)?.clone().map(Value::Level),
         }
     }

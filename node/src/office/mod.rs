@@ -7,6 +7,7 @@ pub mod forecast;
 pub mod page;
 pub mod policy;
 pub mod preview;
+pub mod quality_page;
 pub mod statement;
 
 #[cfg(test)]

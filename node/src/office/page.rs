@@ -221,7 +221,7 @@ fn heading(text: &str) -> Vec<String> {
 }
 
 /// A text beside its figures; further lines stand under the first.
-fn hanging(figures: &str, text: &[String]) -> Vec<String> {
+pub(super) fn hanging(figures: &str, text: &[String]) -> Vec<String> {
     let indent = figures.chars().count();
     let room = COLUMNS.saturating_sub(indent);
     let text = text.join(" ");
@@ -231,7 +231,8 @@ fn hanging(figures: &str, text: &[String]) -> Vec<String> {
     std::iter::once(format!("{figures}{first}")).chain(rest).collect()
 }
 
-fn wrapped(text: &str, indent: usize) -> Vec<String> {
+/// A text broken into lines, each after so many spaces.
+pub(super) fn wrapped(text: &str, indent: usize) -> Vec<String> {
     let lines = broken(text, COLUMNS.saturating_sub(indent));
     lines.into_iter().map(|line| format!("{:indent$}{line}", "")).collect()
 }

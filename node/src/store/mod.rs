@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod officer;
 pub mod panel;
 pub mod pseudonym;
+pub mod quality;
 pub mod receipt;
 pub mod scored;
 

@@ -10,6 +10,7 @@
 //! then changes K rows at most; a clinician's row does not decide where patients count). An encounter without a
 //! patient, with the responses that name it, is a patient of its own; so is a response that names neither.
 //! Both lists are made in `population`. Scoring and shrinking the numbers is the work of [`crate::measure::feature`].
+pub mod clipped;
 mod population;
 
 use super::Store;
@@ -78,6 +79,18 @@ pub enum Detail {
     Remote,
     /// 1 if with an interpreter.
     Interpreter,
+}
+
+impl Detail {
+    fn column(self) -> &'static str {
+        match self {
+            Detail::Acuity => "acuity",
+            Detail::Minutes => "minutes",
+            Detail::AiShare => "ai_share",
+            Detail::Remote => "remote",
+            Detail::Interpreter => "interpreter",
+        }
+    }
 }
 
 /// Values of a clinician: how many, and the sum of their distances from a public centre.
@@ -203,13 +216,7 @@ impl Panel {
     /// # Errors
     /// What the database says.
     pub async fn encounters(&mut self, what: Detail, bounds: &Bounds) -> Result<Vec<Tally>, Error> {
-        let column = match what {
-            Detail::Acuity => "acuity",
-            Detail::Minutes => "minutes",
-            Detail::AiShare => "ai_share",
-            Detail::Remote => "remote",
-            Detail::Interpreter => "interpreter",
-        };
+        let column = what.column();
         let sql = format!(
             "SELECT i, count(*), sum(min(max({column}, ?), ?) - ?) FROM panel_encounter \
              WHERE {column} IS NOT NULL GROUP BY i"

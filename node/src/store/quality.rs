@@ -1,0 +1,212 @@
+//! Reads what the page of `check` shows of the tables: rows, rejects, coverage by month, times that cannot be right.
+//!
+//! Counts, names of tables and columns, and lines of files; never a value. Rows that were rejected are known by
+//! their reasons, in the words of the checks at import.
+use super::{Store, fault};
+use crate::intake::canonical::{Rule, Table};
+use crate::office::quality_page::{Clock, ClockProblem, Coverage, Modality, Rejects, TableRows};
+use sqlx::AssertSqlSafe;
+use std::collections::{BTreeMap, BTreeSet};
+use tacit_shared::fault::Fault;
+
+/// 2000-01-01, in microseconds since 1970 UTC.
+const YEAR_2000_US: i64 = 946_684_800_000_000;
+/// From this offset on a device's clock is marked; [`Rule`] says from which on it is refused.
+const OFFSET_MARKED_US: i64 = 2_000_000;
+/// Months that a time between 1990 and 2100 can fall into.
+const MONTHS_MAX: usize = 1_320;
+
+/// Rows of every table that is filled by imports, and of the lists about them.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn tables(store: &Store) -> Result<Vec<TableRows>, Fault> {
+    let names: Vec<&str> = std::iter::once("import_batch")
+        .chain(Table::ALL.into_iter().map(Table::name))
+        .chain(["feature", "reject"])
+        .collect();
+    let mut tables = Vec::with_capacity(names.len());
+    for table in names {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let rows: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+            .fetch_one(store.pool())
+            .await
+            .map_err(|e| fault(&e))?;
+        tables.push(TableRows { table: table.to_owned(), rows: whole(rows) });
+    }
+    Ok(tables)
+}
+
+/// Why rows were not taken over, by batch and reason, with the first lines.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn rejects(store: &Store) -> Result<Vec<Rejects>, Fault> {
+    let found: Vec<(i64, String, String, String, i64, Option<String>)> = sqlx::query_as(
+        "SELECT batch, table_name, column_name, reason, count(*), \
+         group_concat(line, ' ' ORDER BY line) FILTER (WHERE nth <= 5) FROM (SELECT *, row_number() OVER \
+         (PARTITION BY batch, table_name, column_name, reason ORDER BY line) AS nth FROM reject) \
+         GROUP BY batch, table_name, column_name, reason \
+         ORDER BY batch DESC, count(*) DESC, table_name, column_name, reason",
+    )
+    .fetch_all(store.pool())
+    .await
+    .map_err(|e| fault(&e))?;
+    let of = |(batch, table, column, reason, rows, lines): (i64, _, _, _, i64, Option<String>)| {
+        Rejects {
+            batch,
+            table,
+            column,
+            reason,
+            rows: whole(rows),
+            lines: lines.iter().flat_map(|l| l.split(' ')).filter_map(|l| l.parse().ok()).collect(),
+        }
+    };
+    Ok(found.into_iter().map(of).collect())
+}
+
+/// What there is of each modality, month by month in UTC.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn coverage(store: &Store) -> Result<Coverage, Fault> {
+    let month = |column: &str| format!("strftime('%Y-%m', {column} / 1000000, 'unixepoch')");
+    let mut found: BTreeMap<String, BTreeMap<String, (u64, u64)>> = BTreeMap::new();
+    for (name, table, column) in [
+        ("'staff records'", "period", "from_us"),
+        ("'encounters'", "encounter", "start_us"),
+        ("'responses: ' || instrument", "response", "authored_us"),
+        ("'recordings: ' || kind", "device_session", "start_us"),
+    ] {
+        let sql = format!(
+            "SELECT {name}, {}, count(*), count(DISTINCT person) FROM {table} GROUP BY 1, 2",
+            month(column)
+        );
+        let rows: Vec<(String, String, i64, i64)> = sqlx::query_as(AssertSqlSafe(sql))
+            .fetch_all(store.pool())
+            .await
+            .map_err(|e| fault(&e))?;
+        for (name, month, rows, clinicians) in rows {
+            found.entry(name).or_default().insert(month, (whole(rows), whole(clinicians)));
+        }
+    }
+    let with_data: BTreeSet<&str> =
+        found.values().flat_map(|by_month| by_month.keys().map(String::as_str)).collect();
+    let (Some(first), Some(last)) = (with_data.first(), with_data.last()) else {
+        return Ok(Coverage::default());
+    };
+    let months = months_between(first, last);
+    let modality = |(name, by_month): (&String, &BTreeMap<String, (u64, u64)>)| {
+        let of = |month: &String| by_month.get(month).copied().unwrap_or_default();
+        let (rows, clinicians) = months.iter().map(of).unzip();
+        Modality { name: name.clone(), rows, clinicians }
+    };
+    let modalities = found.iter().map(modality).collect();
+    Ok(Coverage { modalities, months })
+}
+
+/// Times that cannot be right, and devices whose clocks were off. `now_us`: microseconds since 1970 UTC.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn clocks(store: &Store, now_us: i64) -> Result<Vec<Clock>, Fault> {
+    let mut clocks = Vec::new();
+    let mut taken_over = vec![(
+        ClockProblem::DeviceOff,
+        ("device_session", "clock_offset_us"),
+        format!("abs(clock_offset_us) > {OFFSET_MARKED_US}"),
+    )];
+    for table in Table::ALL {
+        for column in table.columns().iter().filter(|c| c.rule == Rule::Time) {
+            let (place, name) = ((table.name(), column.name), column.name);
+            taken_over.push((ClockProblem::InTheFuture, place, format!("{name} > {now_us}")));
+            taken_over.push((ClockProblem::Before2000, place, format!("{name} < {YEAR_2000_US}")));
+        }
+    }
+    for (problem, (table, column), condition) in taken_over {
+        let sql = format!(
+            "SELECT src, count(*) FROM {table} WHERE {condition} GROUP BY src ORDER BY src"
+        );
+        let found: Vec<(i64, i64)> = sqlx::query_as(AssertSqlSafe(sql))
+            .fetch_all(store.pool())
+            .await
+            .map_err(|e| fault(&e))?;
+        clocks.extend(clock(problem, (table, column), &found));
+    }
+    let rejected: Vec<(i64, String, String, String, i64)> = sqlx::query_as(
+        "SELECT batch, table_name, column_name, reason, count(*) FROM reject GROUP BY 1, 2, 3, 4 ORDER BY 1",
+    )
+    .fetch_all(store.pool())
+    .await
+    .map_err(|e| fault(&e))?;
+    let mut by_place: BTreeMap<(ClockProblem, &str, &str), Vec<(i64, i64)>> = BTreeMap::new();
+    for (batch, table, column, reason, rows) in &rejected {
+        if let Some(problem) = rejected_time(table, column, reason) {
+            by_place.entry((problem, table, column)).or_default().push((*batch, *rows));
+        }
+    }
+    for ((problem, table, column), found) in by_place {
+        clocks.extend(clock(problem, (table, column), &found));
+    }
+    clocks.sort_by(|a, b| (a.problem, &a.place).cmp(&(b.problem, &b.place)));
+    Ok(clocks)
+}
+
+/// Which problem of times a reject tells of, if any.
+fn rejected_time(table: &str, column: &str, reason: &str) -> Option<ClockProblem> {
+    let table = Table::named(table)?;
+    let rule = table.columns().iter().find(|c| c.name == column)?.rule;
+    if table.contradictions().iter().any(|(_, at, why)| *at == column && *why == reason)
+        && rule == Rule::Time
+    {
+        Some(ClockProblem::EndBeforeStart)
+    } else if rule == Rule::Time
+        && (reason == "missing" || reason == format!("not {}", rule.expected()))
+    {
+        Some(ClockProblem::NoTime)
+    } else if column == "clock_offset_us" && reason == format!("not {}", rule.expected()) {
+        Some(ClockProblem::DeviceRefused)
+    } else {
+        None
+    }
+}
+
+fn clock(
+    problem: ClockProblem,
+    (table, column): (&str, &str),
+    found: &[(i64, i64)],
+) -> Option<Clock> {
+    let rows: i64 = found.iter().map(|(_, rows)| rows).sum();
+    let mut batches: Vec<i64> = found.iter().map(|(batch, _)| *batch).collect();
+    batches.dedup();
+    batches.truncate(5);
+    (rows > 0).then(|| Clock {
+        problem,
+        place: format!("{table}.{column}"),
+        rows: whole(rows),
+        batches,
+    })
+}
+
+/// Every month from the first to the last, both `2026-07`.
+fn months_between(first: &str, last: &str) -> Vec<String> {
+    let read = |text: &str| {
+        let (year, month) = text.split_once('-')?;
+        Some((year.parse::<i32>().ok()?, month.parse::<u8>().ok()?))
+    };
+    let (Some(mut at), Some(end)) = (read(first), read(last)) else { return Vec::new() };
+    let mut months = Vec::new();
+    while at <= end && months.len() < MONTHS_MAX {
+        months.push(format!("{:04}-{:02}", at.0, at.1));
+        at = if at.1 >= 12 { (at.0.saturating_add(1), 1) } else { (at.0, at.1.saturating_add(1)) };
+    }
+    months
+}
+
+fn whole(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "quality_tests.rs"]
+mod tests;
