@@ -137,6 +137,11 @@ fn told(withdrawal: &Withdrawal, ids: u64, stays_away: &[(String, String)]) -> S
     for (study, why) in stays_away {
         let _ = writeln!(page, "This site stays away from study {study} for now: {why}.");
     }
+    if !withdrawal.log_emptied {
+        page.push_str(
+            "The database's log still holds them while another program reads: stop the node once, that empties it.\n",
+        );
+    }
     page.push_str(
         "What was released before cannot be recalled; the next release is without these rows.",
     );

@@ -79,6 +79,9 @@ pub struct Withdrawal {
     pub rows: BTreeMap<String, i64>,
     /// Rows of other batches, by their batch and table.
     pub dependents: BTreeMap<i64, BTreeMap<String, i64>>,
+    /// Whether the database's log was emptied too. It is not while another program reads: then it is once
+    /// that ends.
+    pub log_emptied: bool,
 }
 
 impl Withdrawal {
@@ -131,13 +134,9 @@ pub async fn withdraw(
         store.pool().begin_with("BEGIN IMMEDIATE").await.map_err(|e| fault(&e))?;
     let done = withdraw_within(&mut transaction, (batch, now_us), dependents).await;
     match done {
-        Ok(withdrawal) => {
+        Ok(mut withdrawal) => {
             transaction.commit().await.map_err(|e| fault(&e))?;
-            // The log still holds pages from before; if a reader keeps it open, the next checkpoint empties it.
-            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-                .execute(store.pool())
-                .await
-                .map_err(|e| fault(&e))?;
+            withdrawal.log_emptied = empty_log(store).await.map_err(|e| fault(&e))?;
             Ok(withdrawal)
         }
         Err(found) => {
@@ -145,6 +144,17 @@ pub async fn withdraw(
             Err(found)
         }
     }
+}
+
+/// Writes the log back and empties it: it still holds pages from before. Whether no reader was in the way.
+async fn empty_log(store: &Store) -> Result<bool, Error> {
+    let mut connection = store.pool().acquire().await?;
+    // A reader may go on for minutes; it is told of, not waited for.
+    sqlx::query("PRAGMA busy_timeout = 200").execute(&mut *connection).await?;
+    let (busy, _, _): (i64, i64, i64) =
+        sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await?;
+    connection.close().await?; // with its short patience
+    Ok(busy == 0)
 }
 
 async fn read_all(connection: &mut SqliteConnection) -> Result<Vec<Batch>, Error> {

@@ -55,7 +55,10 @@ async fn a_batch_that_nothing_refers_to_goes_whole() {
     sqlx::query("UPDATE person SET src = 1").execute(store.pool()).await.unwrap();
     let found = withdraw(&store, 3, Dependents::Refuse, 77).await.unwrap();
     let own = rows(&[("answer", 3), ("device_session", 1), ("feature", 1)]);
-    assert_eq!(found, Withdrawal { batch: 3, rows: own, dependents: BTreeMap::new() });
+    assert_eq!(
+        found,
+        Withdrawal { batch: 3, rows: own, dependents: BTreeMap::new(), log_emptied: true }
+    );
     for table in ["answer", "device_session", "feature"] {
         assert_eq!(count(&store, table).await, 0, "{table}");
     }
@@ -111,5 +114,20 @@ async fn no_byte_of_a_withdrawn_row_stays_in_the_files() {
     assert!(holds());
     withdraw(&store, 2, Dependents::Withdraw, 77).await.unwrap();
     assert!(!holds());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_keeps_the_log_open_is_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = filled(dir.path()).await;
+    let other = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
+    let mut reader = other.pool().begin().await.unwrap();
+    let _: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM answer").fetch_one(&mut *reader).await.unwrap();
+    assert!(!withdraw(&store, 3, Dependents::Withdraw, 77).await.unwrap().log_emptied);
+    assert_eq!(count(&store, "answer").await, 0);
+    reader.rollback().await.unwrap();
+    other.close().await;
     store.close().await;
 }

@@ -58,6 +58,9 @@ impl fmt::Debug for Found {
     }
 }
 
+/// A row as it is stored: kind, hash, nonce, sealed id.
+type Sealed = (String, Vec<u8>, Vec<u8>, Vec<u8>);
+
 /// The sealed ids of a node.
 pub struct Identities {
     connection: Mutex<SqliteConnection>,
@@ -207,7 +210,7 @@ impl Identities {
             return Err(Fault::user(problem).hint("the start of a hash as the node shows it"));
         }
         let mut connection = self.connection.lock().await;
-        let rows: Vec<(String, Vec<u8>, Vec<u8>, Vec<u8>)> = sqlx::query_as(
+        let rows: Vec<Sealed> = sqlx::query_as(
             "SELECT kind, hash, nonce, id FROM sealed s WHERE hex(hash) LIKE ? || '%' AND batch = \
              (SELECT max(batch) FROM sealed t WHERE t.kind = s.kind AND t.hash = s.hash) ORDER BY kind, hash LIMIT ?",
         )
@@ -231,10 +234,7 @@ impl Identities {
             .map_err(|e| fault(&e))
     }
 
-    fn opened(
-        &self,
-        (kind, hash, nonce, mut sealed): (String, Vec<u8>, Vec<u8>, Vec<u8>),
-    ) -> Result<Found, Fault> {
+    fn opened(&self, (kind, hash, nonce, mut sealed): Sealed) -> Result<Found, Fault> {
         let damaged = || {
             Fault::operator(
                 "a sealed id does not open: the file was changed, or the key file is another's",

@@ -85,7 +85,9 @@ async fn a_seal_opens_under_its_own_key_and_hash_only() {
 async fn ids_go_with_their_batch_and_with_the_last_row_that_speaks_of_them() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
-    let run = async |sql: &'static str| drop(sqlx::query(sql).execute(store.pool()).await.unwrap());
+    let run = async |sql: &'static str| {
+        sqlx::query(sql).execute(store.pool()).await.unwrap();
+    };
     run("INSERT INTO import_batch VALUES (1, 0, zeroblob(32), zeroblob(32))").await;
     for id in ["a", "b"] {
         sqlx::query("INSERT INTO person VALUES (?, 'nurse', 'internal', NULL, NULL, 1, 1)")

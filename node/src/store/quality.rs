@@ -102,7 +102,7 @@ pub async fn coverage(store: &Store) -> Result<Coverage, Fault> {
         Modality { name: name.clone(), rows, clinicians }
     };
     let modalities = found.iter().map(modality).collect();
-    Ok(Coverage { modalities, months })
+    Ok(Coverage { months, modalities })
 }
 
 /// Times that cannot be right, and devices whose clocks were off. `now_us`: microseconds since 1970 UTC.
@@ -139,10 +139,13 @@ pub async fn clocks(store: &Store, now_us: i64) -> Result<Vec<Clock>, Fault> {
     .fetch_all(store.pool())
     .await
     .map_err(|e| fault(&e))?;
-    let mut by_place: BTreeMap<(ClockProblem, &str, &str), Vec<(i64, i64)>> = BTreeMap::new();
+    let mut by_place = BTreeMap::<_, Vec<(i64, i64)>>::new();
     for (batch, table, column, reason, rows) in &rejected {
         if let Some(problem) = rejected_time(table, column, reason) {
-            by_place.entry((problem, table, column)).or_default().push((*batch, *rows));
+            by_place
+                .entry((problem, table.as_str(), column.as_str()))
+                .or_default()
+                .push((*batch, *rows));
         }
     }
     for ((problem, table, column), found) in by_place {

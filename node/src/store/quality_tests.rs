@@ -55,7 +55,9 @@ async fn months_without_data_stand_between_those_with() {
 async fn clocks_that_cannot_be_right_are_found_whether_taken_over_or_not() {
     let dir = tempfile::tempdir().unwrap();
     let store = filled(dir.path()).await;
-    let set = async |sql: &'static str| drop(sqlx::query(sql).execute(store.pool()).await.unwrap());
+    let set = async |sql: &'static str| {
+        sqlx::query(sql).execute(store.pool()).await.unwrap();
+    };
     set("UPDATE encounter SET start_us = 788918400000000 WHERE start_us < unixepoch('2026-07-02') * 1000000").await;
     set("UPDATE encounter SET start_us = 1790000000000001 WHERE start_us > unixepoch('2026-08-02') * 1000000").await;
     let of = |problem, place: &str, rows, batches: &[i64]| Clock {

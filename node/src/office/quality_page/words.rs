@@ -126,7 +126,7 @@ pub(super) fn modality(modality: &Modality, months: &[String]) -> String {
         .collect();
     match gaps.as_slice() {
         [] => {}
-        [some @ ..] if some.len() <= 3 => text = format!("{text}; none in {}", some.join(", ")),
+        some if some.len() <= 3 => text = format!("{text}; none in {}", some.join(", ")),
         [start, ..] => text = format!("{text}; none in {} months from {start} on", gaps.len()),
     }
     text.push('.');
