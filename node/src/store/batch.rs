@@ -377,5 +377,4 @@ fn condition(references: &[Reference]) -> String {
 }
 
 #[cfg(test)]
-#[path = "batch_tests.rs"]
 mod tests;

@@ -335,5 +335,4 @@ fn unpadded(text: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "identity_tests.rs"]
 mod tests;

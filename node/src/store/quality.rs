@@ -211,5 +211,4 @@ fn whole(count: i64) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "quality_tests.rs"]
 mod tests;

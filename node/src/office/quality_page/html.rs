@@ -252,11 +252,16 @@ fn missing(study: &StudyQuality) -> Markup {
 
 fn spread(spread: &Spread, caption: &str) -> Markup {
     html! {
-        h3 { (spread.label) }
-        p.quiet { code { (spread.part) } " from " code { (spread.source) } @if !spread.unit.is_empty() { ", " (spread.unit) } }
-        figure {
-            (picture::spread(spread, caption))
-            figcaption id=(caption) { (words::spread(spread)) }
+        div.part {
+            h3 { (spread.label) }
+            p.quiet {
+                code { (spread.part) } " from " code { (spread.source) }
+                @if !spread.unit.is_empty() { ", " (spread.unit) }
+            }
+            figure {
+                (picture::spread(spread, caption))
+                figcaption id=(caption) { (words::spread(spread)) }
+            }
         }
     }
 }
