@@ -3,8 +3,8 @@ use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tacit_node::command::{
-    approve, batches, check, eda, hrv, identities, import, init, instrument, ledger, officer,
-    preview, privacy, review, run, verify,
+    annotate, approve, batches, check, eda, hrv, identities, import, init, instrument, ledger,
+    officer, preview, privacy, retain, review, run, verify, withdraw,
 };
 use tacit_shared::fault::{Audience, Fault};
 
@@ -32,6 +32,12 @@ enum Command {
     Identities(identities::IdentitiesArgs),
     /// Read the whole database and show the quality of what it holds
     Check(check::CheckArgs),
+    /// A clinician or patient withdraws: erase what is held of them, and leave them out of imports
+    Withdraw(withdraw::WithdrawArgs),
+    /// Erase what was kept as long as the settings say
+    Retain(retain::RetainArgs),
+    /// Exclude an encounter, contest it, or say what explains it
+    Annotate(annotate::AnnotateArgs),
     /// Show what a study would open, cost and be worth; nothing is decided
     Preview(preview::PreviewArgs),
     /// Show what a study would send, and approve it by its digest
@@ -68,6 +74,9 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Batches(args) => batches::run(args).await,
         Command::Identities(args) => identities::run(args, std::io::stdin()).await,
         Command::Check(args) => check::run(args).await,
+        Command::Withdraw(args) => withdraw::run(args).await,
+        Command::Retain(args) => retain::run(args).await,
+        Command::Annotate(args) => annotate::run(args).await,
         Command::Preview(args) => preview::run(args).await,
         Command::Approve(args) => approve::approve_with(args).await,
         Command::Officer(args) => officer::run(args).await,

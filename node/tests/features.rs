@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use sqlx::AssertSqlSafe;
+use tacit_node::config::{Basis, Consent, Switch};
 use tacit_node::measure::feature::{self, Rows};
 use tacit_node::measure::instrument::Catalogue;
 use tacit_node::store::Store;
+use tacit_node::store::consent::Access;
 use tacit_node::store::pseudonym::Pseudonyms;
 use tacit_shared::study::Study;
 
@@ -117,6 +119,14 @@ floor_percent_per_head = 80
 cap_percent_per_head = 130
 "#;
 
+/// The settings of a site that left everything to its mapping.
+const ACCESS: Access = Access {
+    consent: Consent { clinicians: Basis::ByMapping, patients: Basis::ByMapping },
+    heart: Switch::On,
+    now_us: NOW,
+};
+/// 2026-11-01.
+const NOW: i64 = 1_793_491_200_000_000;
 const A: u8 = 0xa1;
 const B: u8 = 0xb1;
 const P1: u8 = 0x11;
@@ -255,7 +265,7 @@ async fn rows(store: &Store, study: &str, secret: u8) -> Rows {
     let study = Study::parse(study).unwrap();
     let catalogue = Catalogue::built_in().unwrap();
     let pseudonyms = Pseudonyms::new(&[secret; 32]);
-    feature::rows(store, &study, &catalogue, &pseudonyms).await.unwrap()
+    feature::rows(store, &study, &catalogue, &pseudonyms, &ACCESS).await.unwrap()
 }
 
 fn near(found: &[f64], expected: &[f64]) {
@@ -400,7 +410,8 @@ async fn what_the_node_cannot_measure_is_refused_by_its_part() {
         let text = STUDY.replacen(found, replaced, 1);
         assert_ne!(text, STUDY);
         let study = Study::parse(&text).unwrap();
-        let fault = feature::rows(&store, &study, &catalogue, &pseudonyms).await.unwrap_err();
+        let fault =
+            feature::rows(&store, &study, &catalogue, &pseudonyms, &ACCESS).await.unwrap_err();
         assert_eq!(fault.to_string(), expected);
     }
     run(
@@ -409,7 +420,7 @@ async fn what_the_node_cannot_measure_is_refused_by_its_part() {
     )
     .await;
     let study = Study::parse(STUDY).unwrap();
-    let fault = feature::rows(&store, &study, &catalogue, &pseudonyms).await.unwrap_err();
+    let fault = feature::rows(&store, &study, &catalogue, &pseudonyms, &ACCESS).await.unwrap_err();
     assert_eq!(
         fault.to_string(),
         "a stored response to `care-measure` cannot be scored: an answer to item `q1` has a code that the \

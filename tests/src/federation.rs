@@ -11,8 +11,10 @@ use tacit_link::keys::ENROLMENT;
 use tacit_node::command::{approve, import, init, run};
 use tacit_node::config::Config as NodeConfig;
 use tacit_node::intake::progress::Progress as ImportProgress;
+use tacit_node::link::session::unix_now;
 use tacit_node::measure::feature;
 use tacit_node::measure::instrument::Catalogue;
+use tacit_node::store::consent::Access;
 use tacit_node::store::{self, Store, pseudonym::Pseudonyms};
 use tacit_shared::fault::Fault;
 use tacit_shared::id::SiteId;
@@ -205,7 +207,8 @@ impl Federation {
             let store = Store::open(&dir.join(store::FILE)).await?;
             let catalogue = Catalogue::built_in()?;
             let pseudonyms = Pseudonyms::open_or_create(&dir)?;
-            let rows = feature::rows(&store, &self.study, &catalogue, &pseudonyms).await?;
+            let access = Access::of(&NodeConfig::open(&dir)?, unix_now().saturating_mul(1_000_000));
+            let rows = feature::rows(&store, &self.study, &catalogue, &pseudonyms, &access).await?;
             all.extend(rows.rows.iter().map(|row| Row::of(row, site)));
             store.close().await;
         }

@@ -9,6 +9,7 @@ use crate::measure::instrument::Catalogue;
 use crate::measure::standing;
 use crate::office::decision::{SmallCells, What};
 use crate::office::{policy, statement};
+use crate::store::consent::Access;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{self, Store, approval, evidence, ledger, officer, scored};
 use std::fmt::Write as _;
@@ -141,7 +142,8 @@ pub async fn approve_with(args: &ApproveArgs) -> Result<String, Fault> {
         // Before the decision: nothing is answered until the cells were looked at.
         let catalogue = Catalogue::of_node(dir, config.licences())?;
         let pseudonyms = Pseudonyms::open_or_create(dir)?;
-        let small = standing::look(&store, &study, &catalogue, &pseudonyms).await?;
+        let access = Access::of(&config, unix_now().saturating_mul(1_000_000));
+        let small = standing::look(&store, &study, &catalogue, &pseudonyms, &access).await?;
         let what = What::Approve { study: study.digest(), small_cells };
         officer::decide_under(&store, &key, roster.digest(), what, unix_now()).await?;
         page.push_str("\nApproved.");

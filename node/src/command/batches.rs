@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::measure::instrument::Catalogue;
 use crate::measure::standing;
 use crate::store::batch::{self, Batch, Dependents, Gone, Withdrawal};
+use crate::store::consent::Access;
 use crate::store::identity::Identities;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{self, Store};
@@ -49,7 +50,8 @@ pub async fn run(args: &BatchesArgs) -> Result<String, Fault> {
     standing::suspend_all(&store).await?;
     let done = withdraw(&store, identities.as_ref(), (number, dependents)).await;
     // Whether it was withdrawn or not: the tables are as they are now.
-    let stays_away = standing::look_at_all(&store, &catalogue, &pseudonyms).await;
+    let access = Access::of(&config, now_us()?);
+    let stays_away = standing::look_at_all(&store, &catalogue, &pseudonyms, &access).await;
     store.close().await;
     if let Some(identities) = identities {
         identities.close().await;

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::measure::feature::spread;
 use crate::measure::instrument::Catalogue;
 use crate::office::quality_page::{Quality, Standing, StudyQuality, html, text};
+use crate::store::consent::Access;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{self, Store, approval, away, officer, quality};
 use std::path::{Path, PathBuf};
@@ -62,7 +63,8 @@ pub async fn run(args: &CheckArgs) -> Result<String, Fault> {
     store.verify().await?;
     let pseudonyms = Pseudonyms::open_or_create(&args.dir)?;
     pseudonyms.bind(&store).await?;
-    let quality = gather(&store, &named, &catalogue, &pseudonyms).await;
+    let quality =
+        gather(&store, &named, &catalogue, (&pseudonyms, &Access::of(&config, now_us()?))).await;
     store.close().await;
     let quality = quality?;
     if let Some(file) = &args.html {
@@ -78,7 +80,7 @@ async fn gather(
     store: &Store,
     named: &[Study],
     catalogue: &Catalogue,
-    pseudonyms: &Pseudonyms,
+    read: (&Pseudonyms, &Access),
 ) -> Result<Quality, Fault> {
     let now_us = now_us()?;
     let approved = approved(store).await?;
@@ -88,7 +90,7 @@ async fn gather(
         approved.iter().map(|s| (s, Standing::Approved)).chain(named.map(|s| (s, Standing::Named)));
     for (study, standing) in all {
         let why = away::why(store, study.digest()).await?;
-        studies.push(spread::of_study(store, study, (standing, why), catalogue, pseudonyms).await?);
+        studies.push(spread::of_study(store, study, (standing, why), catalogue, read).await?);
     }
     Ok(Quality {
         made_at: day_and_time(now_us),

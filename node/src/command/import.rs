@@ -3,7 +3,7 @@
 //! Gathers what [`crate::intake`] needs from elsewhere: the instruments' codes, the reader of recordings,
 //! and a terminal that wants to see how far it is.
 use super::check::now_us;
-use crate::config::Config;
+use crate::config::{Config, Switch};
 use crate::intake::progress::Progress;
 use crate::intake::recording::container::{self, Opened};
 use crate::intake::recording::{Reading, Recorder};
@@ -11,6 +11,7 @@ use crate::intake::source::Input;
 use crate::intake::{self, Again, Ports, Request};
 use crate::measure::instrument::Catalogue;
 use crate::measure::{physiology, standing};
+use crate::store::consent::Access;
 use crate::store::identity::Identities;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{self, Store};
@@ -63,7 +64,7 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
     let ports = Ports {
         pseudonyms: &pseudonyms,
         questionnaires: &questionnaires,
-        recorder: &Beats,
+        recorder: &Beats(config.modalities().heart),
         progress,
     };
     // Kept ones are looked after even where no more are kept.
@@ -72,6 +73,7 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
     } else {
         Identities::open(&args.dir).await?
     };
+    let access = Access::of(&config, request.at_us);
     standing::suspend_all(&store).await?;
     let kept = identities.as_ref().filter(|_| config.keeps_ids());
     let imported = intake::import_keeping(&store, &request, &ports, kept).await;
@@ -81,7 +83,7 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
         swept?;
     }
     // Whether it came in or not: the tables are as they are now.
-    let stays_away = standing::look_at_all(&store, &catalogue, &pseudonyms).await;
+    let stays_away = standing::look_at_all(&store, &catalogue, &pseudonyms, &access).await;
     store.close().await;
     let mut page = imported?.to_string();
     for (study, why) in stays_away? {
@@ -134,9 +136,13 @@ impl Progress for Bars {
 }
 
 /// Reads recordings of heart beats.
-struct Beats;
+struct Beats(Switch);
 
 impl Recorder for Beats {
+    fn is_on(&self) -> bool {
+        self.0 == Switch::On
+    }
+
     fn read(&self, file: &Path) -> Result<Vec<Reading>, String> {
         // Without the line, so that recordings with the same fault are counted together; `hrv` tells it.
         let recording = open(file)?;
@@ -193,13 +199,13 @@ mod tests {
         zip.start_file("IBI.csv", zip::write::SimpleFileOptions::default()).unwrap();
         zip.write_all(text.as_bytes()).unwrap();
         zip.finish().unwrap();
-        let plain = Beats.read(&folder.join("IBI.csv")).unwrap();
+        let plain = Beats(Switch::On).read(&folder.join("IBI.csv")).unwrap();
         assert!(
             plain.iter().any(|r| r.feature == "mean_hr_bpm" && (r.value - 75.0).abs() < 0.1),
             "{plain:?}"
         );
-        assert_eq!(Beats.read(&folder).unwrap(), plain);
-        assert_eq!(Beats.read(&packed).unwrap(), plain);
-        assert_eq!(Beats.read(dir.path()).unwrap_err(), "the folder has no IBI.csv");
+        assert_eq!(Beats(Switch::On).read(&folder).unwrap(), plain);
+        assert_eq!(Beats(Switch::On).read(&packed).unwrap(), plain);
+        assert_eq!(Beats(Switch::On).read(dir.path()).unwrap_err(), "the folder has no IBI.csv");
     }
 }

@@ -52,8 +52,10 @@ pub async fn with_config(args: &InitArgs, config: &Config) -> Result<String, Fau
     store.close().await;
     Ok(format!(
         "Node of {} made in {place}.\n\
+         Whose rows count is left to your mapping; `[consent]` in {} can require each person's consent.\n\
          Next: send {}/{ENROLMENT} to the convener; then `tacit-node join` the roster you agreed on.",
         keys.party().id,
+        config::FILE,
         dir.display(),
     ))
 }

@@ -1,5 +1,6 @@
 //! The commands of `tacit-node`, one file each: arguments, what they do, what they print.
 
+pub mod annotate;
 pub mod approve;
 pub mod batches;
 pub mod check;
@@ -13,6 +14,8 @@ pub mod ledger;
 pub mod officer;
 pub mod preview;
 pub mod privacy;
+pub mod retain;
 pub mod review;
 pub mod run;
 pub mod verify;
+pub mod withdraw;

@@ -2,17 +2,19 @@
 use super::approve::read;
 use crate::config::Config;
 use crate::link::session::unix_now;
-use crate::measure::feature;
+use crate::measure::feature::{self, Rows};
 use crate::measure::instrument::Catalogue;
 use crate::office::cells::{Cell, cells};
 use crate::office::preview::{Asked, Limited, Preview, preview};
 use crate::office::{page, policy};
+use crate::store::consent::Access;
 use crate::store::ledger::StoreJournal;
+use crate::store::panel::Excluded;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::scored::ScoredBy;
 use crate::store::{self, Store, approval, ledger};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tacit_shared::fault::Fault;
 use tacit_shared::privacy::ledger::{Ledger, Limits, Scope, year_of};
 use tacit_shared::privacy::plan::Plan;
@@ -53,15 +55,20 @@ pub async fn run(args: &PreviewArgs) -> Result<String, Fault> {
     let ledger = ledger::open(&store, config.limits()?).await?;
     let catalogue = Catalogue::of_node(&args.dir, config.licences())?;
     let scored_by = feature::scored_by(&study, &catalogue)?;
-    let (found, links) = own_cells(&store, &args.dir, &catalogue, &study).await?;
+    let pseudonyms = Pseudonyms::open_or_create(&args.dir)?;
+    let access = Access::of(&config, unix_now().saturating_mul(1_000_000));
+    let rows = feature::rows(&store, &study, &catalogue, &pseudonyms, &access).await?;
     store.close().await;
     let asked = Asked { study: &study, roster: &roster, plan: &plan, heads: args.heads };
-    let preview = preview(&asked, (found, links), &limited(&ledger, &plan));
+    let links = [rows.links.pairs, rows.links.dropped];
+    let preview = preview(&asked, (own_cells(&study, &rows), links), &limited(&ledger, &plan));
+    let excluded = rows.excluded;
     if args.json {
-        let shown = Shown { preview, scored_by };
+        let shown = Shown { preview, scored_by, excluded };
         serde_json::to_string_pretty(&shown).map_err(|e| Fault::bug(e.to_string()))
     } else {
         let mut page = page::page(&preview);
+        page.push_str(&left_out(excluded));
         page.push_str(&questionnaires(&scored_by));
         Ok(page)
     }
@@ -73,6 +80,19 @@ struct Shown {
     #[serde(flatten)]
     preview: Preview,
     scored_by: Vec<ScoredBy>,
+    excluded: Excluded,
+}
+
+/// What clinicians excluded, for the officer alone: what they leave out can bias means.
+fn left_out(Excluded { encounters, excluded }: Excluded) -> String {
+    if excluded == 0 {
+        return String::new();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a figure to print")]
+    let percent = excluded as f64 * 100.0 / encounters as f64;
+    format!(
+        "\n\nExcluded by their clinicians: {excluded} of {encounters} encounters ({percent:.1} percent)"
+    )
 }
 
 fn questionnaires(scored_by: &[ScoredBy]) -> String {
@@ -102,19 +122,7 @@ fn limited(ledger: &Ledger<StoreJournal>, plan: &Plan) -> Vec<Limited> {
     all
 }
 
-/// The cells of this site, none while no clinician of the study was imported, and its links: how many there
-/// are, and how many of them do not count.
-async fn own_cells(
-    store: &Store,
-    dir: &Path,
-    catalogue: &Catalogue,
-    study: &Study,
-) -> Result<(Vec<Cell>, [u64; 2]), Fault> {
-    let pseudonyms = Pseudonyms::open_or_create(dir)?;
-    let rows = feature::rows(store, study, catalogue, &pseudonyms).await?;
-    let links = [rows.links.pairs, rows.links.dropped];
-    if rows.rows.is_empty() {
-        return Ok((Vec::new(), links));
-    }
-    Ok((cells(study.schema(), rows.cells()), links))
+/// The cells of this site, none while no clinician of the study was imported.
+fn own_cells(study: &Study, rows: &Rows) -> Vec<Cell> {
+    if rows.rows.is_empty() { Vec::new() } else { cells(study.schema(), rows.cells()) }
 }

@@ -1,4 +1,5 @@
 //! `tacit-node run`: dials the coordinator and takes part in approved studies.
+use super::retain::{self, RetainArgs};
 use crate::link::session::{Node, Stay};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,11 +19,13 @@ pub struct RunArgs {
     pub patience_s: u64,
 }
 
-/// Takes part until a signal, or with `--once` until one round is over.
+/// Erases what was kept long enough, then takes part until a signal, or with `--once` until one round is over.
 ///
 /// # Errors
 /// A fault if the folder is not ready, the coordinator is not found, or the round was refused.
 pub async fn run(args: &RunArgs) -> Result<String, Fault> {
+    let retained = retain::run(&RetainArgs { dir: args.dir.clone() }).await?;
+    tracing::info!("{}", retained.replace('\n', "; "));
     let mut node = Node::open(&args.dir).await?;
     let stay = Stay { once: args.once, patience: Duration::from_secs(args.patience_s) };
     tokio::select! {

@@ -7,6 +7,8 @@ use crate::store::pseudonym::Kind;
 /// A canonical table, in the order in which rows are taken over: what is referred to comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Table {
+    /// What clinicians and patients consented to, refused or withdrew.
+    Consent,
     /// Clinicians, from staff records.
     Person,
     /// Encounters of a clinician with a patient.
@@ -64,11 +66,22 @@ pub struct Column {
 pub(super) const TIME_RANGE: (i64, i64) = (631_152_000_000_000, 4_102_444_800_000_000);
 
 const CHANNELS: &[&str] = &["in_person", "phone", "ivr", "video", "other"];
+const PURPOSES: &[&str] = &["local-view", "research-aggregate", "heart"];
 const RESPONDENTS: &[&str] = &["patient", "clinician"];
 const FLAG: Rule = Rule::Whole(0, 1);
 const SHARE: Rule = Rule::Number(0.0, 1.0);
 const HOURS: Rule = Rule::Number(0.0, 9_000.0);
 
+const CONSENT: &[Column] = &[
+    optional("person", Rule::Key(Kind::Person)),
+    optional("patient", Rule::Key(Kind::Patient)),
+    required("purpose", Rule::OneOf(PURPOSES)),
+    required("state", Rule::OneOf(&["given", "refused", "withdrawn"])),
+    required("from_us", Rule::Time),
+    optional("to_us", Rule::Time),
+    optional("document", Rule::Text(128)),
+    optional("recorded_by", Rule::Word),
+];
 const PERSON: &[Column] = &[
     required("person", Rule::Key(Kind::Person)),
     required("role", Rule::Word),
@@ -129,7 +142,8 @@ const DEVICE_SESSION: &[Column] = &[
 
 impl Table {
     /// All tables, in the order in which rows are taken over.
-    pub const ALL: [Table; 6] = [
+    pub const ALL: [Table; 7] = [
+        Table::Consent,
         Table::Person,
         Table::Encounter,
         Table::Period,
@@ -141,6 +155,7 @@ impl Table {
     /// The name of the table and of its section.
     pub fn name(self) -> &'static str {
         match self {
+            Table::Consent => "consent",
             Table::Person => "person",
             Table::Encounter => "encounter",
             Table::Period => "period",
@@ -158,6 +173,7 @@ impl Table {
     /// Its columns; a section yields `line` beside them.
     pub fn columns(self) -> &'static [Column] {
         match self {
+            Table::Consent => CONSENT,
             Table::Person => PERSON,
             Table::Encounter => ENCOUNTER,
             Table::Period => PERIOD,
@@ -170,6 +186,7 @@ impl Table {
     /// The columns that tell its rows apart.
     pub fn key(self) -> &'static [&'static str] {
         match self {
+            Table::Consent => &["person", "patient", "purpose", "from_us", "state"],
             Table::Person => &["person"],
             Table::Encounter => &["encounter"],
             Table::Period => &["person", "from_us"],
@@ -182,10 +199,15 @@ impl Table {
     /// The columns that must name a row taken over before, and its table.
     pub fn references(self) -> &'static [(&'static str, Table)] {
         match self {
-            Table::Person => &[],
+            Table::Consent | Table::Person => &[],
             Table::Answer => &[("response", Table::Response)],
             _ => &[("person", Table::Person)],
         }
+    }
+
+    /// Whether a row that was there before is replaced by a newer one, instead of being kept.
+    pub(super) fn renewed(self) -> bool {
+        matches!(self, Table::Consent | Table::Person)
     }
 
     /// Conditions between two columns that make a row bad: the condition, the column, the reason. None
@@ -193,6 +215,7 @@ impl Table {
     pub fn contradictions(self) -> &'static [(&'static str, &'static str, &'static str)] {
         match self {
             Table::Encounter => &[("end_us < start_us", "end_us", "before start_us")],
+            Table::Consent => &[("to_us <= from_us", "to_us", "not after from_us")],
             Table::Period => &[
                 ("to_us <= from_us", "to_us", "not after from_us"),
                 (
@@ -278,7 +301,7 @@ mod tests {
                 assert!(table.columns().iter().any(|c| c.name == *key), "{key}");
             }
         }
-        assert_eq!(Table::named("consent"), None);
+        assert_eq!(Table::named("consents"), None);
     }
 
     #[test]

@@ -285,7 +285,7 @@ mod tests {
         let fault = |text: &str| Mapping::parse("site.sql", text).unwrap_err().to_string();
         assert_eq!(
             fault("-- @persons\nSELECT 1\n"),
-            "`@persons` is not a canonical table\n  at:   site.sql:1\n  hint: expected one of @person, \
+            "`@persons` is not a canonical table\n  at:   site.sql:1\n  hint: expected one of @consent, @person, \
              @encounter, @period, @response, @answer, @device_session"
         );
         assert_eq!(

@@ -8,6 +8,7 @@
 //! temporary tables that go with the import; the database keeps keyed hashes and checked values.
 //! Turning the tables into numbers of a study is the work of [`crate::measure`].
 
+mod barred;
 pub mod canonical;
 mod key;
 pub mod mapping;
@@ -20,7 +21,7 @@ pub mod summary;
 
 use crate::store::identity::Identities;
 use crate::store::pseudonym::Pseudonyms;
-use crate::store::{Store, fault};
+use crate::store::{Store, consent, fault, withdraw};
 use canonical::Table;
 use mapping::Mapping;
 use progress::Progress;
@@ -212,6 +213,7 @@ async fn run(
     let landed = land_all(connection, (request, ports.progress), seen, &mut summary).await?;
     let prepared = async {
         key::prepare(&mut *connection).await?;
+        barred::prepare(&mut *connection).await?;
         quality::prepare(&mut *connection, ports.questionnaires).await
     };
     prepared.await.map_err(|e| fault(&e))?;
@@ -241,17 +243,32 @@ async fn take_over(
     let Some(section) = mapping.section(table) else {
         return Ok(());
     };
+    if table == Table::DeviceSession && !ports.recorder.is_on() {
+        summary.notes.push("device_session: recordings are switched off in node.toml".to_owned());
+        return Ok(());
+    }
     let place = format!("{}:{}", mapping.origin(), section.line);
     ports.progress.begin(table.name(), 0);
     let staged = staging::stage(connection, table, section, &place, landed).await?;
     let checked = quality::check(connection, ports.pseudonyms, &staged).await;
     checked.map_err(|e| fault(&e))?;
+    let left_out = barred::leave_out(connection, &staged).await.map_err(|e| fault(&e))?;
+    if left_out > 0 {
+        let note =
+            format!("{}: {left_out} rows of people who withdrew were left out", table.name());
+        summary.notes.push(note);
+    }
     if table == Table::DeviceSession {
         let dir = request.recordings_dir.as_deref();
         recording::read(connection, &staged, dir, (ports.recorder, ports.progress)).await?;
     }
     let finished = async {
         let counts = quality::accept(&mut *connection, &staged, summary.batch).await?;
+        if table == Table::Consent {
+            // Before any other row: who withdrew is as if never imported.
+            let gone = withdraw::settle(&mut *connection, request.at_us).await?;
+            summary.notes.extend(gone.to_note());
+        }
         if table == Table::DeviceSession {
             summary.features = recording::keep(&mut *connection, &staged, summary.batch).await?;
         }
@@ -309,6 +326,7 @@ async fn withdraw(connection: &mut SqliteConnection, batch: i64) -> Result<(), s
         let sql = format!("DELETE FROM {table} WHERE src = ?");
         sqlx::query(AssertSqlSafe(sql)).bind(batch).execute(&mut *connection).await?;
     }
+    consent::take_back(connection, batch).await?;
     sqlx::query("DELETE FROM import_batch WHERE id = ?").bind(batch).execute(connection).await?;
     Ok(())
 }
@@ -354,6 +372,7 @@ async fn forget(connection: &mut SqliteConnection, landed: &[Landed]) -> Result<
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
     }
     key::forget(connection).await?;
+    barred::forget(connection).await?;
     quality::forget(connection).await
 }
 

@@ -3,7 +3,7 @@
 //! One statement a check, over a whole table: what is missing, what breaks its column's rule, what
 //! contradicts another column, a key that stands twice, a key that an earlier batch brought, a row that
 //! is referred to but was not taken over. A reason never quotes the value. Of a clinician seen before,
-//! the newer record replaces the older; all else that was there before is a reject, so that a number
+//! the newer record replaces the older, and so it is with a statement on consent; all else that was there before is a reject, so that a number
 //! cannot change unseen.
 use super::Questionnaire;
 use super::canonical::{Column, Presence, Rule, Table};
@@ -13,6 +13,7 @@ use crate::store::bulk::{Bulk, Cell};
 use crate::store::pseudonym::{Kind, Pseudonyms};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Error};
+use std::fmt::Write as _;
 
 /// Makes the tables that the checks need: bad rows, and what the questionnaires admit.
 pub(super) async fn prepare(
@@ -90,6 +91,7 @@ pub(super) async fn check(
         }
     }
     match staged.table {
+        Table::Consent => check_persons(connection, staged).await?,
         Table::Response => check_instruments(connection, staged).await?,
         Table::Answer => check_answers(connection, staged).await?,
         _ => {}
@@ -148,7 +150,6 @@ fn acceptance(staged: &Staged) -> String {
     for column in &staged.columns {
         let name = column.name;
         if let Rule::Key(kind) = column.rule {
-            use std::fmt::Write as _;
             let keys = key::table(kind);
             let _ = write!(joins, " LEFT JOIN {keys} k_{name} ON k_{name}.id = s.{name}");
             values.push(format!("k_{name}.key"));
@@ -171,11 +172,16 @@ fn acceptance(staged: &Staged) -> String {
         staged.name(),
         order.join(", ")
     );
-    if staged.table == Table::Person {
-        let columns = Table::Person.columns().iter().map(|c| c.name).skip(1);
+    if staged.table.renewed() {
+        let key = match staged.table {
+            Table::Consent => "purpose, who, from_us, state",
+            _ => "person",
+        };
+        let columns = staged.table.columns().iter().map(|c| c.name);
+        let columns = columns.filter(|c| !staged.table.key().contains(c));
         let set: Vec<String> = columns.map(|c| format!("{c} = excluded.{c}")).collect();
-        sql.push_str(" ON CONFLICT (person) DO UPDATE SET src = excluded.src, ");
-        sql.push_str(&set.join(", "));
+        let set = set.join(", ");
+        let _ = write!(sql, " ON CONFLICT ({key}) DO UPDATE SET src = excluded.src, {set}"); // a String
     }
     sql
 }
@@ -217,6 +223,14 @@ fn accepted(table: Table) -> String {
     };
     let (keys, name) = (key::table(kind), table.name());
     format!("SELECT k.id FROM {keys} k CROSS JOIN main.{name} t ON t.{column} = k.key")
+}
+
+/// A statement is of one person.
+async fn check_persons(connection: &mut SqliteConnection, staged: &Staged) -> Result<(), Error> {
+    let named = |name: &'static str| if staged.has(name) { name } else { "NULL" };
+    let (person, patient) = (named("person"), named("patient"));
+    let condition = format!("({person} IS NULL) = ({patient} IS NULL)");
+    mark(connection, staged, (&condition, "person", "not either a person or a patient")).await
 }
 
 async fn check_instruments(
@@ -288,7 +302,8 @@ async fn check_answers(connection: &mut SqliteConnection, staged: &Staged) -> Re
 
 /// A key that stands twice among the good rows (the first is kept), or that an earlier batch brought.
 async fn check_keys(connection: &mut SqliteConnection, staged: &Staged) -> Result<(), Error> {
-    let (stage, key) = (staged.name(), staged.table.key());
+    let key: Vec<&str> = staged.table.key().iter().copied().filter(|c| staged.has(c)).collect();
+    let stage = staged.name();
     let columns = key.join(", ");
     let first = key.first().copied().unwrap_or_default();
     let twice = format!(
@@ -296,15 +311,14 @@ async fn check_keys(connection: &mut SqliteConnection, staged: &Staged) -> Resul
          FROM {stage} WHERE row_id NOT IN (SELECT row_id FROM temp.bad)) WHERE nth > 1)"
     );
     mark(connection, staged, (&twice, first, "the key of an earlier row")).await?;
-    if staged.table == Table::Person {
+    if staged.table.renewed() {
         return Ok(());
     }
     let mut joins = String::new();
     let mut on = Vec::with_capacity(key.len());
-    for name in key {
+    for name in &key {
         let kind = staged.columns.iter().find(|c| c.name == *name).map(|c| c.rule);
         if let Some(Rule::Key(kind)) = kind {
-            use std::fmt::Write as _;
             let keys = key::table(kind);
             let _ = write!(joins, " CROSS JOIN {keys} k_{name} ON k_{name}.id = s.{name}");
             on.push(format!("t.{name} = k_{name}.key"));

@@ -22,8 +22,9 @@ pub mod spread;
 use super::instrument::definition::{Respondent, Scale, Unit};
 use super::instrument::licence::Licensed;
 use super::instrument::{Catalogue, Instrument};
+use crate::store::consent::Access;
 use crate::store::panel::clipped::Clipped;
-use crate::store::panel::{Bounds, Detail, Links, Panel, Span, Tally, Work};
+use crate::store::panel::{Asked, Bounds, Detail, Excluded, Links, Panel, Span, Tally, Work};
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::scored::ScoredBy;
 use crate::store::{Store, fault};
@@ -42,7 +43,7 @@ pub struct Rows {
     pub rows: Vec<FeatureRow>,
     /// How many encounters each of them had, in the same order.
     pub encounters: Vec<u32>,
-    /// Active clinicians with a role of the study.
+    /// Active clinicians with a role of the study whom the site's rules on consent admit.
     pub considered: usize,
     /// Those of them whose specialty or role is not a level of the study.
     pub outside_population: usize,
@@ -50,6 +51,8 @@ pub struct Rows {
     pub at_centre: Vec<(String, usize)>,
     /// Links of patients with clinicians.
     pub links: Links,
+    /// Encounters that their clinicians excluded.
+    pub excluded: Excluded,
     /// The questionnaires that were scored, by id.
     pub scored_by: Vec<ScoredBy>,
 }
@@ -107,9 +110,10 @@ pub async fn rows(
     study: &Study,
     catalogue: &Catalogue,
     pseudonyms: &Pseudonyms,
+    access: &Access,
 ) -> Result<Rows, Fault> {
     let scored_by = scored_by(study, catalogue)?;
-    let mut panel = open(store, study, pseudonyms).await?;
+    let mut panel = open(store, study, pseudonyms, access).await?;
     let (considered, most) =
         (panel.clinicians().len(), study.population().clinicians_per_site_max as usize);
     if considered > most {
@@ -129,15 +133,20 @@ pub async fn rows(
     Ok(rows)
 }
 
-async fn open(store: &Store, study: &Study, pseudonyms: &Pseudonyms) -> Result<Panel, Fault> {
+async fn open(
+    store: &Store,
+    study: &Study,
+    pseudonyms: &Pseudonyms,
+    access: &Access,
+) -> Result<Panel, Fault> {
     pseudonyms.bind(store).await?;
     let population = study.population();
     let roles: Vec<&str> = population.roles.iter().map(FeatureId::as_str).collect();
     let (from, to) = study.period();
     let span = Span { from_us: midnight_us(from), to_us: midnight_us(to) };
-    Panel::open(store, pseudonyms, &roles, span, population.links_per_patient)
-        .await
-        .map_err(|e| fault(&e))
+    let links_per_patient = population.links_per_patient;
+    let asked = Asked { roles: &roles, span, links_per_patient };
+    Panel::open(store, pseudonyms, access, &asked).await.map_err(|e| fault(&e))
 }
 
 /// How many encounters each clinician had: every one has an acuity, so its tally counts them.
@@ -339,9 +348,18 @@ fn assemble(
             Err(error) => return Err(Fault::bug(error.to_string())),
         }
     }
-    let links = panel.links();
+    let (links, excluded) = (panel.links(), panel.excluded());
     let scored_by = Vec::new();
-    Ok(Rows { rows, encounters, considered, outside_population, at_centre, links, scored_by })
+    Ok(Rows {
+        rows,
+        encounters,
+        considered,
+        outside_population,
+        at_centre,
+        links,
+        excluded,
+        scored_by,
+    })
 }
 
 impl Column {

@@ -5,6 +5,7 @@
 use super::feature;
 use super::instrument::Catalogue;
 use crate::office::cells;
+use crate::store::consent::Access;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{Store, away, officer};
 use tacit_shared::fault::Fault;
@@ -17,7 +18,7 @@ use tacit_shared::study::Study;
 /// A fault of the database.
 pub async fn suspend_all(store: &Store) -> Result<(), Fault> {
     for study in officer::watched(store).await? {
-        let why = "data were being imported, and the cells were not looked at since";
+        let why = "data were being changed, and the cells were not looked at since";
         away::set(store, study.digest(), Some(why)).await?;
     }
     Ok(())
@@ -31,10 +32,11 @@ pub async fn look_at_all(
     store: &Store,
     catalogue: &Catalogue,
     pseudonyms: &Pseudonyms,
+    access: &Access,
 ) -> Result<Vec<(String, String)>, Fault> {
     let mut stays_away = Vec::new();
     for study in officer::watched(store).await? {
-        if let Some(why) = look(store, &study, catalogue, pseudonyms).await? {
+        if let Some(why) = look(store, &study, catalogue, pseudonyms, access).await? {
             stays_away.push((study.name().to_string(), why));
         }
     }
@@ -50,8 +52,9 @@ pub async fn look(
     study: &Study,
     catalogue: &Catalogue,
     pseudonyms: &Pseudonyms,
+    access: &Access,
 ) -> Result<Option<String>, Fault> {
-    let looked = match feature::rows(store, study, catalogue, pseudonyms).await {
+    let looked = match feature::rows(store, study, catalogue, pseudonyms, access).await {
         Ok(rows) => cells::large_enough(&cells::cells(study.schema(), rows.cells())),
         Err(fault) => Err(fault),
     };

@@ -7,7 +7,7 @@
 //! answer to its response. They cannot stay without what they refer to. So a withdrawal that would leave such rows
 //! is refused, with their counts, unless the caller says that they go too; nothing vanishes unannounced.
 //! A clinician whom a later batch brought again belongs to that batch.
-use super::{Store, fault};
+use super::{Store, consent, fault};
 use serde::Serialize;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Error};
@@ -207,6 +207,8 @@ async fn withdraw_within(
         return Err(Fault::user(format!("there is no batch {batch}"))
             .hint("`tacit-node batches --dir DIR` lists them"));
     };
+    // What people said of themselves goes with it, but for withdrawals.
+    consent::take_back(connection, batch).await.map_err(|e| fault(&e))?;
     let plan = Plan::read(connection).await.map_err(|e| fault(&e))?;
     let withdrawal = plan.mark(connection, batch).await.map_err(|e| fault(&e))?;
     if dependents == Dependents::Refuse && withdrawal.others() > 0 {

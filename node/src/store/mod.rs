@@ -7,10 +7,12 @@
 //! The tables stand in `migrations/`. What they mean is the work of [`crate::intake`]; keys are made by
 //! [`pseudonym`], many rows are written by [`bulk`], and [`panel`] reads what a clinician's row needs.
 
+pub mod annotation;
 pub mod approval;
 pub mod away;
 pub mod batch;
 pub mod bulk;
+pub mod consent;
 pub mod evidence;
 pub mod held;
 pub mod identity;
@@ -20,7 +22,9 @@ pub mod panel;
 pub mod pseudonym;
 pub mod quality;
 pub mod receipt;
+pub mod retain;
 pub mod scored;
+pub mod withdraw;
 
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{

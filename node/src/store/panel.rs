@@ -1,7 +1,8 @@
 //! Reads the tables for one study and period: who has a row, and what each row rests on.
 //!
 //! ```text
-//! who       active clinicians of the study's roles, from staff records alone, in the order of their keys
+//! who       active clinicians of the study's roles whom the site's rules on consent admit, from staff records
+//!           and consents alone, in the order of their keys
 //! links     of all one patient's clinicians, with a row or without, the K with the smallest keyed hash; the
 //!           others do not hear of that patient
 //! answers   of one patient about one clinician, by one instrument: the response with the smallest key
@@ -9,11 +10,15 @@
 //! Links are bounded before any statistic, and one patient's choice rests on nobody else's data (a patient
 //! then changes K rows at most; a clinician's row does not decide where patients count). An encounter without a
 //! patient, with the responses that name it, is a patient of its own; so is a response that names neither.
+//! A patient whom the rules do not admit is as if not in the tables. A clinician whom they do not admit has no
+//! row, and an encounter that its clinician excluded counts for none; whom a patient met is still the patient's
+//! record, so neither hands a patient to another clinician.
 //! Both lists are made in `population`. Scoring and shrinking the numbers is the work of [`crate::measure::feature`].
 pub mod clipped;
 mod population;
 
 use super::Store;
+use super::consent::Access;
 use super::pseudonym::Pseudonyms;
 use sqlx::sqlite::Sqlite;
 use sqlx::{AssertSqlSafe, Error, Transaction};
@@ -36,6 +41,17 @@ pub struct Span {
     pub to_us: i64,
 }
 
+/// What a study asks the tables for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Roles of clinicians with a row.
+    pub roles: &'a [&'a str],
+    /// The days.
+    pub span: Span,
+    /// Of how many clinicians each patient may count for.
+    pub links_per_patient: u32,
+}
+
 /// What staff records say about a clinician with a row.
 pub struct Clinician {
     /// Their role.
@@ -51,6 +67,15 @@ pub struct Links {
     pub pairs: u64,
     /// Pairs beyond K of a patient.
     pub dropped: u64,
+}
+
+/// Encounters of clinicians with a row that would count, and how many of them their clinician excluded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Excluded {
+    /// All of them.
+    pub encounters: u64,
+    /// Those that were excluded.
+    pub excluded: u64,
 }
 
 /// A number of the period table.
@@ -140,6 +165,9 @@ pub struct Panel {
     span: Span,
     clinicians: Vec<Clinician>,
     links: Links,
+    excluded: Excluded,
+    /// The condition under which a clinician's recordings are read; none if no recording is.
+    heart: Option<String>,
 }
 
 impl Panel {
@@ -151,19 +179,21 @@ impl Panel {
     pub async fn open(
         store: &Store,
         pseudonyms: &Pseudonyms,
-        roles: &[&str],
-        span: Span,
-        links_per_patient: u32,
+        access: &Access,
+        asked: &Asked<'_>,
     ) -> Result<Self, Error> {
         let mut panel = Self {
             transaction: store.pool().begin().await?,
-            span,
+            span: asked.span,
             clinicians: Vec::new(),
             links: Links::default(),
+            excluded: Excluded::default(),
+            heart: None,
         };
-        panel.list_clinicians(roles).await?;
+        panel.admit(access).await?;
+        panel.list_clinicians(asked.roles, access).await?;
         panel.list_links().await?;
-        panel.bound_links(pseudonyms, links_per_patient).await?;
+        panel.bound_links(pseudonyms, asked.links_per_patient).await?;
         panel.keep_encounters().await?;
         Ok(panel)
     }
@@ -176,6 +206,11 @@ impl Panel {
     /// How many links there are.
     pub fn links(&self) -> Links {
         self.links
+    }
+
+    /// How many encounters were excluded by their clinicians.
+    pub fn excluded(&self) -> Excluded {
+        self.excluded
     }
 
     /// A number of the staff records, weighted by how much of each record lies in the span; `None` where
@@ -234,21 +269,26 @@ impl Panel {
         Ok(self.spread(found.into_iter().map(tally).collect()))
     }
 
-    /// The mean of a recording's feature over a clinician's sessions in the span; `None` where there is none.
+    /// The mean of a recording's feature over a clinician's sessions in the span; `None` where there is none,
+    /// or none may be read.
     ///
     /// # Errors
     /// What the database says.
     pub async fn recordings(&mut self, feature: &'static str) -> Result<Vec<Option<f64>>, Error> {
-        let found: Vec<(i64, Option<f64>)> = sqlx::query_as(
+        let Some(admitted) = &self.heart else {
+            return Ok(self.spread(Vec::new()));
+        };
+        let sql = format!(
             "SELECT p.i, avg(f.value) FROM feature f CROSS JOIN device_session d ON d.session = f.session \
              CROSS JOIN panel_person p ON p.person = f.person \
-             WHERE f.feature = ? AND d.start_us >= ? AND d.start_us < ? GROUP BY p.i",
-        )
-        .bind(feature)
-        .bind(self.span.from_us)
-        .bind(self.span.to_us)
-        .fetch_all(&mut *self.transaction)
-        .await?;
+             WHERE f.feature = ? AND d.start_us >= ? AND d.start_us < ? AND {admitted} GROUP BY p.i"
+        );
+        let found: Vec<(i64, Option<f64>)> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(feature)
+            .bind(self.span.from_us)
+            .bind(self.span.to_us)
+            .fetch_all(&mut *self.transaction)
+            .await?;
         Ok(self.spread(found))
     }
 
@@ -265,9 +305,11 @@ impl Panel {
         // A clinician's own responses have no patient, even if they name an encounter.
         sqlx::query(
             "WITH r AS (SELECT r.response, r.person, CASE r.respondent WHEN 'patient' \
-               THEN coalesce(r.patient, e.patient, r.encounter) END AS patient FROM response r \
+               THEN coalesce(r.patient, e.patient, r.encounter) END AS patient FROM panel_seen_response r \
                LEFT JOIN encounter e ON e.encounter = r.encounter \
-               WHERE r.instrument = ? AND r.respondent = ? AND r.authored_us >= ? AND r.authored_us < ?) \
+               WHERE r.instrument = ? AND r.respondent = ? AND r.authored_us >= ? AND r.authored_us < ? \
+               AND NOT EXISTS (SELECT 1 FROM annotation a WHERE a.encounter = r.encounter AND a.kind = 'exclude' \
+               AND a.person = r.person)) \
              INSERT INTO panel_response SELECT p.i, min(r.response) FROM r CROSS JOIN panel_person p \
                ON p.person = r.person WHERE r.patient IS NULL OR EXISTS (SELECT 1 FROM panel_link l \
                WHERE l.patient = r.patient AND l.person = r.person) \

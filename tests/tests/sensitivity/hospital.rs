@@ -37,12 +37,17 @@ pub(crate) struct Clinician {
     pub(crate) specialty: &'static str,
     /// Whether at work.
     pub(crate) active: bool,
+    /// What they said of research.
+    pub(crate) said: Option<&'static str>,
 }
 
 impl Clinician {
-    /// Whether they have a row: a matter of staff records alone.
-    pub(crate) fn has_row(self) -> bool {
-        self.active && self.role != "clerk" && self.specialty != "cardiology"
+    /// Whether they have a row, where a consent is `required` or else a refusal counts: a matter of staff records
+    /// and their own word alone.
+    pub(crate) fn has_row(self, required: bool) -> bool {
+        let admitted =
+            if required { self.said == Some("given") } else { self.said != Some("refused") };
+        admitted && self.active && self.role != "clerk" && self.specialty != "cardiology"
     }
 }
 
@@ -67,6 +72,8 @@ pub(crate) struct Hospital {
     /// The clinicians, in the order of their keys.
     pub(crate) clinicians: Vec<Clinician>,
     patients: u16,
+    /// What each patient said of research.
+    said: Vec<Option<&'static str>>,
     encounters: Vec<Encounter>,
     responses: Vec<Response>,
 }
@@ -78,6 +85,9 @@ pub(crate) enum Unit {
     Encounter(u16),
     Response(u16),
 }
+
+const SAID: &[Option<&str>] =
+    &[Some("given"), Some("given"), Some("given"), Some("given"), None, Some("refused")];
 
 fn pick<T: Copy>(rng: &mut ChaCha20Rng, of: &[T]) -> T {
     of[rng.random_range(0..of.len())]
@@ -91,10 +101,12 @@ impl Hospital {
                 role: pick(rng, &["physician", "nurse", "nurse", "physician", "clerk"]),
                 specialty: pick(rng, &["internal", "oncology", "internal", "cardiology"]),
                 active: rng.random_bool(0.9),
+                said: pick(rng, SAID),
             })
             .collect::<Vec<_>>();
         let (people, patients) =
             (u16::try_from(clinicians.len()).unwrap(), rng.random_range(1..=5));
+        let said = (0..patients).map(|_| pick(rng, SAID)).collect();
         let some_patient =
             |rng: &mut ChaCha20Rng| rng.random_bool(0.75).then(|| rng.random_range(0..patients));
         let encounters: Vec<Encounter> = (0..rng.random_range(0..=12))
@@ -117,14 +129,17 @@ impl Hospital {
                 Response { person, by_patient, patient: some_patient(rng), encounter }
             })
             .collect();
-        Self { number, clinicians, patients, encounters, responses }
+        Self { number, clinicians, patients, said, encounters, responses }
     }
 
     /// Rows of all its tables, added to the statements of a batch.
     pub(crate) fn write(&self, to: &mut Tables, rng: &mut ChaCha20Rng) {
         for (at, clinician) in (0..).zip(&self.clinicians) {
             let person = key(self.number, PERSON, at);
-            let Clinician { role, specialty, active } = clinician;
+            let Clinician { role, specialty, active, said } = clinician;
+            if let Some(said) = said {
+                to.consent.push(statement(&person, "NULL", said, 0));
+            }
             to.person.push(format!(
                 "({person}, '{role}', '{specialty}', NULL, NULL, {}, 1)",
                 u8::from(*active)
@@ -133,6 +148,11 @@ impl Hospital {
                 "({person}, unixepoch('2026-07-01') * 1000000, unixepoch('2026-10-01') * 1000000, {}, 300, NULL, NULL, 1)",
                 rng.random_range(0..700)
             ));
+        }
+        for (at, said) in (0..).zip(&self.said) {
+            if let Some(said) = said {
+                to.consent.push(statement("NULL", &key(self.number, PATIENT, at), said, 0));
+            }
         }
         for (at, encounter) in (0..).zip(&self.encounters) {
             let patient = encounter
@@ -226,15 +246,22 @@ impl Hospital {
         to.responses.extend(responses.iter().map(|at| key(self.number, RESPONSE, *at)));
     }
 
-    /// A clinician's row goes: they are at work no more, or have another role.
+    /// A clinician's row goes: they are at work no more, have another role, or refuse.
     pub(crate) fn retire(&mut self, at: usize, rng: &mut ChaCha20Rng, to: &mut Deletions) {
         let person = key(self.number, PERSON, u16::try_from(at).unwrap());
-        if rng.random_bool(0.5) {
-            self.clinicians[at].active = false;
-            to.retired.push(person);
-        } else {
-            self.clinicians[at].role = "clerk";
-            to.moved.push(person);
+        match rng.random_range(0..3) {
+            0 => {
+                self.clinicians[at].active = false;
+                to.retired.push(person);
+            }
+            1 => {
+                self.clinicians[at].role = "clerk";
+                to.moved.push(person);
+            }
+            _ => {
+                self.clinicians[at].said = Some("refused");
+                to.refused.push(statement(&person, "NULL", "refused", 1));
+            }
         }
     }
 
@@ -250,9 +277,18 @@ impl Hospital {
     }
 }
 
+/// The table of consents with the columns that [`statement`] fills.
+const STATEMENT: &str = "consent (person, patient, purpose, state, from_us)";
+
+fn statement(person: &str, patient: &str, state: &str, later_us: u8) -> String {
+    let from_us = 1_790_000_000_000_000 + i64::from(later_us);
+    format!("({person}, {patient}, 'research-aggregate', '{state}', {from_us})")
+}
+
 /// Rows of the tables, as SQL.
 #[derive(Default)]
 pub(crate) struct Tables {
+    consent: Vec<String>,
     person: Vec<String>,
     period: Vec<String>,
     encounter: Vec<String>,
@@ -267,13 +303,14 @@ async fn run(connection: &mut SqliteConnection, sql: String) {
 impl Tables {
     /// Replaces everything in the database.
     pub(crate) async fn fill(self, connection: &mut SqliteConnection) {
-        for table in ["answer", "response", "period", "encounter", "person"] {
+        for table in ["answer", "response", "period", "encounter", "person", "consent"] {
             run(connection, format!("DELETE FROM {table}")).await;
         }
         let batch = "INSERT OR IGNORE INTO import_batch VALUES (1, 0, zeroblob(32), zeroblob(32))";
         run(connection, batch.to_owned()).await;
-        let Tables { person, period, encounter, response, answer } = self;
+        let Tables { consent, person, period, encounter, response, answer } = self;
         for (table, rows) in [
+            (STATEMENT, consent),
             ("person", person),
             ("period", period),
             ("encounter", encounter),
@@ -294,6 +331,7 @@ pub(crate) struct Deletions {
     responses: Vec<String>,
     retired: Vec<String>,
     moved: Vec<String>,
+    refused: Vec<String>,
     expunged: Vec<String>,
     rewritten: Vec<String>,
 }
@@ -312,6 +350,9 @@ impl Deletions {
         let moved = list(&self.moved);
         run(connection, format!("UPDATE person SET role = 'clerk' WHERE person IN ({moved})"))
             .await;
+        for refused in &self.refused {
+            run(connection, format!("INSERT INTO {STATEMENT} VALUES {refused}")).await;
+        }
         let gone = list(&self.expunged);
         run(
             connection,

@@ -15,9 +15,11 @@ use hospital::{Deletions, Hospital, Tables, Unit};
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt as _, SeedableRng as _};
 use std::convert::Infallible;
+use tacit_node::config::{Basis, Consent, Switch};
 use tacit_node::measure::feature;
 use tacit_node::measure::instrument::Catalogue;
 use tacit_node::store::Store;
+use tacit_node::store::consent::Access;
 use tacit_node::store::pseudonym::Pseudonyms;
 use tacit_shared::id::{Digest, SiteIndex};
 use tacit_shared::privacy::accountant::Budget;
@@ -35,6 +37,8 @@ const STUDY: &str = include_str!("study.toml");
 /// Cases of one database when they share it.
 const BATCH: u16 = 250;
 const SEED: u64 = 0x5eed_0003;
+/// 2026-11-01, when the sums are made.
+const NOW_US: i64 = 1_793_491_200_000_000;
 
 struct Memory;
 
@@ -62,6 +66,7 @@ struct Setting {
     plan: Plan,
     catalogue: Catalogue,
     pseudonyms: Pseudonyms,
+    access: Access,
     links: u64,
 }
 
@@ -74,19 +79,28 @@ impl Setting {
         assert_eq!(plan.terms().patient_l2, links * 2 * CLIP);
         let catalogue = Catalogue::built_in().unwrap();
         let pseudonyms = Pseudonyms::new(&[7; 32]);
-        Self { study, plan, catalogue, pseudonyms, links }
+        // What people said decides, and not all said something; `links` of three ask for a consent.
+        let basis = if links == 3 { Basis::Required } else { Basis::OptOut };
+        let consent = Consent { clinicians: basis, patients: basis };
+        let access = Access { consent, heart: Switch::On, now_us: NOW_US };
+        Self { study, plan, catalogue, pseudonyms, access, links }
     }
 
     /// The rows of each hospital, one a clinician who has one.
     async fn rows(&self, store: &Store, hospitals: &[Hospital]) -> Vec<Vec<Option<FeatureRow>>> {
-        let found = feature::rows(store, &self.study, &self.catalogue, &self.pseudonyms).await;
+        let (catalogue, pseudonyms) = (&self.catalogue, &self.pseudonyms);
+        let found = feature::rows(store, &self.study, catalogue, pseudonyms, &self.access).await;
+        let required = self.access.consent.clinicians == Basis::Required;
         let mut rows = found.unwrap().rows.into_iter();
         let mut one = |has: bool| if has { Some(rows.next().unwrap()) } else { None };
         let all = hospitals
             .iter()
-            .map(|h| h.clinicians.iter().map(|c| one(c.has_row())).collect())
+            .map(|h| h.clinicians.iter().map(|c| one(c.has_row(required))).collect())
             .collect();
-        assert!(rows.next().is_none(), "who has a row is a matter of staff records alone");
+        assert!(
+            rows.next().is_none(),
+            "who has a row is a matter of staff records and their word alone"
+        );
         all
     }
 

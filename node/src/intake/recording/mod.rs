@@ -31,6 +31,11 @@ pub struct Reading {
 
 /// Turns a recording into features.
 pub trait Recorder: Send + Sync {
+    /// Whether the site reads recordings at all. If not, no session of a device is taken over.
+    fn is_on(&self) -> bool {
+        true
+    }
+
     /// Reads a file.
     ///
     /// # Errors

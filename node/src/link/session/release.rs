@@ -12,6 +12,7 @@ use crate::config::Review;
 use crate::link::hold::Question;
 use crate::measure::feature;
 use crate::office::statement;
+use crate::store::consent::Access;
 use crate::store::{ledger, officer, scored};
 use std::time::Duration;
 use tacit_shared::fault::Fault;
@@ -59,7 +60,9 @@ impl Node {
         within: Duration,
     ) -> Result<Event, Fault> {
         let started = Instant::now();
-        let rows = feature::rows(&self.store, study, &self.catalogue, &self.pseudonyms).await?;
+        let access = Access::of(&self.config, unix_now().saturating_mul(1_000_000));
+        let (catalogue, pseudonyms) = (&self.catalogue, &self.pseudonyms);
+        let rows = feature::rows(&self.store, study, catalogue, pseudonyms, &access).await?;
         let mut sum = SiteSum::new(plan.layout().dimension(), plan.rows_max());
         for row in &rows.rows {
             let contribution = Contribution::of(plan.layout(), self.me, row);

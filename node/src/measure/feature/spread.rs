@@ -6,6 +6,7 @@ use super::{Column, FeatureId, Part, assemble, column, encounters_of_each, open,
 use crate::measure::instrument::Catalogue;
 use crate::office::cells::{Cell, cells};
 use crate::office::quality_page::{Counted, Missing, Spread, Standing, StudyQuality};
+use crate::store::consent::Access;
 use crate::store::panel::clipped::Clipped;
 use crate::store::panel::{Detail, Panel};
 use crate::store::pseudonym::Pseudonyms;
@@ -23,9 +24,9 @@ pub async fn of_study(
     study: &Study,
     (standing, stays_away): (Standing, Option<String>),
     catalogue: &Catalogue,
-    pseudonyms: &Pseudonyms,
+    (pseudonyms, access): (&Pseudonyms, &Access),
 ) -> Result<StudyQuality, Fault> {
-    let mut panel = open(store, study, pseudonyms).await?;
+    let mut panel = open(store, study, pseudonyms, access).await?;
     let (mut spreads, mut missing, mut columns) = (Vec::new(), Vec::new(), Vec::new());
     let mut known_parts = true;
     let clinicians = panel.clinicians().len();

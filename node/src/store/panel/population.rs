@@ -1,18 +1,57 @@
 //! Who has a row, which links of patients count, and which encounters with them.
 //!
 //! All of it becomes temporary tables of the panel's transaction: `panel_person` (row number from 1, key),
-//! `panel_link` (patient, person), `panel_encounter` (row number and the values that means are taken of).
-use super::{Clinician, Panel};
+//! `panel_link` (patient, person), `panel_encounter` (row number and the values that means are taken of). The
+//! views `panel_seen_encounter` and `panel_seen_response` leave out the patients whom the site's rules do not admit.
+use super::{Clinician, Excluded, Panel};
+use crate::config::Switch;
 use crate::store::bulk::{Bulk, Cell};
+use crate::store::consent::{self, Access, Purpose};
 use crate::store::pseudonym::{Key, Pseudonyms};
-use sqlx::Error;
+use sqlx::{AssertSqlSafe, Error};
 
 /// Patients whose links are read at once.
 const PAGE: i64 = 20_000;
 
 impl Panel {
-    pub(super) async fn list_clinicians(&mut self, roles: &[&str]) -> Result<(), Error> {
+    /// Lists what people said, and makes the views that leave out patients. A record without a key of a patient
+    /// belongs to whom its encounter belongs to, whether that one is seen or not.
+    pub(super) async fn admit(&mut self, access: &Access) -> Result<(), Error> {
         let connection = &mut *self.transaction;
+        consent::list(connection, access.now_us).await?;
+        let research = Purpose::ResearchAggregate;
+        let basis = access.consent.patients;
+        let owner = "coalesce(r.patient, \
+                     (SELECT e.patient FROM main.encounter e WHERE e.encounter = r.encounter))";
+        let met = consent::condition(connection, basis, research, "e.patient").await?;
+        let said = consent::condition(connection, basis, research, owner).await?;
+        for sql in [
+            format!(
+                "CREATE TEMP VIEW panel_seen_encounter AS SELECT e.* FROM main.encounter e WHERE {met}"
+            ),
+            format!(
+                "CREATE TEMP VIEW panel_seen_response AS SELECT r.* FROM main.response r \
+                 WHERE r.respondent <> 'patient' OR {said}"
+            ),
+        ] {
+            sqlx::query(AssertSqlSafe(sql)).persistent(false).execute(&mut *connection).await?;
+        }
+        if access.heart == Switch::On {
+            let basis = access.consent.clinicians;
+            let read = consent::condition(connection, basis, Purpose::Heart, "p.person").await?;
+            self.heart = Some(read);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn list_clinicians(
+        &mut self,
+        roles: &[&str],
+        access: &Access,
+    ) -> Result<(), Error> {
+        let connection = &mut *self.transaction;
+        let (basis, research) = (access.consent.clinicians, Purpose::ResearchAggregate);
+        let admitted = consent::condition(connection, basis, research, "person").await?;
         for sql in [
             "CREATE TEMP TABLE panel_role (role TEXT PRIMARY KEY) WITHOUT ROWID",
             "CREATE TEMP TABLE panel_person (i INTEGER PRIMARY KEY, person BLOB NOT NULL UNIQUE)",
@@ -26,12 +65,11 @@ impl Panel {
             bulk.push(connection, &mut vec![Cell::Text((*role).to_owned())]).await?;
         }
         bulk.flush(connection).await?;
-        sqlx::query(
+        let sql = format!(
             "INSERT INTO panel_person (person) SELECT person FROM person \
-             WHERE active = 1 AND role IN (SELECT role FROM panel_role) ORDER BY person",
-        )
-        .execute(&mut *connection)
-        .await?;
+             WHERE active = 1 AND role IN (SELECT role FROM panel_role) AND {admitted} ORDER BY person"
+        );
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
         let found: Vec<(String, String)> = sqlx::query_as(
             "SELECT t.role, t.specialty FROM panel_person p CROSS JOIN person t ON t.person = p.person ORDER BY p.i",
         )
@@ -47,14 +85,14 @@ impl Panel {
     pub(super) async fn list_links(&mut self) -> Result<(), Error> {
         let done = sqlx::query(
             "WITH said AS (SELECT r.person, r.encounter, coalesce(r.patient, e.patient, r.encounter) AS patient, \
-               r.patient IS NULL AND e.patient IS NULL AS unnamed FROM response r \
+               r.patient IS NULL AND e.patient IS NULL AS unnamed FROM panel_seen_response r \
                LEFT JOIN encounter e ON e.encounter = r.encounter WHERE r.respondent = 'patient' \
                AND r.authored_us >= ?1 AND r.authored_us < ?2) \
              INSERT INTO panel_link \
-             SELECT e.patient, e.person FROM encounter e \
+             SELECT e.patient, e.person FROM panel_seen_encounter e \
                WHERE e.patient IS NOT NULL AND e.start_us >= ?1 AND e.start_us < ?2 \
              UNION SELECT r.patient, r.person FROM said r WHERE r.patient IS NOT NULL \
-             UNION SELECT e.encounter, e.person FROM said r CROSS JOIN encounter e ON e.encounter = r.encounter \
+             UNION SELECT e.encounter, e.person FROM said r CROSS JOIN panel_seen_encounter e ON e.encounter = r.encounter \
                WHERE r.unnamed AND e.start_us >= ?1 AND e.start_us < ?2 \
              ORDER BY 1, 2",
         )
@@ -118,13 +156,14 @@ impl Panel {
     pub(super) async fn keep_encounters(&mut self) -> Result<(), Error> {
         sqlx::query(
             "CREATE TEMP TABLE panel_encounter (i INTEGER, acuity REAL, minutes REAL, ai_share REAL, remote REAL, \
-             interpreter REAL)",
+             interpreter REAL, excluded INTEGER)",
         )
         .execute(&mut *self.transaction)
         .await?;
-        sqlx::query(
+        let all = sqlx::query(
             "INSERT INTO panel_encounter SELECT p.i, e.acuity, e.minutes, e.ai_share, e.channel <> 'in_person', \
-             e.interpreter FROM encounter e CROSS JOIN panel_person p ON p.person = e.person \
+             e.interpreter, EXISTS (SELECT 1 FROM annotation a WHERE a.encounter = e.encounter \
+             AND a.kind = 'exclude' AND a.person = e.person) FROM panel_seen_encounter e CROSS JOIN panel_person p ON p.person = e.person \
              WHERE e.start_us >= ? AND e.start_us < ? AND (EXISTS (SELECT 1 FROM panel_link l \
              WHERE l.patient = coalesce(e.patient, e.encounter) AND l.person = e.person) \
              OR (e.patient IS NULL AND NOT EXISTS (SELECT 1 FROM panel_link l WHERE l.patient = e.encounter))) \
@@ -134,6 +173,11 @@ impl Panel {
         .bind(self.span.to_us)
         .execute(&mut *self.transaction)
         .await?;
+        let excluded = sqlx::query("DELETE FROM panel_encounter WHERE excluded = 1")
+            .execute(&mut *self.transaction)
+            .await?;
+        let (encounters, excluded) = (all.rows_affected(), excluded.rows_affected());
+        self.excluded = Excluded { encounters, excluded };
         Ok(())
     }
 }

@@ -2,6 +2,14 @@
 //!
 //! Strict: an unknown key is refused. What is not written has the safe default of
 //! [`Config::new`]'s documentation.
+mod budget;
+mod licence;
+mod person;
+
+pub use licence::LicenceReference;
+pub use person::{Basis, Consent, Modalities, Retention, Switch};
+
+use budget::{Account, Accounts, Spending, budgets};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,46 +17,15 @@ use std::path::Path;
 use tacit_link::keys::read_bounded;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::FeatureId;
-use tacit_shared::privacy::accountant::Budget;
 use tacit_shared::privacy::ledger::{Budgets, Limits};
 use tacit_shared::protocol::site::Policy;
 use tacit_shared::study::profile::Profile;
-use tacit_shared::units::{Delta, Epsilon};
+use tacit_shared::units::Epsilon;
 
 /// The file's name within a node's folder.
 pub const FILE: &str = "node.toml";
 /// A configuration is larger than this only by mistake.
 const FILE_BYTES_MAX: usize = 64 << 10;
-/// Above these a budget promises nothing.
-const EPSILON_MAX: f64 = 200.0;
-const DELTA_MAX: f64 = 1e-3;
-
-/// What one person of a kind may lose.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Account {
-    epsilon: f64,
-    delta: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Accounts {
-    clinician: Account,
-    patient: Account,
-}
-
-/// Over everything this site ever answers and, where written, over one study and one calendar year.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Spending {
-    clinician: Account,
-    patient: Account,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    study: Option<Accounts>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    year: Option<Accounts>,
-}
 
 /// Floors below which the site takes no part.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,41 +62,6 @@ pub enum Review {
     Hold,
 }
 
-/// The licence under which a site uses an instrument, in the site's words: a contract, a letter, a date.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct LicenceReference(String);
-
-/// A reference is longer than this only by mistake.
-const LICENCE_LENGTH_MAX: usize = 200;
-
-impl LicenceReference {
-    /// The reference as entered.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for LicenceReference {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        let length = text.chars().count();
-        if text.trim().is_empty() || length > LICENCE_LENGTH_MAX || text.contains(char::is_control)
-        {
-            return Err(format!(
-                "a licence reference of {length} characters; expected one line of 1 to {LICENCE_LENGTH_MAX}: a contract, a letter, a date"
-            ));
-        }
-        Ok(Self(text))
-    }
-}
-
-impl From<LicenceReference> for String {
-    fn from(reference: LicenceReference) -> String {
-        reference.0
-    }
-}
-
 /// Whether ids are kept, sealed, beside the keyed hashes made of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -145,11 +87,18 @@ pub struct Config {
     licences: BTreeMap<FeatureId, LicenceReference>,
     #[serde(default)]
     identities: KeptIds,
+    #[serde(default)]
+    consent: Consent,
+    #[serde(default)]
+    retention: Retention,
+    #[serde(default)]
+    modalities: Modalities,
 }
 
 impl Config {
     /// The settings `init` writes: the safe profile; ε 8 for a clinician and 20 for a patient, each at
-    /// δ = 1e-6, over everything ever answered, without a limit by study or year; the policy floors of [`Policy::default`].
+    /// δ = 1e-6, over everything ever answered, without a limit by study or year; the policy floors of
+    /// [`Policy::default`]; whose rows count is left to the mapping; rows are kept as long as may be.
     pub fn new(coordinator: SocketAddr) -> Self {
         let budget = Spending {
             clinician: Account { epsilon: 8.0, delta: 1e-6 },
@@ -167,6 +116,9 @@ impl Config {
             policy,
             licences: BTreeMap::new(),
             identities: KeptIds::default(),
+            consent: Consent::default(),
+            retention: Retention::default(),
+            modalities: Modalities::default(),
         }
     }
 
@@ -195,6 +147,7 @@ impl Config {
         let config: Self =
             toml::from_str(text).map_err(|e| Fault::operator(e.to_string()).hint(hint))?;
         config.limits()?;
+        config.retention.within_maxima()?;
         let ethics = config.profile == Profile::EthicsApprovedResearch;
         if ethics && config.approval_id.as_deref().is_none_or(|id| id.trim().is_empty()) {
             let message = "profile `ethics-approved-research` without `approval_id`";
@@ -235,6 +188,42 @@ impl Config {
     /// Whether ids are kept, sealed, so that a person is found again from their hash.
     pub fn keeps_ids(&self) -> bool {
         self.identities.keep
+    }
+
+    /// Whose rows are read.
+    pub fn consent(&self) -> Consent {
+        self.consent
+    }
+
+    /// How long rows are kept.
+    pub fn retention(&self) -> Retention {
+        self.retention
+    }
+
+    /// Which recordings are read.
+    pub fn modalities(&self) -> Modalities {
+        self.modalities
+    }
+
+    /// The same settings with other rules on whose rows are read.
+    #[must_use = "returns the changed settings"]
+    pub fn with_consent(mut self, consent: Consent) -> Self {
+        self.consent = consent;
+        self
+    }
+
+    /// The same settings with other times to keep rows.
+    #[must_use = "returns the changed settings"]
+    pub fn with_retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// The same settings with recordings switched on or off.
+    #[must_use = "returns the changed settings"]
+    pub fn with_modalities(mut self, modalities: Modalities) -> Self {
+        self.modalities = modalities;
+        self
     }
 
     /// Whether a release waits for the officer's yes.
@@ -316,29 +305,6 @@ impl Config {
             survivor_sets_max: self.policy.survivor_sets_max,
         }
     }
-}
-
-fn budgets(key: &str, accounts: &Accounts) -> Result<Budgets, Fault> {
-    let budget = |who: &str, account: Account| {
-        if account.epsilon > EPSILON_MAX || account.delta > DELTA_MAX {
-            let message = format!(
-                "`{key}.{who}`: ε {} at δ {}; expected at most {EPSILON_MAX} and {DELTA_MAX}",
-                account.epsilon, account.delta
-            );
-            return Err(Fault::operator(message).hint(
-                "beyond that a budget promises nothing; δ is best below 1 in 10 times the persons",
-            ));
-        }
-        let budget = Epsilon::new(account.epsilon)
-            .map_err(|e| e.to_string())
-            .and_then(|e| Ok((e, Delta::new(account.delta).map_err(|e| e.to_string())?)))
-            .and_then(|(e, d)| Budget::new(e, d).map_err(|e| e.to_string()));
-        budget.map_err(|e| Fault::operator(format!("`{key}.{who}`: {e}")))
-    };
-    Ok(Budgets {
-        clinician: budget("clinician", accounts.clinician)?,
-        patient: budget("patient", accounts.patient)?,
-    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,120 @@
+//! Who consented to what: the latest statement of a person on a purpose that has begun decides.
+//!
+//! ```text
+//! given, refused, withdrawn     as stated; of statements that began together the strictest counts
+//! expired                       given, and over: after `to`, and after 366 days at the latest
+//! ```
+//! What follows for a study is decided where its rows are read ([`super::panel`]); what follows for the rows
+//! themselves, once somebody withdrew, in [`super::withdraw`].
+use crate::config::{Basis, Config, Consent, Switch};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Error};
+
+/// What a person's rows may be used for. Each is consented to by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Purpose {
+    /// The person's own view of their rows, at the node.
+    LocalView,
+    /// Sums over many persons and hospitals, under noise.
+    ResearchAggregate,
+    /// Recordings of heart beats, in what else is consented to.
+    Heart,
+}
+
+impl Purpose {
+    /// All of them.
+    pub const ALL: [Purpose; 3] = [Purpose::LocalView, Purpose::ResearchAggregate, Purpose::Heart];
+
+    /// Its word in the tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Purpose::LocalView => "local-view",
+            Purpose::ResearchAggregate => "research-aggregate",
+            Purpose::Heart => "heart",
+        }
+    }
+}
+
+/// By which rules of the site, and when, rows are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// What lets a person's rows be read.
+    pub consent: Consent,
+    /// Whether recordings of heart beats are.
+    pub heart: Switch,
+    /// Now, in microseconds since 1970 UTC: consents begin and end.
+    pub now_us: i64,
+}
+
+impl Access {
+    /// The rules of a site's settings.
+    pub fn of(config: &Config, now_us: i64) -> Self {
+        Self { consent: config.consent(), heart: config.modalities().heart, now_us }
+    }
+}
+
+/// The query for the statements that decide on a purpose at a moment: `who`, `person`, `patient`, `state`
+/// (`expired` among them). Its parameters are the purpose's word (`?1`) and the moment (`?2`).
+pub(super) const DECISIVE: &str = "SELECT who, person, patient, \
+    CASE WHEN state = 'given' AND until_us <= ?2 THEN 'expired' ELSE state END AS state \
+    FROM (SELECT *, row_number() OVER (PARTITION BY who ORDER BY from_us DESC, \
+      CASE state WHEN 'withdrawn' THEN 0 WHEN 'refused' THEN 1 ELSE 2 END) AS nth \
+      FROM consent WHERE purpose = ?1 AND from_us <= ?2) WHERE nth = 1";
+
+/// Writes the decisive statements on research and on heart beats into `temp.panel_said`.
+pub(super) async fn list(connection: &mut SqliteConnection, now_us: i64) -> Result<(), Error> {
+    let sql = "CREATE TEMP TABLE panel_said (purpose TEXT, who BLOB, state TEXT, PRIMARY KEY (purpose, who)) WITHOUT ROWID";
+    sqlx::query(sql).execute(&mut *connection).await?;
+    for purpose in [Purpose::ResearchAggregate, Purpose::Heart] {
+        let sql = format!("INSERT INTO panel_said SELECT ?1, who, state FROM ({DECISIVE})");
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(purpose.word())
+            .bind(now_us)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The condition under which rows of the person whose key is `column` are read for a purpose, once the
+/// statements are listed. Where no key is known nobody can have consented, nor have said no.
+pub(super) async fn condition(
+    connection: &mut SqliteConnection,
+    basis: Basis,
+    purpose: Purpose,
+    column: &str,
+) -> Result<String, Error> {
+    let word = purpose.word();
+    let states = match basis {
+        Basis::Required => {
+            return Ok(format!(
+                "{column} IN (SELECT who FROM panel_said WHERE purpose = '{word}' AND state = 'given')"
+            ));
+        }
+        Basis::OptOut => "('refused', 'withdrawn')",
+        Basis::ByMapping => "('withdrawn')",
+    };
+    let no = format!("SELECT who FROM panel_said WHERE purpose = '{word}' AND state IN {states}");
+    let sql = format!("SELECT EXISTS ({no})");
+    let anyone: bool = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await?;
+    // Without anyone who said no there is nothing to look up for millions of rows.
+    Ok(if anyone {
+        format!("({column} IS NULL OR {column} NOT IN ({no}))")
+    } else {
+        "1".to_owned()
+    })
+}
+
+/// Takes back the statements of a batch, but for withdrawals: who withdrew need not do so again.
+///
+/// # Errors
+/// What the database says.
+pub async fn take_back(connection: &mut SqliteConnection, batch: i64) -> Result<(), Error> {
+    for sql in [
+        "UPDATE consent SET src = NULL WHERE src = ? AND state = 'withdrawn'",
+        "DELETE FROM consent WHERE src = ?",
+    ] {
+        sqlx::query(sql).bind(batch).execute(&mut *connection).await?;
+    }
+    Ok(())
+}

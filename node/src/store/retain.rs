@@ -1,0 +1,73 @@
+//! Rows are kept no longer than the site's settings say, counted from the import that brought them.
+//!
+//! An import is when the node began to hold a row: a study may look at years past, and the files stay the hospital's.
+//! Raw rows are never held: they go with their import. A clinician who is left without any row goes, too.
+use super::withdraw::{self, Erased};
+use super::{Store, fault};
+use crate::config::Retention;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Error};
+use tacit_shared::fault::Fault;
+
+/// Microseconds of a day.
+const DAY_US: i64 = 86_400_000_000;
+
+/// Erases what was kept long enough, and what was withdrawn by now.
+///
+/// # Errors
+/// A fault of the database: then nothing is erased.
+pub async fn retain(store: &Store, keep: Retention, now_us: i64) -> Result<Erased, Fault> {
+    let done = async {
+        let mut transaction = store.pool().begin_with("BEGIN IMMEDIATE").await?;
+        withdraw::settle(&mut transaction, now_us).await?;
+        let erased = erase(&mut transaction, keep, now_us).await?;
+        transaction.commit().await?;
+        withdraw::forget_log(store).await?;
+        Ok::<_, Error>(erased)
+    };
+    done.await.map_err(|e| fault(&e))
+}
+
+async fn erase(
+    connection: &mut SqliteConnection,
+    keep: Retention,
+    now_us: i64,
+) -> Result<Erased, Error> {
+    let old = |days: u32| {
+        let before = now_us.saturating_sub(i64::from(days).saturating_mul(DAY_US));
+        format!("src IN (SELECT id FROM import_batch WHERE at_us < {before})")
+    };
+    let (met, said, felt) = (old(keep.encounters), old(keep.answers), old(keep.features));
+    // Answers may outlive their encounter, but not the knowledge of whose they are: it bounds what one patient moves.
+    let owners = format!(
+        "UPDATE response SET patient = (SELECT e.patient FROM encounter e WHERE e.encounter = response.encounter) \
+         WHERE patient IS NULL AND respondent = 'patient' AND encounter IN \
+         (SELECT encounter FROM encounter WHERE patient IS NOT NULL AND {met})"
+    );
+    sqlx::query(AssertSqlSafe(owners)).execute(&mut *connection).await?;
+    let of_responses = format!("response IN (SELECT response FROM response WHERE {said})");
+    let of_sessions = format!("session IN (SELECT session FROM device_session WHERE {felt})");
+    let alone = ["encounter", "period", "response", "device_session"]
+        .map(|table| format!("person NOT IN (SELECT person FROM {table})"))
+        .join(" AND ");
+    let mut erased = Erased::default();
+    for (table, condition) in [
+        ("answer", of_responses.as_str()),
+        ("answer", &said),
+        ("response", &said),
+        ("feature", &of_sessions),
+        ("device_session", &felt),
+        ("encounter", &met),
+        ("period", &met),
+        (
+            "annotation",
+            "encounter NOT IN (SELECT encounter FROM encounter) AND encounter NOT IN \
+             (SELECT encounter FROM response WHERE encounter IS NOT NULL)",
+        ),
+        ("person", &format!("{met} AND {alone}")),
+    ] {
+        erased.erase(connection, table, condition).await?;
+    }
+    erased.keep(connection, "retention", now_us).await?;
+    Ok(erased)
+}
