@@ -4,6 +4,18 @@
 -- This mapping is ready for servers that follow the base specification. Each CASE below is a choice of the
 -- hospital: what it does not name becomes a reject with its line, so nothing is guessed. Adapt them.
 
+-- @consent
+-- Patients' consents to research, by purpose (v3 ActReason) or scope. Their state follows from the base rule; one that
+-- is given with exceptions is a reject with its line, until the hospital has decided here what they mean.
+SELECT patient AS patient,
+       'research-aggregate' AS purpose,
+       CASE WHEN state = 'given' AND exceptions > 0 THEN NULL ELSE state END AS state,
+       coalesce(from_us, unixepoch(coalesce(valid_from, recorded)) * 1000000) AS from_us,
+       coalesce(to_us, unixepoch(valid_to) * 1000000) AS to_us,
+       _line AS line
+FROM raw_consent
+WHERE purpose IN ('HRESCH', 'CLINTRCH', 'RESEARCH') OR (purpose IS NULL AND scope = 'research')
+
 -- @person
 -- One row a practitioner: of several roles the one that is active and comes first.
 -- Specialties are SNOMED CT codes of the value set c80-practice-codes.

@@ -1,5 +1,5 @@
 //! Consent, withdrawal, retention and exclusion: whose rows count, and what is left of those that do not.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -51,6 +51,9 @@ impl Recorder for Always {
     }
 }
 
+/// Form, whether by a patient, clinician, visit, patient, code.
+type Form = (u8, bool, u8, Option<u8>, Option<u8>, u8);
+
 /// A hospital's files: rows, the ids of whom they name first.
 #[derive(Clone, Default)]
 struct Files {
@@ -58,8 +61,7 @@ struct Files {
     staff: Vec<(u8, String)>,
     /// Visit, clinician, patient, the rest.
     visits: Vec<(u8, u8, Option<u8>, String)>,
-    /// Form, who, clinician, visit, patient, code.
-    forms: Vec<(u8, bool, u8, Option<u8>, Option<u8>, u8)>,
+    forms: Vec<Form>,
     /// Statements as they stand in the file.
     said: String,
 }

@@ -341,6 +341,37 @@ async fn with_more_links_a_patient_counts_with_both() {
 }
 
 #[tokio::test]
+async fn recordings_are_read_where_they_are_switched_on_and_allowed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
+    hospital(&store).await;
+    let study = Study::parse(STUDY).unwrap();
+    let catalogue = Catalogue::built_in().unwrap();
+    let pseudonyms = Pseudonyms::new(&[1; 32]);
+    let state = |purpose: &str, state: &str| {
+        format!(
+            "INSERT INTO consent (person, purpose, state, from_us) VALUES ({}, '{purpose}', '{state}', {})",
+            key(A),
+            time("2026-07-01")
+        )
+    };
+    run(&store, state("research-aggregate", "given")).await;
+    let off = Access { heart: Switch::Off, ..ACCESS };
+    let with = |clinicians| Access { consent: Consent { clinicians, ..ACCESS.consent }, ..ACCESS };
+    let asked =
+        [(ACCESS, true), (off, false), (with(Basis::OptOut), true), (with(Basis::Required), false)];
+    for (access, read) in asked {
+        let rows = feature::rows(&store, &study, &catalogue, &pseudonyms, &access).await.unwrap();
+        let expected = if read { (75.0 - 80.0) / 40.0 } else { 0.0 };
+        near(&rows.rows[0].x()[4..5], &[expected]);
+    }
+    run(&store, state("heart", "refused")).await;
+    let opt_out = with(Basis::OptOut);
+    let rows = feature::rows(&store, &study, &catalogue, &pseudonyms, &opt_out).await.unwrap();
+    near(&rows.rows[0].x()[4..5], &[0.0]);
+}
+
+#[tokio::test]
 async fn a_clinician_without_a_row_hands_no_patient_to_another() {
     for secret in 0..8 {
         let dir = tempfile::tempdir().unwrap();

@@ -108,22 +108,42 @@ const FORMS: &str = r#"{"resourceType":"QuestionnaireResponse","id":"f1","questi
 {"resourceType":"QuestionnaireResponse","id":"f3","questionnaire":"https://h/Questionnaire/other","status":"completed"}
 "#;
 
+const CONSENTS: &str = r#"{"resourceType":"Consent","id":"c1","status":"active","scope":{"coding":[{"code":"research"}]},"patient":{"reference":"Patient/p1"},"dateTime":"2026-06-01","provision":{"type":"permit","period":{"start":"2026-06-02","end":"2026-12-31"}}}
+{"resourceType":"Consent","id":"c2","status":"active","scope":{"coding":[{"code":"patient-privacy"}]},"patient":{"reference":"Patient/p2"},"dateTime":"2026-06-01T08:00:00Z","policyRule":{"coding":[{"code":"OPTIN"}]},"provision":{"purpose":[{"code":"HRESCH"},{"code":"TREAT"}],"actor":[{"role":{}}]}}
+{"resourceType":"Consent","id":"c3","status":"inactive","scope":{"coding":[{"code":"research"}]},"patient":{"reference":"Patient/p3"},"dateTime":"2026-06-01T08:00:00Z"}
+"#;
+
 #[tokio::test]
 async fn a_bulk_export_becomes_canonical_by_the_mapping_that_comes_along() {
     let site = Site::new().await;
-    for (name, text) in
-        [("PractitionerRole", ROLES), ("Encounter", ENCOUNTERS), ("QuestionnaireResponse", FORMS)]
-    {
+    for (name, text) in [
+        ("Consent", CONSENTS),
+        ("PractitionerRole", ROLES),
+        ("Encounter", ENCOUNTERS),
+        ("QuestionnaireResponse", FORMS),
+    ] {
         site.write(&format!("fhir/{name}.ndjson"), text);
     }
     let mapping = include_str!("../../configs/mappings/fhir-r4.sql");
     let summary = site.import(mapping, &[("fhir", &site.dir.path().join("fhir"))]).await.unwrap();
     assert_eq!(
         reasons(&summary),
-        ["encounter.person names no person that was taken over 4"],
+        ["consent.state missing 2", "encounter.person names no person that was taken over 7"],
         "{summary}"
     );
-    assert_eq!(taken(&summary), ["person 2 0", "encounter 2 1", "response 2 0", "answer 3 0"]);
+    assert_eq!(
+        taken(&summary),
+        ["consent 2 1", "person 2 0", "encounter 2 1", "response 2 0", "answer 3 0"]
+    );
+    let sql = "SELECT purpose || ' ' || state || ' ' || date(from_us / 1000000, 'unixepoch') || ' ' || \
+               date(until_us / 1000000, 'unixepoch') FROM consent ORDER BY state";
+    assert_eq!(
+        site.rows(sql).await,
+        [
+            "research-aggregate given 2026-06-02 2026-12-31",
+            "research-aggregate withdrawn 2026-06-01 2027-06-02"
+        ]
+    );
     let sql = "SELECT channel || ' ' || acuity || ' ' || minutes || ' ' || tz_min || ' ' || start_us || ' ' || coalesce(specialty, '-') \
                FROM encounter ORDER BY start_us";
     assert_eq!(

@@ -126,3 +126,17 @@ fn limited(ledger: &Ledger<StoreJournal>, plan: &Plan) -> Vec<Limited> {
 fn own_cells(study: &Study, rows: &Rows) -> Vec<Cell> {
     if rows.rows.is_empty() { Vec::new() } else { cells(study.schema(), rows.cells()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_excluded_share_is_shown_where_there_is_one() {
+        assert_eq!(left_out(Excluded { encounters: 8, excluded: 0 }), "");
+        assert_eq!(
+            left_out(Excluded { encounters: 8, excluded: 1 }),
+            "\n\nExcluded by their clinicians: 1 of 8 encounters (12.5 percent)"
+        );
+    }
+}

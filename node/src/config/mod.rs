@@ -343,6 +343,35 @@ mod tests {
     }
 
     #[test]
+    fn whose_rows_count_and_for_how_long_is_read_back_within_bounds() {
+        let text = config().to_toml().unwrap();
+        for line in ["[consent]\nclinicians = \"by-mapping\"", "answers = 730", "heart = true"] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+        // A file from before these keys says the same.
+        let (old, _) = text.split_once("[consent]").unwrap();
+        assert_eq!(Config::parse(old).unwrap(), config());
+        let set = config()
+            .with_consent(Consent { clinicians: Basis::Required, patients: Basis::OptOut })
+            .with_retention(Retention { encounters: 90, answers: 180, features: 30 })
+            .with_modalities(Modalities { heart: Switch::Off });
+        assert_eq!(Config::parse(&set.to_toml().unwrap()).unwrap(), set);
+        for (found, replaced, message) in [
+            (
+                "features = 365",
+                "features = 366",
+                "`retention.features`: 366 days; expected 1 to 365",
+            ),
+            ("encounters = 730", "encounters = 0", "`retention.encounters`: 0 days"),
+            ("heart = true", "face = true", "unknown field `face`"),
+            ("\"by-mapping\"", "\"maybe\"", "unknown variant `maybe`"),
+        ] {
+            let error = Config::parse(&text.replacen(found, replaced, 1)).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+
+    #[test]
     fn limits_by_study_and_by_year_are_read_back() {
         let epsilon = |value| Epsilon::new(value).unwrap();
         let set = config()
