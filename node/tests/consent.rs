@@ -14,7 +14,7 @@ use tacit_node::intake::{self, Again, Ports, Request};
 use tacit_node::measure::feature::{self, Rows};
 use tacit_node::measure::instrument::Catalogue;
 use tacit_node::store::annotation::{self, Kind as Word};
-use tacit_node::store::consent::{Access, Purpose};
+use tacit_node::store::consent::{Access, Purpose, without};
 use tacit_node::store::pseudonym::{Kind, Pseudonyms};
 use tacit_node::store::{Store, retain, withdraw};
 use tacit_shared::study::Study;
@@ -307,6 +307,8 @@ async fn the_site_s_rule_decides_whose_rows_count() {
     // A consent that is over is none; nor is one that has yet to begin.
     let later = |days: i64| Access { now_us: NOW + days * DAY, ..access(Basis::Required) };
     assert_eq!(site.rows(&later(0)).await.rows.len(), 1);
+    assert_eq!(without(&site.store, &later(0)).await.unwrap(), Some((2, 3)));
+    assert_eq!(without(&site.store, &access(Basis::OptOut)).await.unwrap(), None);
     assert_eq!(site.rows(&later(63)).await.rows.len(), 0, "366 days after the first of January");
     assert_eq!(site.rows(&later(-310)).await.rows.len(), 0);
 }

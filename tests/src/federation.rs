@@ -9,7 +9,7 @@ use tacit_coordinator::config::Config as HostConfig;
 use tacit_coordinator::link::session::Progress as RoundProgress;
 use tacit_link::keys::ENROLMENT;
 use tacit_node::command::{approve, import, init, run};
-use tacit_node::config::Config as NodeConfig;
+use tacit_node::config::{Basis, Config as NodeConfig};
 use tacit_node::intake::progress::Progress as ImportProgress;
 use tacit_node::link::session::unix_now;
 use tacit_node::measure::feature;
@@ -118,6 +118,7 @@ impl Federation {
             site: member.site.clone(),
             name: member.name.clone(),
             coordinator,
+            clinicians: Basis::ByMapping,
         };
         let (clinician, patient) = self.set_up.budget;
         let mut config = NodeConfig::new(coordinator).with_budget(clinician, patient);

@@ -11,7 +11,7 @@ use crate::intake::source::Input;
 use crate::intake::{self, Again, Ports, Request};
 use crate::measure::instrument::Catalogue;
 use crate::measure::{physiology, standing};
-use crate::store::consent::Access;
+use crate::store::consent::{self, Access};
 use crate::store::identity::Identities;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{self, Store};
@@ -84,8 +84,16 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
     }
     // Whether it came in or not: the tables are as they are now.
     let stays_away = standing::look_at_all(&store, &catalogue, &pseudonyms, &access).await;
+    let silent = consent::without(&store, &access).await;
     store.close().await;
     let mut page = imported?.to_string();
+    if let Some((silent @ 1.., all)) = silent? {
+        let _ = write!(
+            page,
+            "\n{silent} of {all} clinicians at work gave no consent that is in force: they count in no study \
+             ([consent] in node.toml)."
+        ); // a String
+    }
     for (study, why) in stays_away? {
         let _ = write!(page, "\nThis site stays away from study {study} for now: {why}."); // a String
     }

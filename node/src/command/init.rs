@@ -1,5 +1,5 @@
 //! `tacit-node init`: makes a node's folder, with keys, the officer's too, settings and an empty database.
-use crate::config::{self, Config};
+use crate::config::{self, Basis, Config, Consent};
 use crate::link::session::unix_now;
 use crate::store::{self, Store, officer};
 use std::net::SocketAddr;
@@ -23,6 +23,9 @@ pub struct InitArgs {
     /// Address of the coordinator
     #[arg(long, default_value = "127.0.0.1:7843")]
     pub coordinator: SocketAddr,
+    /// What lets a clinician's rows count; `by-mapping` asks nobody: the mapping must leave out who must not be in
+    #[arg(long, value_enum, default_value = "required")]
+    pub clinicians: Basis,
 }
 
 /// Makes the folder; returns what to do next.
@@ -30,7 +33,8 @@ pub struct InitArgs {
 /// # Errors
 /// A fault if the folder cannot be written or holds keys already.
 pub async fn run(args: &InitArgs) -> Result<String, Fault> {
-    with_config(args, &Config::new(args.coordinator)).await
+    let consent = Consent { clinicians: args.clinicians, ..Consent::default() };
+    with_config(args, &Config::new(args.coordinator).with_consent(consent)).await
 }
 
 /// Makes the folder with settings of one's own.
@@ -52,10 +56,25 @@ pub async fn with_config(args: &InitArgs, config: &Config) -> Result<String, Fau
     store.close().await;
     Ok(format!(
         "Node of {} made in {place}.\n\
-         Whose rows count is left to your mapping; `[consent]` in {} can require each person's consent.\n\
+         {}\n\
          Next: send {}/{ENROLMENT} to the convener; then `tacit-node join` the roster you agreed on.",
         keys.party().id,
-        config::FILE,
+        asked(config.consent().clinicians),
         dir.display(),
     ))
+}
+
+/// Whose rows will count, so that nobody finds out late.
+fn asked(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Required => {
+            "Clinicians count once they consented: the mapping's section `@consent` says who did. Patients are left to the mapping."
+        }
+        Basis::OptOut => {
+            "Clinicians count unless they refused: the mapping's section `@consent` says who did. Patients are left to the mapping."
+        }
+        Basis::ByMapping => {
+            "Nobody is asked for consent here: the mapping must leave out who must not count."
+        }
+    }
 }

@@ -26,6 +26,10 @@ pub async fn run(args: &RetainArgs) -> Result<String, Fault> {
     let config = Config::open(&args.dir)?;
     let store = Store::open(&args.dir.join(store::FILE)).await?;
     let now_us = unix_now().saturating_mul(1_000_000);
+    if !retain::due(&store, config.retention(), now_us).await? {
+        store.close().await;
+        return Ok("Nothing was kept too long.".to_owned());
+    }
     standing::suspend_all(&store).await?;
     let erased = retain::retain(&store, config.retention(), now_us).await;
     let stays_away = look_again(&store, &args.dir, &config, now_us).await;

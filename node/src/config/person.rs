@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use tacit_shared::fault::Fault;
 
 /// What lets a person's rows be read for a study.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Basis {
     /// Only a consent that is in force. Whoever said nothing is out.

@@ -6,9 +6,11 @@
 //! ```
 //! What follows for a study is decided where its rows are read ([`super::panel`]); what follows for the rows
 //! themselves, once somebody withdrew, in [`super::withdraw`].
+use super::{Store, fault};
 use crate::config::{Basis, Config, Consent, Switch};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Error};
+use tacit_shared::fault::Fault;
 
 /// What a person's rows may be used for. Each is consented to by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -103,6 +105,27 @@ pub(super) async fn condition(
     } else {
         "1".to_owned()
     })
+}
+
+/// Where a consent is required of clinicians: how many of those at work gave none that is in force, and how many
+/// are at work.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn without(store: &Store, access: &Access) -> Result<Option<(i64, i64)>, Fault> {
+    if access.consent.clinicians != Basis::Required {
+        return Ok(None);
+    }
+    let sql = format!(
+        "SELECT count(*) FILTER (WHERE person NOT IN (SELECT who FROM ({DECISIVE}) WHERE state = 'given')), \
+         count(*) FROM person WHERE active = 1"
+    );
+    let found = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(Purpose::ResearchAggregate.word())
+        .bind(access.now_us)
+        .fetch_one(store.pool())
+        .await;
+    found.map(Some).map_err(|e| fault(&e))
 }
 
 /// Takes back the statements of a batch, but for withdrawals: who withdrew need not do so again.

@@ -28,6 +28,17 @@ pub async fn retain(store: &Store, keep: Retention, now_us: i64) -> Result<Erase
     done.await.map_err(|e| fault(&e))
 }
 
+/// Whether there may be something to erase, or a consent that ran out: a look that costs nothing.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn due(store: &Store, keep: Retention, now_us: i64) -> Result<bool, Fault> {
+    let days = keep.encounters.min(keep.answers).min(keep.features);
+    let before = now_us.saturating_sub(i64::from(days).saturating_mul(DAY_US));
+    let sql = "SELECT EXISTS (SELECT 1 FROM import_batch WHERE at_us < ?) OR EXISTS (SELECT 1 FROM consent)";
+    sqlx::query_scalar(sql).bind(before).fetch_one(store.pool()).await.map_err(|e| fault(&e))
+}
+
 async fn erase(
     connection: &mut SqliteConnection,
     keep: Retention,

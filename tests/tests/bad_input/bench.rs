@@ -38,7 +38,8 @@ impl Bench {
         bench.coordinator(&[&coordinator[..], &[&address]].concat()).done();
         for site in ["north", "south"] {
             let made = ["init", "--dir", site, "--site", site, "--name", site, "--coordinator"];
-            bench.node(&[&made[..], &[&address]].concat()).done();
+            let asked = [address.as_str(), "--clinicians", "by-mapping"];
+            bench.node(&[&made[..], &asked].concat()).done();
         }
         bench.write("study.toml", &STUDY.replacen("min_sites = 4", "min_sites = 2", 1));
         bench.write("staff.csv", STAFF);
