@@ -60,7 +60,7 @@ pub async fn export(args: &ExportArgs) -> Result<String, Fault> {
     written.map_err(|e| Fault::operator(format!("cannot be written: {e}")).at(&place))?;
     let Evidence { ledger, results, .. } = &exported.evidence;
     Ok(format!(
-        "{} charges and {} results written to {place}.\n\
+        "Charges: {}, results: {}; written to {place}.\n\
          Anyone checks them with `tacit-node verify {place}`.",
         ledger.len(),
         results.len()
