@@ -8,7 +8,7 @@ use tacit_coordinator::command::verify as host_verify;
 use tacit_node::command::{approve, officer, preview, review, run, verify};
 use tacit_node::config::{Config, FILE as CONFIG, Review};
 use tacit_node::intake::progress::Silent;
-use tacit_node::store::{FILE as NODE_FILE, Store, held};
+use tacit_node::store::{FILE as NODE_FILE, Store, away, held};
 use tacit_shared::fault::Fault;
 use tacit_shared::id::Digest;
 use tacit_shared::protocol::config::Deadlines;
@@ -186,6 +186,42 @@ async fn a_revocation_stops_a_round_that_is_running() {
     verify::export(&verify::ExportArgs { dir: own, out: out.clone() }).await.unwrap();
     let page = verify::verify(&verify::VerifyArgs { evidence: out }).unwrap();
     assert!(page.contains("Charges: 0"), "{page}");
+}
+
+/// Let go, and not charged all the same: what is asked right before the charge is not what was asked before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_site_that_stays_away_since_is_not_charged() {
+    let scratch = tempfile::tempdir().unwrap();
+    let federation = federation(scratch.path(), 60_000).await;
+    federation.approve().await.unwrap();
+    hold(&federation, 0);
+    let own = dir(&federation, 0);
+    let study = federation.study().digest();
+    let stays_away = async |why| {
+        let store = Store::open(&own.join(NODE_FILE)).await.unwrap();
+        away::set(&store, study, why).await.unwrap();
+        store.close().await;
+    };
+    // Approved without small cells; as if there were none until the release waits.
+    let decide = approve::DecideArgs {
+        dir: own.clone(),
+        file: study_path(&federation),
+        digest: Some(study),
+    };
+    approve::approve(&decide).await.unwrap();
+    stays_away(None).await;
+    let officer = async {
+        let held = waiting(&own).await;
+        stays_away(Some("an import made a cell small")).await;
+        let accept = review::ReviewArgs { accept: true, ..asked(&own, Some(held.round)) };
+        review::run(&accept).await.unwrap();
+    };
+    let ((opened, nodes), ()) = tokio::join!(round(&federation), officer);
+    assert!(opened.unwrap().contains("The sum of 3 of 4 sites is open."));
+    let why = nodes[0].as_ref().unwrap_err().to_string();
+    assert!(why.contains("an import made a cell small"), "{why}");
+    let status = approve::status(&approve::StatusArgs { dir: own }).await.unwrap();
+    assert!(status.contains("clinician: ε 0.000"), "{status}");
 }
 
 /// No answer is a no: the phase is eight seconds, of which six are the officer's.
