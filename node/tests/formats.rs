@@ -52,6 +52,7 @@ impl Site {
             recordings_dir: Some(self.dir.path().to_owned()),
             again: Again::Refuse,
             at_us: 1_790_000_000_000_000,
+            memory: tacit_node::intake::stream::Memory::default(),
         };
         let questionnaire = |id: &str, respondent: &str, items: &[&str]| Questionnaire {
             instrument: id.to_owned(),

@@ -79,6 +79,7 @@ impl Site {
             recordings_dir: Some(self.dir.path().to_owned()),
             again,
             at_us: 1_790_000_000_000_000,
+            memory: tacit_node::intake::stream::Memory::default(),
         };
         let single = Questionnaire {
             instrument: "pwls-single".to_owned(),
@@ -552,6 +553,7 @@ async fn the_command_imports_recordings_and_counts_what_is_there() {
         mapping: write("site.sql", &mapping),
         recordings_dir: Some(dir.path().to_owned()),
         replace: false,
+        memory_mib: tacit_node::intake::stream::Memory::default(),
         inputs: vec![input("staff").parse().unwrap(), input("sessions").parse().unwrap()],
     };
     let text = run(&args, &Silent).await.unwrap();

@@ -142,6 +142,7 @@ impl Federation {
             mapping: member.mapping.clone(),
             recordings_dir: member.recordings.clone(),
             replace: false,
+            memory_mib: tacit_node::intake::stream::Memory::default(),
             inputs: member
                 .files
                 .iter()

@@ -8,6 +8,7 @@ use crate::intake::progress::Progress;
 use crate::intake::recording::container::{self, Opened};
 use crate::intake::recording::{Reading, Recorder};
 use crate::intake::source::Input;
+use crate::intake::stream::Memory;
 use crate::intake::{self, Again, Ports, Request};
 use crate::measure::instrument::Catalogue;
 use crate::measure::{physiology, standing};
@@ -37,6 +38,9 @@ pub struct ImportArgs {
     /// If the same files were imported before, withdraw that batch first.
     #[arg(long)]
     pub replace: bool,
+    /// Most memory to use, in MiB: what passes it goes to temporary files.
+    #[arg(long, default_value_t = Memory::default(), value_name = "MIB")]
+    pub memory_mib: Memory,
     /// Files and the names by which the mapping knows them: visits=visits.csv is `raw_visits`. Where the
     /// ending does not tell, the kind is said: watch.apple=export.xml (docs/data-mapping.md lists them).
     #[arg(required = true, value_name = "NAME=FILE")]
@@ -60,6 +64,7 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
         recordings_dir: args.recordings_dir.clone(),
         again: if args.replace { Again::Replace } else { Again::Refuse },
         at_us: now_us()?,
+        memory: args.memory_mib,
     };
     let ports = Ports {
         pseudonyms: &pseudonyms,

@@ -3,14 +3,14 @@
 //! Neither a reject nor a line is recorded, since a line would say who it was; the summary counts them by table.
 //! An answer goes with its response.
 use super::canonical::{Rule, Table};
-use super::key;
+use super::key::KEYED;
 use super::staging::Staged;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Error};
 
 /// Makes the table of responses that were left out.
 pub(super) async fn prepare(connection: &mut SqliteConnection) -> Result<(), Error> {
-    let sql = "CREATE TEMP TABLE left_response (id TEXT PRIMARY KEY) WITHOUT ROWID";
+    let sql = "CREATE TEMP TABLE left_response (key BLOB PRIMARY KEY) WITHOUT ROWID";
     sqlx::query(sql).execute(connection).await?;
     Ok(())
 }
@@ -46,20 +46,20 @@ pub(super) async fn leave_out(
     let mut found = Vec::new();
     for column in &staged.columns {
         let Rule::Key(kind) = column.rule else { continue };
-        let (name, keys, word) = (column.name, key::table(kind), kind.word());
+        let (name, word) = (column.name, kind.word());
         let mut of = format!("'{word}'");
         if staged.table == Table::DeviceSession && name == "person" {
             of.push_str(", 'heart'");
         }
         found.push(format!(
-            "SELECT s.row_id FROM {stage} s CROSS JOIN {keys} k ON k.id = s.{name} \
-             CROSS JOIN main.barred b ON b.kind IN ({of}) AND b.key = k.key WHERE {}",
+            "SELECT s.row_id FROM {stage} s CROSS JOIN {KEYED} k ON k.row_id = s.row_id \
+             CROSS JOIN main.barred b ON b.kind IN ({of}) AND b.key = k.{name} WHERE {}",
             belongs(staged, name)
         ));
     }
     if staged.table == Table::Answer {
         found.push(format!(
-            "SELECT row_id FROM {stage} WHERE response IN (SELECT id FROM temp.left_response)"
+            "SELECT row_id FROM {KEYED} WHERE response IN (SELECT key FROM temp.left_response)"
         ));
     }
     let any =
@@ -70,7 +70,7 @@ pub(super) async fn leave_out(
     let rows = found.join(" UNION ");
     if staged.table == Table::Response {
         let sql = format!(
-            "INSERT OR IGNORE INTO temp.left_response SELECT response FROM {stage} \
+            "INSERT OR IGNORE INTO temp.left_response SELECT response FROM {KEYED} \
              WHERE response IS NOT NULL AND row_id IN ({rows})"
         );
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;

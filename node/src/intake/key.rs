@@ -1,93 +1,112 @@
 //! Replaces a hospital's ids by keyed hashes.
 //!
-//! For each kind of key a temporary table holds every id met so far with its hash; rows are joined to it
-//! when they are taken over. The ids themselves never reach the node's database; a site that chooses so keeps
-//! those of people whose rows were taken over, sealed, in a file apart.
-use super::canonical::{Rule, Table};
+//! Beside each staging table stands `temp.keyed`, row by row: the hashes of its ids, in columns of the same names.
+//! It is written and read in the order of the rows, so that it costs the same whatever the ids are and however
+//! many. The ids themselves never reach the node's database; a site that chooses so keeps those of people whose rows
+//! were taken over, sealed, in a file apart.
+use super::canonical::{Column, Rule, Table};
+use super::staging::Staged;
 use crate::store::bulk::{Bulk, Cell};
 use crate::store::fault;
 use crate::store::identity::{self, Identities};
 use crate::store::pseudonym::{Kind, Pseudonyms};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Error};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Error, Row as _};
 use tacit_shared::fault::Fault;
 
-/// How many ids are hashed at once.
+/// How many rows are hashed at once.
 const PAGE: i64 = 20_000;
 
-const KINDS: [Kind; 5] =
-    [Kind::Person, Kind::Patient, Kind::Encounter, Kind::Response, Kind::Session];
+/// The table of hashes: `row_id`, and a column for each id of the staging table.
+pub(super) const KEYED: &str = "temp.keyed";
 
-/// The temporary table with the keys of a kind.
-pub(super) fn table(kind: Kind) -> String {
-    format!("temp.key_{}", kind.word())
-}
-
-/// Makes the tables of keys.
-pub(super) async fn prepare(connection: &mut SqliteConnection) -> Result<(), Error> {
-    for kind in KINDS {
-        for table in ["key", "fresh"] {
-            let key = if table == "key" { ", key BLOB NOT NULL" } else { "" };
-            let word = kind.word();
-            let sql = format!(
-                "CREATE TEMP TABLE {table}_{word} (id TEXT PRIMARY KEY{key}) WITHOUT ROWID"
-            );
-            sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Drops the tables of keys.
+/// Drops the table of hashes, and those of ids.
 pub(super) async fn forget(connection: &mut SqliteConnection) -> Result<(), Error> {
-    for kind in KINDS {
-        for table in ["key", "fresh"] {
-            let sql = format!("DROP TABLE IF EXISTS temp.{table}_{}", kind.word());
-            sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
-        }
+    for table in ["keyed", "met_person", "met_patient"] {
+        let sql = format!("DROP TABLE IF EXISTS temp.{table}");
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-/// Hashes the ids of a column of a staging table that were not met before. `good` is a condition that
-/// leaves out ids which are none.
+/// Hashes the ids of every row of a staging table; what is no text has no hash, and is a reject.
 pub(super) async fn hash(
     connection: &mut SqliteConnection,
     pseudonyms: &Pseudonyms,
-    (kind, column): (Kind, &str),
-    stage: &str,
+    staged: &Staged,
 ) -> Result<(), Error> {
-    let (keys, fresh) = (table(kind), format!("temp.fresh_{}", kind.word()));
-    let sql = format!(
-        "INSERT INTO {fresh} SELECT DISTINCT {column} FROM {stage} \
-         WHERE typeof({column}) = 'text' AND {column} NOT IN (SELECT id FROM {keys})"
-    );
+    let columns: Vec<&Column> = staged.columns.iter().copied().filter(|c| is_key(c)).collect();
+    let names: Vec<&str> = columns.iter().map(|c| c.name).collect();
+    sqlx::query("DROP TABLE IF EXISTS temp.keyed").execute(&mut *connection).await?;
+    let made: Vec<String> = names.iter().map(|name| format!(", {name} BLOB")).collect();
+    let sql = format!("CREATE TEMP TABLE keyed (row_id INTEGER PRIMARY KEY{})", made.concat());
     sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
-    let sql = format!("SELECT id FROM {fresh} WHERE id > ? ORDER BY id LIMIT {PAGE}");
-    let mut bulk = Bulk::new(&keys, &["id", "key"]);
-    let mut row = Vec::with_capacity(2);
-    let mut last = String::new();
+    let texts: Vec<String> =
+        names.iter().map(|n| format!(", iif(typeof({n}) = 'text', {n}, NULL)")).collect();
+    let sql = format!(
+        "SELECT row_id{} FROM {} WHERE row_id > ? ORDER BY row_id LIMIT {PAGE}",
+        texts.concat(),
+        staged.name()
+    );
+    let all: Vec<&str> = std::iter::once("row_id").chain(names.iter().copied()).collect();
+    let mut bulk = Bulk::new(KEYED, &all);
+    let mut row = Vec::with_capacity(all.len());
+    let mut last = 0_i64;
     loop {
-        let ids: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql.as_str()))
-            .bind(&last)
-            .fetch_all(&mut *connection)
-            .await?;
-        let Some(end) = ids.last() else { break };
-        last.clone_from(end);
-        for id in ids {
-            let key = pseudonyms.key(kind, &id);
-            row.push(Cell::Text(id));
-            row.push(Cell::Blob(key.to_vec()));
+        let page: Vec<SqliteRow> =
+            sqlx::query(AssertSqlSafe(sql.as_str())).bind(last).fetch_all(&mut *connection).await?;
+        if page.is_empty() {
+            break;
+        }
+        for found in page {
+            last = found.try_get(0)?;
+            row.push(Cell::Integer(last));
+            for (place, column) in columns.iter().enumerate() {
+                let id: Option<&str> = found.try_get(place + 1)?;
+                row.push(match (id, column.rule) {
+                    (Some(id), Rule::Key(kind)) => Cell::Blob(pseudonyms.key(kind, id).to_vec()),
+                    _ => Cell::Null,
+                });
+            }
             bulk.push(connection, &mut row).await?;
         }
     }
     bulk.flush(connection).await?;
-    let sql = format!("DELETE FROM {fresh}");
-    sqlx::query(AssertSqlSafe(sql)).execute(connection).await?;
     Ok(())
 }
 
-/// Seals the ids of clinicians and patients whose rows the batch brought.
+/// Makes the tables of people's ids that were met, for a site that keeps them.
+pub(super) async fn prepare_kept(connection: &mut SqliteConnection) -> Result<(), Error> {
+    for kind in identity::KINDS {
+        let sql = format!(
+            "CREATE TEMP TABLE met_{} (id TEXT PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID",
+            kind.word()
+        );
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Remembers people's ids of a staging table with their hashes, which must stand beside it.
+pub(super) async fn meet(connection: &mut SqliteConnection, staged: &Staged) -> Result<(), Error> {
+    for column in &staged.columns {
+        let Rule::Key(kind) = column.rule else { continue };
+        if !identity::KINDS.contains(&kind) {
+            continue;
+        }
+        let sql = format!(
+            "INSERT OR IGNORE INTO temp.met_{} SELECT s.{name}, k.{name} FROM {} s JOIN {KEYED} k ON k.row_id = s.row_id \
+             WHERE k.{name} IS NOT NULL",
+            kind.word(),
+            staged.name(),
+            name = column.name
+        );
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Seals the ids of clinicians and patients whose rows the batch brought, of those that were met.
 pub(super) async fn keep_taken(
     connection: &mut SqliteConnection,
     batch: i64,
@@ -114,9 +133,9 @@ pub(super) async fn keep_taken(
     };
     listed.await.map_err(|e| fault(&e))?;
     let taken = |kind: Kind| {
-        let (keys, word) = (table(kind), kind.word());
+        let word = kind.word();
         format!(
-            "SELECT k.id, k.key FROM {keys} k WHERE k.id > ? \
+            "SELECT k.id, k.key FROM temp.met_{word} k WHERE k.id > ? \
              AND EXISTS (SELECT 1 FROM temp.taken_{word} t WHERE t.key = k.key) ORDER BY k.id LIMIT ?"
         )
     };
@@ -135,4 +154,9 @@ fn tables_with(kind: Kind) -> impl Iterator<Item = &'static str> {
         .into_iter()
         .filter(move |table| table.columns().iter().any(|c| c.rule == Rule::Key(kind)))
         .map(Table::name)
+}
+
+/// Whether a column holds ids.
+pub(super) fn is_key(column: &Column) -> bool {
+    matches!(column.rule, Rule::Key(_))
 }

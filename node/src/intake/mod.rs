@@ -17,6 +17,7 @@ pub mod quality;
 pub mod recording;
 pub mod source;
 mod staging;
+pub mod stream;
 pub mod summary;
 
 use crate::store::identity::Identities;
@@ -34,6 +35,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use stream::Memory;
 use summary::{FileCount, Summary, TableCount};
 use tacit_shared::fault::Fault;
 
@@ -87,6 +89,8 @@ pub struct Request {
     pub again: Again,
     /// Now, in microseconds since 1970 UTC.
     pub at_us: i64,
+    /// What it may use.
+    pub memory: Memory,
 }
 
 /// What an import needs from elsewhere.
@@ -191,7 +195,7 @@ async fn land_all(
         }
         let mut dictionaries = request.inputs.iter().filter(|i| i.is_dictionary());
         let dictionary = dictionaries.find(|i| i.name() == input.name());
-        let arrival = Arrival { input, dictionary, batch };
+        let arrival = Arrival { input, dictionary, batch, memory: request.memory };
         let landing = land::land(connection, arrival, &landed, progress).await?;
         let (name, rows, refused) = (input.name().to_owned(), landing.rows, landing.refused);
         record_file(connection, batch, (input, seen, rows)).await.map_err(|e| fault(&e))?;
@@ -208,18 +212,28 @@ async fn run(
     ports: &Ports<'_>,
     (mapping, seen, identities): (&SeenMapping, &[Seen], Option<&Identities>),
 ) -> Result<Summary, Fault> {
+    request.memory.bound(&mut *connection).await.map_err(|e| fault(&e))?;
     let batch = begin_batch(connection, request, (mapping.sha256, seen)).await?;
     let mut summary = Summary::new(batch);
     let landed = land_all(connection, (request, ports.progress), seen, &mut summary).await?;
     let prepared = async {
-        key::prepare(&mut *connection).await?;
         barred::prepare(&mut *connection).await?;
+        if identities.is_some() {
+            key::prepare_kept(&mut *connection).await?;
+        }
         quality::prepare(&mut *connection, ports.questionnaires).await
     };
     prepared.await.map_err(|e| fault(&e))?;
     for table in Table::ALL {
-        take_over(connection, table, (request, ports), (&mapping.mapping, &landed), &mut summary)
-            .await?;
+        let keeping = identities.is_some();
+        take_over(
+            connection,
+            table,
+            (request, ports, keeping),
+            (&mapping.mapping, &landed),
+            &mut summary,
+        )
+        .await?;
     }
     if let Some(identities) = identities {
         key::keep_taken(connection, batch, identities).await?;
@@ -236,7 +250,7 @@ async fn run(
 async fn take_over(
     connection: &mut SqliteConnection,
     table: Table,
-    (request, ports): (&Request, &Ports<'_>),
+    (request, ports, keeping): (&Request, &Ports<'_>, bool),
     (mapping, landed): (&Mapping, &[Landed]),
     summary: &mut Summary,
 ) -> Result<(), Fault> {
@@ -253,6 +267,9 @@ async fn take_over(
     let checked = quality::check(connection, ports.pseudonyms, &staged).await;
     checked.map_err(|e| fault(&e))?;
     let left_out = barred::leave_out(connection, &staged).await.map_err(|e| fault(&e))?;
+    if keeping {
+        key::meet(connection, &staged).await.map_err(|e| fault(&e))?;
+    }
     if left_out > 0 {
         let note =
             format!("{}: {left_out} rows of people who withdrew were left out", table.name());
@@ -270,7 +287,7 @@ async fn take_over(
             summary.notes.extend(gone.to_note());
         }
         if table == Table::DeviceSession {
-            summary.features = recording::keep(&mut *connection, &staged, summary.batch).await?;
+            summary.features = recording::keep(&mut *connection, summary.batch).await?;
         }
         let sql = format!("DROP TABLE {}", staged.name());
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;

@@ -6,11 +6,11 @@
 //! the newer record replaces the older, and so it is with a statement on consent; all else that was there before is a reject, so that a number
 //! cannot change unseen.
 use super::Questionnaire;
-use super::canonical::{Column, Presence, Rule, Table};
-use super::key;
+use super::canonical::{Column, Presence, Table};
+use super::key::{self, KEYED};
 use super::staging::Staged;
 use crate::store::bulk::{Bulk, Cell};
-use crate::store::pseudonym::{Kind, Pseudonyms};
+use crate::store::pseudonym::Pseudonyms;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Error};
 use std::fmt::Write as _;
@@ -22,6 +22,7 @@ pub(super) async fn prepare(
 ) -> Result<(), Error> {
     for sql in [
         "CREATE TEMP TABLE bad (row_id INTEGER, column_name TEXT, reason TEXT)",
+        "CREATE TEMP TABLE suspect (row_id INTEGER PRIMARY KEY)",
         "CREATE TEMP TABLE known_item (instrument TEXT, item TEXT, PRIMARY KEY (instrument, item)) WITHOUT ROWID",
         "CREATE TEMP TABLE known_code (instrument TEXT, code TEXT, PRIMARY KEY (instrument, code)) WITHOUT ROWID",
         "CREATE TEMP TABLE known_instrument (instrument TEXT PRIMARY KEY, respondent TEXT, locked INTEGER) WITHOUT ROWID",
@@ -61,7 +62,7 @@ pub(super) async fn prepare(
 
 /// Drops what [`prepare`] made.
 pub(super) async fn forget(connection: &mut SqliteConnection) -> Result<(), Error> {
-    for table in ["bad", "known_item", "known_code", "known_instrument", "known_score"] {
+    for table in ["bad", "suspect", "known_item", "known_code", "known_instrument", "known_score"] {
         let sql = format!("DROP TABLE IF EXISTS temp.{table}");
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
     }
@@ -75,21 +76,8 @@ pub(super) async fn check(
     staged: &Staged,
 ) -> Result<(), Error> {
     sqlx::query("DELETE FROM temp.bad").execute(&mut *connection).await?;
-    for column in &staged.columns {
-        for (condition, reason) in column_checks(column) {
-            mark(connection, staged, (&condition, column.name, &reason)).await?;
-        }
-    }
-    for (condition, column, reason) in staged.table.contradictions() {
-        if staged.has(column) {
-            mark(connection, staged, (condition, column, reason)).await?;
-        }
-    }
-    for column in &staged.columns {
-        if let Rule::Key(kind) = column.rule {
-            key::hash(connection, pseudonyms, (kind, column.name), &staged.name()).await?;
-        }
-    }
+    check_values(connection, staged).await?;
+    key::hash(connection, pseudonyms, staged).await?;
     match staged.table {
         Table::Consent => check_persons(connection, staged).await?,
         Table::Response => check_instruments(connection, staged).await?,
@@ -98,10 +86,44 @@ pub(super) async fn check(
     }
     for (column, target) in staged.table.references() {
         let reason = format!("names no {} that was taken over", target.name());
-        let condition = format!("{column} NOT IN ({})", accepted(*target));
+        let condition = format!(
+            "row_id IN (SELECT row_id FROM {KEYED} WHERE {column} NOT IN (SELECT {column} FROM main.{}))",
+            target.name()
+        );
         mark(connection, staged, (&condition, column, &reason)).await?;
     }
     check_keys(connection, staged).await
+}
+
+/// What can be seen in a row by itself: one scan finds the rows with something wrong, and what it is is asked of
+/// those alone.
+async fn check_values(connection: &mut SqliteConnection, staged: &Staged) -> Result<(), Error> {
+    let mut checks: Vec<(String, &str, String)> = Vec::new();
+    for column in &staged.columns {
+        let of_column = column_checks(column).into_iter();
+        checks.extend(of_column.map(|(condition, reason)| (condition, column.name, reason)));
+    }
+    for (condition, column, reason) in staged.table.contradictions() {
+        if staged.has(column) {
+            checks.push(((*condition).to_owned(), column, (*reason).to_owned()));
+        }
+    }
+    sqlx::query("DELETE FROM temp.suspect").execute(&mut *connection).await?;
+    let any: Vec<String> = checks.iter().map(|(condition, ..)| format!("({condition})")).collect();
+    let sql = format!(
+        "INSERT INTO temp.suspect SELECT row_id FROM {} WHERE {}",
+        staged.name(),
+        any.join(" OR ")
+    );
+    let found = sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+    if found.rows_affected() == 0 {
+        return Ok(());
+    }
+    for (condition, column, reason) in &checks {
+        let condition = format!("row_id IN (SELECT row_id FROM temp.suspect) AND ({condition})");
+        mark(connection, staged, (&condition, column, reason)).await?;
+    }
+    Ok(())
 }
 
 /// Marks rows by a condition that SQL cannot see.
@@ -145,18 +167,11 @@ pub(super) async fn accept(
 fn acceptance(staged: &Staged) -> String {
     let table = staged.table.name();
     let names: Vec<&str> = staged.columns.iter().map(|c| c.name).collect();
-    let mut joins = String::new();
-    let mut values = Vec::with_capacity(names.len());
-    for column in &staged.columns {
-        let name = column.name;
-        if let Rule::Key(kind) = column.rule {
-            let keys = key::table(kind);
-            let _ = write!(joins, " LEFT JOIN {keys} k_{name} ON k_{name}.id = s.{name}");
-            values.push(format!("k_{name}.key"));
-        } else {
-            values.push(format!("s.{name}"));
-        }
-    }
+    let value = |column: &&Column| {
+        let of = if key::is_key(column) { "k" } else { "s" };
+        format!("{of}.{}", column.name)
+    };
+    let values: Vec<String> = staged.columns.iter().map(value).collect();
     let order: Vec<String> = staged
         .table
         .key()
@@ -165,7 +180,7 @@ fn acceptance(staged: &Staged) -> String {
         .map(|position| (position + 1).to_string())
         .collect();
     let mut sql = format!(
-        "INSERT INTO main.{table} ({}, src) SELECT {}, ? FROM {} s{joins} \
+        "INSERT INTO main.{table} ({}, src) SELECT {}, ? FROM {} s JOIN {KEYED} k ON k.row_id = s.row_id \
          WHERE s.row_id NOT IN (SELECT row_id FROM temp.bad) ORDER BY {}",
         names.join(", "),
         values.join(", "),
@@ -215,16 +230,6 @@ async fn mark(
     Ok(())
 }
 
-/// The ids whose row of `table` was taken over, now or before.
-fn accepted(table: Table) -> String {
-    let (kind, column) = match table {
-        Table::Response => (Kind::Response, "response"),
-        _ => (Kind::Person, "person"),
-    };
-    let (keys, name) = (key::table(kind), table.name());
-    format!("SELECT k.id FROM {keys} k CROSS JOIN main.{name} t ON t.{column} = k.key")
-}
-
 /// A statement is of one person.
 async fn check_persons(connection: &mut SqliteConnection, staged: &Staged) -> Result<(), Error> {
     let named = |name: &'static str| if staged.has(name) { name } else { "NULL" };
@@ -252,11 +257,10 @@ async fn check_instruments(
 async fn check_answers(connection: &mut SqliteConnection, staged: &Staged) -> Result<(), Error> {
     // An answer with its instrument; `x` is the imported score it stands for, if it does.
     let answers = format!(
-        "row_id IN (SELECT s.row_id FROM {} s CROSS JOIN {} k ON k.id = s.response \
-         CROSS JOIN main.response r ON r.response = k.key \
+        "row_id IN (SELECT s.row_id FROM {} s CROSS JOIN {KEYED} k ON k.row_id = s.row_id \
+         CROSS JOIN main.response r ON r.response = k.response \
          LEFT JOIN temp.known_score x ON x.instrument = r.instrument AND x.item = s.item",
-        staged.name(),
-        key::table(Kind::Response)
+        staged.name()
     );
     let known = |column: &str| {
         format!(
@@ -314,21 +318,16 @@ async fn check_keys(connection: &mut SqliteConnection, staged: &Staged) -> Resul
     if staged.table.renewed() {
         return Ok(());
     }
-    let mut joins = String::new();
-    let mut on = Vec::with_capacity(key.len());
-    for name in &key {
-        let kind = staged.columns.iter().find(|c| c.name == *name).map(|c| c.rule);
-        if let Some(Rule::Key(kind)) = kind {
-            let keys = key::table(kind);
-            let _ = write!(joins, " CROSS JOIN {keys} k_{name} ON k_{name}.id = s.{name}");
-            on.push(format!("t.{name} = k_{name}.key"));
-        } else {
-            on.push(format!("t.{name} = s.{name}"));
-        }
-    }
+    let of = |name: &&str| {
+        let is_key = staged.columns.iter().any(|c| c.name == *name && key::is_key(c));
+        let of = if is_key { "k" } else { "s" };
+        format!("t.{name} = {of}.{name}")
+    };
+    let on: Vec<String> = key.iter().map(of).collect();
     let table = staged.table.name();
     let before = format!(
-        "row_id IN (SELECT s.row_id FROM {stage} s{joins} CROSS JOIN main.{table} t ON {})",
+        "row_id IN (SELECT s.row_id FROM {stage} s JOIN {KEYED} k ON k.row_id = s.row_id \
+         CROSS JOIN main.{table} t ON {})",
         on.join(" AND ")
     );
     mark(connection, staged, (&before, first, "already there from an earlier import")).await

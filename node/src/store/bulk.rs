@@ -1,9 +1,11 @@
 //! Writes many rows with few statements.
 //!
 //! Rows are gathered and sent as one `INSERT … VALUES (…), (…)` a chunk, with bound values: `SQLite` compiles
-//! one statement for all full chunks, and nothing is quoted into SQL.
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Error};
+//! one statement for all full chunks, and nothing is quoted into SQL. A [`Gather`] binds the values of a chunk and may do so on
+//! another thread than the one that writes.
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sqlx::{Arguments as _, AssertSqlSafe, Error};
+use std::sync::Arc;
 
 /// Most values one statement binds; `SQLite`'s own limit is 32,766.
 const VALUES_MAX: usize = 30_000;
@@ -26,13 +28,68 @@ pub enum Cell {
     Blob(Vec<u8>),
 }
 
-/// Gathers rows for one table of the open connection.
-pub struct Bulk {
-    head: String,
+/// Rows that are bound and wait to be written.
+#[derive(Default)]
+pub struct Chunk {
+    arguments: SqliteArguments,
+    rows: usize,
+    bytes: usize,
+}
+
+/// Gathers rows of one width into chunks.
+pub struct Gather {
     width: usize,
     rows_max: usize,
-    cells: Vec<Cell>,
-    bytes: usize,
+    chunk: Chunk,
+}
+
+impl Gather {
+    fn new(width: usize) -> Self {
+        let rows_max = (VALUES_MAX / width).clamp(1, ROWS_MAX);
+        Self { width, rows_max, chunk: Chunk::default() }
+    }
+
+    /// Adds a row; yields the chunk that is full with it. Drains `row`, which must have one cell a column.
+    ///
+    /// # Errors
+    /// A row of another width is a protocol error.
+    pub fn push(&mut self, row: &mut Vec<Cell>) -> Result<Option<Chunk>, Error> {
+        if row.len() != self.width {
+            let found = row.len();
+            return Err(Error::Protocol(format!("{found} cells for {} columns", self.width)));
+        }
+        let chunk = &mut self.chunk;
+        if chunk.rows == 0 {
+            chunk.arguments.reserve(self.rows_max * self.width, 0);
+        }
+        for cell in row.drain(..) {
+            chunk.bytes += cell.bytes();
+            let added = match cell {
+                Cell::Null => chunk.arguments.add(None::<String>),
+                Cell::Integer(value) => chunk.arguments.add(value),
+                Cell::Real(value) => chunk.arguments.add(value),
+                Cell::Text(value) => chunk.arguments.add(value),
+                Cell::Blob(value) => chunk.arguments.add(value),
+            };
+            added.map_err(Error::Encode)?;
+        }
+        chunk.rows += 1;
+        let full = chunk.rows >= self.rows_max || chunk.bytes >= BYTES_MAX;
+        Ok(full.then(|| std::mem::take(&mut self.chunk)))
+    }
+
+    /// The rows that fill no chunk, if there are any.
+    pub fn rest(&mut self) -> Option<Chunk> {
+        (self.chunk.rows > 0).then(|| std::mem::take(&mut self.chunk))
+    }
+}
+
+/// Writes rows into one table of the open connection.
+pub struct Bulk {
+    head: String,
+    /// The statement of a full chunk, made with the first.
+    full: Option<Arc<str>>,
+    gather: Gather,
     rows: u64,
 }
 
@@ -40,15 +97,17 @@ impl Bulk {
     /// A writer for `columns` of `table`. Both go into SQL as they are: they must be our own words or
     /// identifiers checked before.
     pub fn new(table: &str, columns: &[&str]) -> Self {
-        let width = columns.len().max(1);
         Self {
             head: format!("INSERT INTO {table} ({}) VALUES ", columns.join(", ")),
-            width,
-            rows_max: (VALUES_MAX / width).clamp(1, ROWS_MAX),
-            cells: Vec::new(),
-            bytes: 0,
+            full: None,
+            gather: Gather::new(columns.len().max(1)),
             rows: 0,
         }
+    }
+
+    /// What gathers rows for this table elsewhere; its chunks go to [`write`](Self::write).
+    pub fn gather(&self) -> Gather {
+        Gather::new(self.gather.width)
     }
 
     /// Adds a row; sends the chunk when it is full. Drains `row`, which must have one cell a column.
@@ -60,17 +119,10 @@ impl Bulk {
         connection: &mut SqliteConnection,
         row: &mut Vec<Cell>,
     ) -> Result<(), Error> {
-        if row.len() != self.width {
-            let found = row.len();
-            return Err(Error::Protocol(format!("{found} cells for {} columns", self.width)));
+        match self.gather.push(row)? {
+            Some(chunk) => self.write(connection, chunk).await,
+            None => Ok(()),
         }
-        self.bytes += row.iter().map(Cell::bytes).sum::<usize>();
-        self.cells.append(row);
-        self.rows += 1;
-        if self.cells.len() >= self.rows_max * self.width || self.bytes >= BYTES_MAX {
-            self.flush(connection).await?;
-        }
-        Ok(())
     }
 
     /// Sends what is left. Returns how many rows were written in all.
@@ -78,25 +130,37 @@ impl Bulk {
     /// # Errors
     /// What the database says.
     pub async fn flush(&mut self, connection: &mut SqliteConnection) -> Result<u64, Error> {
-        let rows = self.cells.len() / self.width;
-        if rows == 0 {
-            return Ok(self.rows);
+        if let Some(chunk) = self.gather.rest() {
+            self.write(connection, chunk).await?;
         }
-        let one = format!("({})", vec!["?"; self.width].join(", "));
-        let sql = format!("{}{}", self.head, vec![one; rows].join(", "));
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(rows == self.rows_max);
-        for cell in self.cells.drain(..) {
-            query = match cell {
-                Cell::Null => query.bind(None::<String>),
-                Cell::Integer(value) => query.bind(value),
-                Cell::Real(value) => query.bind(value),
-                Cell::Text(value) => query.bind(value),
-                Cell::Blob(value) => query.bind(value),
-            };
-        }
-        query.execute(connection).await?;
-        self.bytes = 0;
         Ok(self.rows)
+    }
+
+    /// Sends a chunk that [`gather`](Self::gather) made.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn write(
+        &mut self,
+        connection: &mut SqliteConnection,
+        chunk: Chunk,
+    ) -> Result<(), Error> {
+        let full = chunk.rows == self.gather.rows_max;
+        let sql = match &self.full {
+            Some(sql) if full => Arc::clone(sql),
+            _ => self.statement(chunk.rows),
+        };
+        if full {
+            self.full = Some(Arc::clone(&sql));
+        }
+        let query = sqlx::query_with(AssertSqlSafe(sql), chunk.arguments).persistent(full);
+        self.rows += query.execute(connection).await?.rows_affected();
+        Ok(())
+    }
+
+    fn statement(&self, rows: usize) -> Arc<str> {
+        let one = format!("({})", vec!["?"; self.gather.width].join(","));
+        format!("{}{}", self.head, vec![one; rows].join(",")).into()
     }
 }
 

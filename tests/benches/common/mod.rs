@@ -46,7 +46,12 @@ pub(crate) fn asked(flag: &str) -> bool {
 
 /// The largest resident memory of this process so far, in MB; 0 where the system does not say.
 pub(crate) fn peak_mb() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    peak_mb_of(std::process::id())
+}
+
+/// The largest resident memory of a running process so far, in MB; 0 where the system does not say.
+pub(crate) fn peak_mb_of(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes = line.and_then(|l| l.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
     kilobytes.unwrap_or(0.0) / 1000.0

@@ -232,6 +232,7 @@ fn the_node_rejects_what_is_wrong_on_purpose_and_nothing_else() {
             recordings_dir: hospital.recordings_dir.clone(),
             again: Again::Refuse,
             at_us: 1_790_812_800_000_000,
+            memory: tacit_node::intake::stream::Memory::default(),
         };
         let summary = runtime.block_on(async {
             let path = dir.path().join(format!("{}.sqlite", hospital.site));

@@ -6,6 +6,7 @@ pub mod container;
 pub mod e4;
 pub mod fit;
 
+use super::key::KEYED;
 use super::progress::Progress;
 use super::quality;
 use super::staging::Staged;
@@ -102,15 +103,13 @@ pub(super) async fn read(
 /// Writes the features of the sessions that were taken over; drops `temp.reading`.
 pub(super) async fn keep(
     connection: &mut SqliteConnection,
-    staged: &Staged,
     batch: i64,
 ) -> Result<u64, sqlx::Error> {
     let sql = format!(
         "INSERT INTO feature (session, feature, person, value, n, coverage, src) \
          SELECT d.session, r.feature, d.person, r.value, r.n, r.coverage, d.src FROM temp.reading r \
-         CROSS JOIN {} s ON s.row_id = r.row_id CROSS JOIN temp.key_session k ON k.id = s.session \
-         CROSS JOIN device_session d ON d.session = k.key WHERE d.src = ? ORDER BY 1, 2",
-        staged.name()
+         CROSS JOIN {KEYED} k ON k.row_id = r.row_id \
+         CROSS JOIN device_session d ON d.session = k.session WHERE d.src = ? ORDER BY 1, 2"
     );
     let done = sqlx::query(AssertSqlSafe(sql)).bind(batch).execute(&mut *connection).await?;
     sqlx::query("DROP TABLE temp.reading").execute(connection).await?;

@@ -1,9 +1,12 @@
 //! Makes the raw tables of an input and fills them.
 use super::input::{Input, Kind};
+use super::parquet::ParquetFile;
 use super::wearable::{apple, fitbit, garmin, openmhealth};
 use super::{Rows, Step, Tables};
-use super::{csv, fhir, ndjson, parquet, redcap, sessions};
+use super::{csv, fhir, ndjson, redcap, sessions};
 use crate::intake::progress::Progress;
+use crate::intake::stream::Memory;
+use crate::intake::stream::ahead::Ahead;
 use crate::store::bulk::{Bulk, Cell};
 use crate::store::fault;
 use sqlx::AssertSqlSafe;
@@ -31,16 +34,18 @@ pub(in crate::intake) struct Landing {
     pub(in crate::intake) notes: Vec<String>,
 }
 
-/// An input, the data dictionary that belongs to it, and the batch that rejects are recorded under.
+/// An input, the data dictionary that belongs to it, the batch that rejects are recorded under, and the memory there is.
 #[derive(Clone, Copy)]
 pub(in crate::intake) struct Arrival<'a> {
     pub(in crate::intake) input: &'a Input,
     pub(in crate::intake) dictionary: Option<&'a Input>,
     pub(in crate::intake) batch: i64,
+    pub(in crate::intake) memory: Memory,
 }
 
 enum Reader {
     One(Box<dyn Rows>),
+    Groups(ParquetFile),
     Many(Box<dyn Tables>),
 }
 
@@ -56,6 +61,10 @@ pub(in crate::intake) async fn land(
     let tables: Vec<(String, Vec<(&str, &str)>)> = match &reader {
         Reader::One(rows) => {
             let columns = rows.columns().iter().map(|c| (c.name.as_str(), c.affinity)).collect();
+            vec![(format!("raw_{}", input.name()), columns)]
+        }
+        Reader::Groups(file) => {
+            let columns = file.columns().iter().map(|c| (c.name.as_str(), c.affinity)).collect();
             vec![(format!("raw_{}", input.name()), columns)]
         }
         Reader::Many(many) => many
@@ -81,17 +90,13 @@ pub(in crate::intake) async fn land(
         landed.push(Landed { table, columns, rows: 0 });
     }
     let mut landing = Landing { tables: landed, rows: 0, refused: 0, notes: Vec::new() };
-    let shown = input.path().display().to_string();
-    match reader {
-        Reader::One(rows) => {
-            progress.begin(&shown, rows.total());
-            fill_one(connection, rows, bulks, progress, &mut landing).await?;
-        }
-        Reader::Many(many) => {
-            progress.begin(&shown, many.total());
-            fill_many(connection, (many, arrival.batch), bulks, progress, &mut landing).await?;
-        }
-    }
+    let total = match &reader {
+        Reader::One(rows) => rows.total(),
+        Reader::Groups(file) => file.total(),
+        Reader::Many(many) => many.total(),
+    };
+    progress.begin(&input.path().display().to_string(), total);
+    fill(connection, (reader, arrival), bulks, progress, &mut landing).await?;
     landing.rows = landing.tables.iter().map(|t| t.rows).sum();
     progress.end(&format!("{} rows of {}", landing.rows, input.name()));
     Ok(landing)
@@ -114,7 +119,7 @@ fn open(arrival: Arrival<'_>) -> Result<Reader, Fault> {
     }
     Ok(match kind {
         Kind::Csv => Reader::One(Box::new(csv::CsvRows::open(path)?)),
-        Kind::Parquet => Reader::One(Box::new(parquet::ParquetRows::open(path)?)),
+        Kind::Parquet => Reader::Groups(ParquetFile::open(path)?),
         Kind::Ndjson => Reader::One(Box::new(ndjson::NdjsonRows::open(path)?)),
         Kind::Fhir => Reader::Many(Box::new(fhir::Bulk::open(path)?)),
         Kind::Recordings => Reader::Many(Box::new(sessions::Sessions::open(name, path)?)),
@@ -142,25 +147,29 @@ async fn make(
     Ok(Bulk::new(&format!("temp.\"{table}\""), &names))
 }
 
-async fn fill_one(
+async fn fill(
     connection: &mut SqliteConnection,
-    mut rows: Box<dyn Rows>,
+    (reader, arrival): (Reader, Arrival<'_>),
     mut bulks: Vec<Bulk>,
     progress: &dyn Progress,
     landing: &mut Landing,
 ) -> Result<(), Fault> {
-    let mut row = Vec::with_capacity(rows.columns().len() + 1);
-    let mut count = 0_u64;
-    for (bulk, landed) in bulks.iter_mut().zip(&mut landing.tables) {
-        while rows.next(&mut row)? {
-            bulk.push(connection, &mut row).await.map_err(|e| fault(&e))?;
-            count += 1;
-            if count.is_multiple_of(PROGRESS_ROWS) {
-                progress.advance(rows.position());
-            }
+    let none = || Fault::bug("an input of one table has none");
+    let writer = bulks.first().ok_or_else(none)?;
+    let mut ahead = match reader {
+        Reader::Groups(file) => Ahead::of_groups(file, || writer.gather(), arrival.memory)?,
+        Reader::One(rows) => Ahead::of_rows(rows, writer.gather())?,
+        Reader::Many(many) => {
+            return fill_many(connection, (many, arrival.batch), bulks, progress, landing).await;
         }
-        landed.rows = bulk.flush(connection).await.map_err(|e| fault(&e))?;
+    };
+    let landed = landing.tables.first_mut().ok_or_else(none)?;
+    let bulk = bulks.first_mut().ok_or_else(none)?;
+    while let Some((chunk, position)) = ahead.next().await? {
+        bulk.write(connection, chunk).await.map_err(|e| fault(&e))?;
+        progress.advance(position);
     }
+    landed.rows = bulk.flush(connection).await.map_err(|e| fault(&e))?;
     Ok(())
 }
 

@@ -19,11 +19,15 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_cast::cast;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{ArrowError, DataType};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
 use parquet::file::metadata::RowGroupMetaData;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tacit_shared::fault::Fault;
 
 /// Rows decoded at once.
@@ -31,11 +35,19 @@ const BATCH_ROWS: usize = 2_048;
 /// A row group larger than this, unpacked, is refused.
 const GROUP_BYTES_MAX: i64 = 4 << 30;
 
-/// The rows of a Parquet file.
+/// A Parquet file whose footer was read and held against the file.
+pub(in crate::intake) struct ParquetFile {
+    path: PathBuf,
+    metadata: ArrowReaderMetadata,
+    columns: Arc<[RawColumn]>,
+    place: String,
+}
+
+/// The rows of a Parquet file, or of one row group of it.
 pub struct ParquetRows {
     /// `None` once the library gave up.
     reader: Option<ParquetRecordBatchReader>,
-    columns: Vec<RawColumn>,
+    columns: Arc<[RawColumn]>,
     batch: Vec<std::vec::IntoIter<Cell>>,
     left: usize,
     row: u64,
@@ -43,23 +55,17 @@ pub struct ParquetRows {
     place: String,
 }
 
-impl ParquetRows {
+impl ParquetFile {
     /// Opens a file and reads its schema.
-    ///
-    /// # Errors
-    /// A user's fault with the file, and the column if it cannot be read.
-    pub fn open(path: &Path) -> Result<Self, Fault> {
+    pub(in crate::intake) fn open(path: &Path) -> Result<Self, Fault> {
         let place = path.display().to_string();
-        let file = File::open(path)
-            .map_err(|e| Fault::user(format!("the file cannot be read: {e}")).at(&place))?;
-        let broken = |e: &dyn std::fmt::Display| {
-            Fault::user(format!("the file is not sound Parquet: {e}")).at(&place)
-        };
+        let file = reopen(path, &place)?;
+        let broken = |e: &dyn std::fmt::Display| broken(e, &place);
         let length = file.metadata().map_err(|e| broken(&e))?.len();
-        let builder = guarded(|| ParquetRecordBatchReaderBuilder::try_new(file))
+        let metadata = guarded(|| ArrowReaderMetadata::load(&file, ArrowReaderOptions::default()))
             .ok_or_else(|| broken(&DAMAGED))?
             .map_err(|e| broken(&e))?;
-        let groups = builder.metadata().row_groups();
+        let groups = metadata.metadata().row_groups();
         if !groups.iter().all(|group| lies_within(group, length)) {
             return Err(broken(&"its footer names places outside the file"));
         }
@@ -69,9 +75,7 @@ impl ParquetRows {
                 .at(place)
                 .hint("write the file with smaller row groups"));
         }
-        let total =
-            u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
-        let fields = builder.schema().fields().clone();
+        let fields = metadata.schema().fields();
         let names = identifiers(fields.iter().map(|f| f.name().as_str()))
             .map_err(|problem| Fault::user(format!("the file has {problem}")).at(&place))?;
         let mut columns = Vec::with_capacity(names.len());
@@ -86,15 +90,76 @@ impl ParquetRows {
             })?;
             columns.push(RawColumn { name, affinity });
         }
-        let reader = guarded(|| builder.with_batch_size(BATCH_ROWS).build())
-            .ok_or_else(|| broken(&DAMAGED))?
-            .map_err(|e| broken(&e))?;
-        Ok(Self { reader: Some(reader), columns, batch: Vec::new(), left: 0, row: 0, total, place })
+        Ok(Self { path: path.to_owned(), metadata, columns: columns.into(), place })
+    }
+
+    /// The columns after `_line`.
+    pub(in crate::intake) fn columns(&self) -> &[RawColumn] {
+        &self.columns
+    }
+
+    /// Rows of the whole file, as its footer says.
+    pub(in crate::intake) fn total(&self) -> u64 {
+        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or_default()
+    }
+
+    /// How many row groups there are.
+    pub(in crate::intake) fn groups(&self) -> usize {
+        self.metadata.metadata().num_row_groups()
+    }
+
+    /// Bytes of the largest row group, unpacked, as its footer says; at least 1.
+    pub(in crate::intake) fn group_bytes_max(&self) -> u64 {
+        let groups = self.metadata.metadata().row_groups().iter();
+        let bytes = |g: &RowGroupMetaData| u64::try_from(g.total_byte_size()).unwrap_or_default();
+        groups.map(bytes).max().unwrap_or_default().max(1)
+    }
+
+    /// The rows of one row group; their lines go on from the groups before.
+    pub(in crate::intake) fn group(&self, index: usize) -> Result<ParquetRows, Fault> {
+        let before = self.metadata.metadata().row_groups().iter().take(index);
+        let first = before.map(|g| u64::try_from(g.num_rows()).unwrap_or_default()).sum();
+        self.read(Some(index), first)
+    }
+
+    fn read(&self, group: Option<usize>, first: u64) -> Result<ParquetRows, Fault> {
+        let file = reopen(&self.path, &self.place)?;
+        let metadata = self.metadata.clone();
+        let build = || {
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+                .with_batch_size(BATCH_ROWS);
+            match group {
+                Some(index) => builder.with_row_groups(vec![index]).build(),
+                None => builder.build(),
+            }
+        };
+        let reader = guarded(build)
+            .ok_or_else(|| broken(&DAMAGED, &self.place))?
+            .map_err(|e| broken(&e, &self.place))?;
+        Ok(ParquetRows {
+            reader: Some(reader),
+            columns: Arc::clone(&self.columns),
+            batch: Vec::new(),
+            left: 0,
+            row: first,
+            total: self.total(),
+            place: self.place.clone(),
+        })
+    }
+}
+
+impl ParquetRows {
+    /// Opens a file and reads its schema.
+    ///
+    /// # Errors
+    /// A user's fault with the file, and the column if it cannot be read.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        ParquetFile::open(path)?.read(None, 0)
     }
 
     fn load(&mut self, batch: &RecordBatch) -> Result<(), Fault> {
         self.batch.clear();
-        for (array, column) in batch.columns().iter().zip(&self.columns) {
+        for (array, column) in batch.columns().iter().zip(self.columns.iter()) {
             // Without the library's own words: they quote the cell.
             let cells = cells(array).map_err(|_| {
                 let kind = array.data_type();
@@ -147,6 +212,14 @@ impl Rows for ParquetRows {
         }
         Ok(true)
     }
+}
+
+fn reopen(path: &Path, place: &str) -> Result<File, Fault> {
+    File::open(path).map_err(|e| Fault::user(format!("the file cannot be read: {e}")).at(place))
+}
+
+fn broken(error: &dyn std::fmt::Display, place: &str) -> Fault {
+    Fault::user(format!("the file is not sound Parquet: {error}")).at(place)
 }
 
 /// What is said where the library does not say more.
@@ -270,7 +343,6 @@ mod tests {
     use arrow_array::*;
     use arrow_schema::{Field, Schema};
     use parquet::arrow::ArrowWriter;
-    use std::sync::Arc;
 
     fn read(columns: Vec<(&str, ArrayRef)>) -> Result<Vec<String>, Fault> {
         let dir = tempfile::tempdir().unwrap();
