@@ -15,6 +15,9 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Error};
 use std::fmt::Write as _;
 
+/// Fewer rows than this come in with the indexes in place.
+const LIFT_ROWS: u32 = 10_000;
+
 /// Makes the tables that the checks need: bad rows, and what the questionnaires admit.
 pub(super) async fn prepare(
     connection: &mut SqliteConnection,
@@ -159,9 +162,37 @@ pub(super) async fn accept(
     let bad: i64 = sqlx::query_scalar("SELECT count(DISTINCT row_id) FROM temp.bad")
         .fetch_one(&mut *connection)
         .await?;
+    let indexes = lift_indexes(&mut *connection, staged).await?;
     let sql = acceptance(staged);
-    let done = sqlx::query(AssertSqlSafe(sql)).bind(batch).execute(connection).await?;
+    let done = sqlx::query(AssertSqlSafe(sql)).bind(batch).execute(&mut *connection).await?;
+    for sql in indexes {
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+    }
     Ok((done.rows_affected(), u64::try_from(bad).unwrap_or_default()))
+}
+
+/// Takes the indexes off a table that many more rows will come into than it has, and yields the statements that
+/// make them anew: one sort is cheaper than a place in a tree for each row. Other connections see none of
+/// it, for all of an import is one transaction.
+async fn lift_indexes(
+    connection: &mut SqliteConnection,
+    staged: &Staged,
+) -> Result<Vec<String>, Error> {
+    let table = staged.table.name();
+    let sql = format!(
+        "SELECT name, sql FROM main.sqlite_master WHERE type = 'index' AND tbl_name = '{table}' AND sql IS NOT NULL \
+         AND (SELECT coalesce(max(row_id), 0) FROM {}) >= max({LIFT_ROWS}, (SELECT count(*) FROM main.{table}))",
+        staged.name()
+    );
+    let found: Vec<(String, String)> =
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *connection).await?;
+    let mut made = Vec::with_capacity(found.len());
+    for (name, sql) in found {
+        let drop = format!("DROP INDEX main.{name}");
+        sqlx::query(AssertSqlSafe(drop)).execute(&mut *connection).await?;
+        made.push(sql);
+    }
+    Ok(made)
 }
 
 fn acceptance(staged: &Staged) -> String {

@@ -141,3 +141,92 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
     let made = std::thread::Builder::new().name("decoder".to_owned()).spawn(work);
     made.map(drop).map_err(|e| Fault::operator(format!("no thread could be started: {e}")))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::intake::source::csv::CsvRows;
+    use crate::store::bulk::Bulk;
+    use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::WriterProperties;
+    use sqlx::Connection as _;
+    use sqlx::sqlite::SqliteConnection;
+    use std::path::{Path, PathBuf};
+
+    /// A file of 10,007 rows in groups of `group`; the value is the row's number times 3.
+    fn parquet(dir: &Path, group: usize) -> PathBuf {
+        let path = dir.join(format!("{group}.parquet"));
+        let values: ArrayRef = Arc::new((1..=10_007_i64).map(|n| n * 3).collect::<Int64Array>());
+        let batch = RecordBatch::try_from_iter([("a", values)]).unwrap();
+        let groups = WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
+        let file = std::fs::File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(groups)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        path
+    }
+
+    /// Writes all there is into a table, and yields how far the decoders said they were.
+    async fn write(
+        ahead: impl FnOnce(&Bulk) -> Ahead,
+    ) -> Result<(SqliteConnection, Vec<u64>), Fault> {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        sqlx::query("CREATE TABLE t (line, a)").execute(&mut connection).await.unwrap();
+        let mut bulk = Bulk::new("t", &["line", "a"]);
+        let mut ahead = ahead(&bulk);
+        let mut positions = Vec::new();
+        while let Some((chunk, position)) = ahead.next().await? {
+            bulk.write(&mut connection, chunk).await.unwrap();
+            positions.push(position);
+        }
+        Ok((connection, positions))
+    }
+
+    #[tokio::test]
+    async fn row_groups_arrive_in_order_however_many_are_decoded_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        for group in [999, 20_000] {
+            for mib in [Memory::MIB_MIN, 4_096] {
+                let file = ParquetFile::open(&parquet(dir.path(), group)).unwrap();
+                let memory = Memory::of_mib(mib).unwrap();
+                let (mut connection, positions) =
+                    write(|bulk| Ahead::of_groups(file, || bulk.gather(), memory).unwrap())
+                        .await
+                        .unwrap();
+                assert!(positions.is_sorted());
+                assert_eq!(positions.last(), Some(&10_007));
+                let wrong = "SELECT count(*), sum(a <> 3 * line OR line <> rowid) FROM t";
+                let found: (i64, i64) =
+                    sqlx::query_as(wrong).fetch_one(&mut connection).await.unwrap();
+                assert_eq!(found, (10_007, 0));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_damaged_group_is_told_and_ends_the_reading() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = parquet(dir.path(), 999);
+        let file = ParquetFile::open(&path).unwrap();
+        // Cut off after its footer was read: the groups of the second half are gone.
+        let middle = std::fs::metadata(&path).unwrap().len() / 2;
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(middle).unwrap();
+        let memory = Memory::default();
+        let found = write(|bulk| Ahead::of_groups(file, || bulk.gather(), memory).unwrap()).await;
+        let message = found.err().unwrap().message;
+        assert!(message.starts_with("the file is not sound Parquet"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn a_bad_line_is_told_after_the_chunks_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let text = format!("a\n{}x,y\n", "1\n".repeat(9_000));
+        std::fs::write(&path, text).unwrap();
+        let rows = CsvRows::open(&path).unwrap();
+        let found = write(|bulk| Ahead::of_rows(Box::new(rows), bulk.gather()).unwrap()).await;
+        assert_eq!(found.err().unwrap().message, "the row has 2 fields; the header has 1");
+    }
+}
