@@ -63,7 +63,7 @@ const COLUMNS: [&str; 13] = [
 
 /// One encounter, made from its number alone.
 struct Visit {
-    visit: String,
+    number: String,
     staff: String,
     patient: String,
     start_us: i64,
@@ -206,23 +206,30 @@ fn children_s() -> f64 {
 
 /// Times the stretches of an import.
 #[derive(Default)]
-struct Stretches(Mutex<(Option<(String, Instant, f64)>, String)>);
+struct Stretches(Mutex<Timed>);
+
+/// The stretch that goes on (its name, when it began, processor time then), and what is said of the others.
+#[derive(Default)]
+struct Timed {
+    current: Option<(String, Instant, f64)>,
+    said: String,
+}
 
 impl Progress for Stretches {
     fn begin(&self, what: &str, _: u64) {
         let name = Path::new(what).file_name().and_then(|n| n.to_str()).unwrap_or(what);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.0 = Some((name.to_owned(), Instant::now(), cpu_s()));
+        all.current = Some((name.to_owned(), Instant::now(), cpu_s()));
     }
     fn advance(&self, _: u64) {}
     fn end(&self, _: &str) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((name, wall, cpu)) = all.0.take() {
+        if let Some((name, wall, cpu)) = all.current.take() {
             let (wall, cpu) = (wall.elapsed().as_secs_f64(), cpu_s() - cpu);
             let landing = name.contains('.');
             let what = if landing { "landing".to_owned() } else { format!("table {name}") };
             if name != "person" && name != "staff.csv" {
-                writeln!(all.1, "{what}\t{wall}\t{cpu}").ok();
+                writeln!(all.said, "{what}\t{wall}\t{cpu}").ok();
             }
         }
     }
@@ -270,7 +277,7 @@ fn child(dir: &Path, file: &str) -> Result<(), Failure> {
     if summary.tables.iter().any(|table| table.rejected > 0) {
         return Err("the generated file has rejects".into());
     }
-    let said = stretches.0.into_inner().unwrap_or_else(PoisonError::into_inner).1;
+    let said = stretches.0.into_inner().unwrap_or_else(PoisonError::into_inner).said;
     say(&said);
     Ok(())
 }
@@ -285,7 +292,7 @@ fn visit(n: u64) -> Visit {
     let channels = ["in_person", "in_person", "in_person", "phone", "video"];
     let channel = usize::try_from(part(20, 5)).unwrap_or_default();
     Visit {
-        visit: format!("V{n:09}"),
+        number: format!("V{n:09}"),
         staff: format!("D{:05}", part(3, 2_000)),
         patient: format!("P{:08}", part(31, 400_000)),
         start_us: (FIRST_S + small(9, 80 * 86_400)) * MICROSECONDS,
@@ -320,7 +327,7 @@ fn generate(dir: &Path, rows: u64) -> Result<(), Failure> {
             writeln!(
                 csv,
                 "{},{},{},{},{},{},internal,{},{},{},{a},{b},{c}",
-                v.visit,
+                v.number,
                 v.staff,
                 v.patient,
                 v.start_us,
@@ -362,7 +369,7 @@ fn batch(visits: &[Visit]) -> Result<RecordBatch, Failure> {
         Arc::new(visits.iter().map(|v| Some(of(v))).collect::<Float64Array>())
     };
     let arrays = [
-        texts(|v| &v.visit),
+        texts(|v| &v.number),
         texts(|v| &v.staff),
         texts(|v| &v.patient),
         wholes(|v| v.start_us),
