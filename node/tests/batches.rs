@@ -53,6 +53,7 @@ impl Site {
             mapping: self.write("site.sql", mapping),
             recordings_dir: None,
             replace,
+            memory_mib: tacit_node::intake::stream::Memory::default(),
             inputs: vec![format!("{name}={}", file.display()).parse().unwrap()],
         };
         import::run(&args, &Silent).await.unwrap()

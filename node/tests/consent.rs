@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tacit_node::config::{Basis, Consent, Retention, Switch};
 use tacit_node::intake::progress::Silent;
 use tacit_node::intake::recording::{Reading, Recorder};
+use tacit_node::intake::stream::Memory;
 use tacit_node::intake::summary::Summary;
 use tacit_node::intake::{self, Again, Ports, Request};
 use tacit_node::measure::feature::{self, Rows};
@@ -171,6 +172,7 @@ impl Site {
             inputs: names.iter().map(input).collect(),
             recordings_dir: Some(PathBuf::from(self.dir.path())),
             again: Again::Replace,
+            memory: Memory::default(),
             at_us,
         };
         let questionnaires = Catalogue::built_in().unwrap().questionnaires();
@@ -554,6 +556,7 @@ async fn recordings_that_are_switched_off_are_neither_imported_nor_read() {
         inputs: names.iter().map(input).collect(),
         recordings_dir: None,
         again: Again::Refuse,
+        memory: Memory::default(),
         at_us: NOW,
     };
     let questionnaires = Catalogue::built_in().unwrap().questionnaires();
