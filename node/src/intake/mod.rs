@@ -27,7 +27,6 @@ use canonical::Table;
 use mapping::Mapping;
 use progress::Progress;
 use recording::Recorder;
-use ring::digest;
 use source::Input;
 use source::files::{self, Seen};
 use source::land::{self, Arrival, Landed};
@@ -37,6 +36,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use stream::Memory;
 use summary::{FileCount, Summary, TableCount};
+use tacit_shared::codec::sha256;
 use tacit_shared::fault::Fault;
 
 /// What a questionnaire admits: the answers of others are rejects.
@@ -159,7 +159,10 @@ fn read_mapping(request: &Request) -> Result<SeenMapping, Fault> {
     let mut text = String::new();
     let limit = mapping::FILE_BYTES_MAX as u64 + 1;
     file.take(limit).read_to_string(&mut text).map_err(wrong)?;
-    Ok(SeenMapping { mapping: Mapping::parse(&origin, &text)?, sha256: sha256(text.as_bytes()) })
+    Ok(SeenMapping {
+        mapping: Mapping::parse(&origin, &text)?,
+        sha256: *sha256(text.as_bytes()).as_bytes(),
+    })
 }
 
 fn see(inputs: &[Input]) -> Result<Vec<Seen>, Fault> {
@@ -239,7 +242,7 @@ async fn run(
         key::keep_taken(connection, batch, identities).await?;
     }
     let finished = async {
-        summary.reasons = reasons(&mut *connection, batch).await?;
+        summary.reasons = summary::reasons(&mut *connection, batch).await?;
         forget(&mut *connection, &landed).await
     };
     finished.await.map_err(|e| fault(&e))?;
@@ -306,7 +309,7 @@ async fn begin_batch(
 ) -> Result<i64, Fault> {
     let mut digests: Vec<[u8; 32]> = seen.iter().map(|s| s.sha256).collect();
     digests.sort_unstable();
-    let files = sha256(&digests.concat());
+    let files = *sha256(&digests.concat()).as_bytes();
     let earlier: Option<i64> =
         sqlx::query_scalar("SELECT id FROM import_batch WHERE files_sha256 = ?")
             .bind(&files[..])
@@ -367,21 +370,6 @@ async fn record_file(
     Ok(())
 }
 
-async fn reasons(
-    connection: &mut SqliteConnection,
-    batch: i64,
-) -> Result<Vec<summary::Reason>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT table_name, column_name, reason, count(*) AS rows, \
-         group_concat(line, ', ' ORDER BY line) FILTER (WHERE nth <= 5) AS lines FROM (SELECT *, row_number() OVER \
-         (PARTITION BY table_name, column_name, reason ORDER BY line) AS nth FROM reject WHERE batch = ?) \
-         GROUP BY table_name, column_name, reason ORDER BY count(*) DESC, table_name, column_name, reason",
-    )
-    .bind(batch)
-    .fetch_all(connection)
-    .await
-}
-
 /// Drops every temporary table, so that no raw row outlives the import.
 async fn forget(connection: &mut SqliteConnection, landed: &[Landed]) -> Result<(), sqlx::Error> {
     for table in landed {
@@ -399,12 +387,4 @@ fn commit_fault(error: &sqlx::Error) -> Fault {
             .hint("the files and mapping must yield at least those clinicians and responses; nothing was changed");
     }
     fault(error)
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    for (to, from) in out.iter_mut().zip(digest::digest(&digest::SHA256, bytes).as_ref()) {
-        *to = *from;
-    }
-    out
 }

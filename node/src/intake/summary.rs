@@ -1,5 +1,6 @@
 //! What an import did: rows taken over and rejected, and why. Counts and lines, never values.
 use super::canonical::Table;
+use sqlx::sqlite::SqliteConnection;
 use std::fmt;
 
 /// One file as it was read.
@@ -104,4 +105,20 @@ impl fmt::Display for Summary {
         }
         Ok(())
     }
+}
+
+/// The reasons of a batch, the most frequent first.
+pub(super) async fn reasons(
+    connection: &mut SqliteConnection,
+    batch: i64,
+) -> Result<Vec<Reason>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT table_name, column_name, reason, count(*) AS rows, \
+         group_concat(line, ', ' ORDER BY line) FILTER (WHERE nth <= 5) AS lines FROM (SELECT *, row_number() OVER \
+         (PARTITION BY table_name, column_name, reason ORDER BY line) AS nth FROM reject WHERE batch = ?) \
+         GROUP BY table_name, column_name, reason ORDER BY count(*) DESC, table_name, column_name, reason",
+    )
+    .bind(batch)
+    .fetch_all(connection)
+    .await
 }
