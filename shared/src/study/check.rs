@@ -21,6 +21,10 @@ pub(super) fn check(file: &File) -> Result<(Date, Date), StudyError> {
     }
     check_population(&file.population)?;
     check_schema(file)?;
+    check_earlier(
+        file,
+        i64::from(to.to_julian_day()).saturating_sub(i64::from(from.to_julian_day())),
+    )?;
     check_privacy(&file.privacy)?;
     check_fairness(&file.fairness, &file.groups)?;
     check_allocation(&file.allocation)?;
@@ -45,9 +49,18 @@ fn check_population(population: &Population) -> Result<(), StudyError> {
     within("population.sites_per_patient", population.sites_per_patient, 100)
 }
 
+fn schema(file: &File) -> Schema {
+    Schema {
+        outcome: file.outcome.clone(),
+        features: file.features.clone(),
+        groups: file.groups.clone(),
+    }
+}
+
 fn check_schema(file: &File) -> Result<(), StudyError> {
     let outcome = &file.outcome;
     range("outcome", outcome.low, outcome.high, outcome.centre)?;
+    within("outcome", &outcome.source, (outcome.low, outcome.high))?;
     positive("outcome.residual_bound", outcome.residual_bound)?;
     no_factor("outcome", &outcome.source)?;
     let mut seen = BTreeSet::from([outcome.id.as_str().to_owned()]);
@@ -57,11 +70,7 @@ fn check_schema(file: &File) -> Result<(), StudyError> {
             return Err(StudyError::key(format!("features.{}", feature.id), "appears twice"));
         }
     }
-    let schema = Schema {
-        outcome: outcome.clone(),
-        features: file.features.clone(),
-        groups: file.groups.clone(),
-    };
+    let schema = schema(file);
     if schema.width() > COLUMNS_MAX {
         let problem = format!("make {} columns; at most {COLUMNS_MAX}", schema.width());
         return Err(StudyError::key("features", problem));
@@ -73,6 +82,7 @@ fn check_schema(file: &File) -> Result<(), StudyError> {
     for group in &file.groups {
         let key = format!("groups.{}", group.id);
         range(&key, group.low, group.high, group.centre)?;
+        within(&key, &group.source, (group.low, group.high))?;
         no_factor(&key, &group.source)?;
         if !(group.at_least > group.low && group.at_least <= group.high) {
             let problem = format!("is {}; expected above low, up to high", group.at_least);
@@ -80,6 +90,29 @@ fn check_schema(file: &File) -> Result<(), StudyError> {
         }
         if !seen.insert(group.id.to_string()) {
             return Err(StudyError::key(key, "has the name of another part"));
+        }
+    }
+    Ok(())
+}
+
+/// Holds what sources that compare the period with earlier days need: they name the same ones, which are over
+/// before the period begins.
+fn check_earlier(file: &File, period_days: i64) -> Result<(), StudyError> {
+    let schema = schema(file);
+    let first = schema.lag();
+    for (part, source) in schema.sources() {
+        let Some(days) = source.lag() else { continue };
+        if first != Some(days) {
+            let problem =
+                format!("{part} goes back {} days, another part not so far or farther", days.get());
+            return Err(StudyError::key("sources `change:…`", problem));
+        }
+        if i64::from(days.get()) < period_days {
+            let problem = format!(
+                "goes back {} days, but the period has {period_days}: the two would overlap",
+                days.get()
+            );
+            return Err(StudyError::key(format!("{part}.source"), problem));
         }
     }
     Ok(())
@@ -101,7 +134,10 @@ fn check_feature(feature: &Feature) -> Result<(), StudyError> {
         return Err(StudyError::key(format!("{key}.rms"), problem));
     }
     match (feature.source.is_factor(), feature.levels.len()) {
-        (false, 0) => range(&key, feature.low, feature.high, feature.centre),
+        (false, 0) => {
+            range(&key, feature.low, feature.high, feature.centre)?;
+            within(&key, &feature.source, (feature.low, feature.high))
+        }
         (true, 2..) => {
             let distinct: BTreeSet<&FeatureId> = feature.levels.iter().collect();
             if distinct.len() < feature.levels.len() {
@@ -131,6 +167,19 @@ fn range(key: &str, low: f64, high: f64, centre: f64) -> Result<(), StudyError> 
         return Err(StudyError::key(format!("{key}.centre"), problem));
     }
     Ok(())
+}
+
+/// Bounds wider than what a source can be would only add noise.
+fn within(key: &str, source: &Source, (low, high): (f64, f64)) -> Result<(), StudyError> {
+    match source.range() {
+        Some([lowest, highest]) if low < lowest || high > highest => {
+            let problem = format!(
+                "has bounds {low} to {high}, but `{source}` goes from {lowest} to {highest}"
+            );
+            Err(StudyError::key(key, problem))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn positive(key: &str, value: f64) -> Result<(), StudyError> {

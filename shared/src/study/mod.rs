@@ -7,6 +7,7 @@ mod check;
 pub mod layout;
 pub mod profile;
 pub mod schema;
+pub mod source;
 
 use crate::codec;
 use crate::fault::Fault;

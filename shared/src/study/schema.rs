@@ -5,145 +5,12 @@
 //! scaled(y) = (clamp(y, low, high) − low) / (high − low)             outcome, in [0, 1]
 //! ```
 //! Bounds, centres and spreads are public guesses written before anyone looked at data; the tighter
-//! they are, the less noise a result carries. How a node computes a source is its own work.
+//! they are, the less noise a result carries. Where numbers come from is [`super::source`]'s.
 use crate::id::{FeatureId, GroupId};
 use serde::{Deserialize, Serialize};
-use std::fmt;
-use std::str::FromStr;
 
-/// Whom a source says something about, beyond the clinician whose row it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// Staff records: no patient can change them.
-    Staff,
-    /// Encounters and patients' answers: a patient can change them.
-    Patients,
-    /// The clinician's own body: numbers that need a profile and an opt-in.
-    Biometric,
-}
-
-/// Where a number of a clinician-period comes from. The names are what a study file says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Source {
-    /// `specialty`: the clinician's specialty (factor).
-    Specialty,
-    /// `role`: the clinician's role (factor).
-    Role,
-    /// `volume`: encounters a month, from staff records.
-    Volume,
-    /// `hours`: hours worked a month.
-    Hours,
-    /// `night-share`: hours at night over hours worked, 0 to 1.
-    NightShare,
-    /// `training-hours`: hours of communication training in the period.
-    TrainingHours,
-    /// `acuity-mean`: mean acuity of encounters, 1 to 5.
-    AcuityMean,
-    /// `minutes-mean`: mean minutes of an encounter.
-    MinutesMean,
-    /// `ai-share`: mean share of an encounter that an AI assistant carried, 0 to 1.
-    AiShare,
-    /// `remote-share`: share of encounters not in person, 0 to 1.
-    RemoteShare,
-    /// `interpreter-share`: share of encounters with an interpreter, 0 to 1.
-    InterpreterShare,
-    /// `mean-hr`: median over valid windows of the mean heart rate, beats a minute.
-    MeanHr,
-    /// `ln-rmssd`: median over valid windows of ln RMSSD, ln ms.
-    LnRmssd,
-    /// `scale:INSTRUMENT:SCALE`: mean score of a questionnaire scale.
-    Scale {
-        /// The instrument's id, as in `configs/instruments`.
-        instrument: FeatureId,
-        /// The scale's id within it.
-        scale: FeatureId,
-    },
-}
-
-const PLAIN: [(&str, Source); 13] = [
-    ("specialty", Source::Specialty),
-    ("role", Source::Role),
-    ("volume", Source::Volume),
-    ("hours", Source::Hours),
-    ("night-share", Source::NightShare),
-    ("training-hours", Source::TrainingHours),
-    ("acuity-mean", Source::AcuityMean),
-    ("minutes-mean", Source::MinutesMean),
-    ("ai-share", Source::AiShare),
-    ("remote-share", Source::RemoteShare),
-    ("interpreter-share", Source::InterpreterShare),
-    ("mean-hr", Source::MeanHr),
-    ("ln-rmssd", Source::LnRmssd),
-];
-
-impl Source {
-    /// Whom the source says something about. A questionnaire is taken to be the patients', the safe
-    /// side: only the node knows who answers it.
-    pub fn origin(&self) -> Origin {
-        match self {
-            Source::Specialty
-            | Source::Role
-            | Source::Volume
-            | Source::Hours
-            | Source::NightShare
-            | Source::TrainingHours => Origin::Staff,
-            Source::MeanHr | Source::LnRmssd => Origin::Biometric,
-            _ => Origin::Patients,
-        }
-    }
-
-    /// Whether the source is one of several levels, not a number.
-    pub fn is_factor(&self) -> bool {
-        matches!(self, Source::Specialty | Source::Role)
-    }
-}
-
-impl FromStr for Source {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Some((_, source)) = PLAIN.iter().find(|(name, _)| *name == text) {
-            return Ok(source.clone());
-        }
-        let mut parts = text.splitn(3, ':');
-        if let (Some("scale"), Some(instrument), Some(scale)) =
-            (parts.next(), parts.next(), parts.next())
-        {
-            let part = |name: &str| name.parse().map_err(|e: crate::id::IdError| e.to_string());
-            return Ok(Source::Scale { instrument: part(instrument)?, scale: part(scale)? });
-        }
-        let names: Vec<&str> = PLAIN.iter().map(|(name, _)| *name).collect();
-        Err(format!(
-            "`{text}` is not a source: expected {} or scale:INSTRUMENT:SCALE",
-            names.join(", ")
-        ))
-    }
-}
-
-impl TryFrom<String> for Source {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Source> for String {
-    fn from(source: Source) -> String {
-        source.to_string()
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::Scale { instrument, scale } => write!(f, "scale:{instrument}:{scale}"),
-            plain => {
-                let name = PLAIN.iter().find(|(_, source)| source == plain).map_or("", |(n, _)| n);
-                f.write_str(name)
-            }
-        }
-    }
-}
+use super::source::Days;
+pub use super::source::{Origin, Source};
 
 /// A number with public bounds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -281,6 +148,13 @@ impl Schema {
     }
 }
 
+impl Schema {
+    /// How much earlier the days began that the period is compared with, if any source compares it.
+    pub fn lag(&self) -> Option<Days> {
+        self.sources().find_map(|(_, source)| source.lag())
+    }
+}
+
 impl Feature {
     fn columns(&self) -> Vec<Column> {
         let numeric = || Column {
@@ -307,23 +181,5 @@ impl Feature {
         } else {
             self.levels.iter().skip(1).map(level).collect()
         }
-    }
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_source_survives_its_name() {
-        for (name, source) in PLAIN {
-            assert_eq!(name.parse::<Source>().unwrap(), source);
-            assert_eq!(source.to_string(), name);
-        }
-        let scale = "scale:care-measure:total".parse::<Source>().unwrap();
-        assert_eq!(scale.to_string(), "scale:care-measure:total");
-        assert!("scale:care-measure".parse::<Source>().is_err());
-        assert!("mood".parse::<Source>().unwrap_err().contains("expected specialty, role"));
     }
 }

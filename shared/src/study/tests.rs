@@ -127,6 +127,16 @@ fn a_broken_study_is_refused_with_its_key() {
         ("currency = \"EUR\"", "currency = \"euro\"", "`allocation.currency` is `euro`"),
         ("levels = [\"internal\", \"emergency\", \"oncology\"]", "", "has 0; a factor needs two"),
         ("source = \"acuity-mean\"", "source = \"mood\"", "`mood` is not a source"),
+        (
+            "high = 5.0",
+            "high = 6.0",
+            "`features.acuity` has bounds 1 to 6, but `acuity-mean` goes from 1 to 5",
+        ),
+        (
+            "source = \"acuity-mean\"",
+            "source = \"change:91:hours\"",
+            "`acuity.source` goes back 91 days, but the period has 92: the two would overlap",
+        ),
     ];
     for (found, replaced, message) in cases {
         let text = SOUND.replacen(found, replaced, 1);
@@ -134,6 +144,23 @@ fn a_broken_study_is_refused_with_its_key() {
         let error = Study::parse(&text).unwrap_err().to_string();
         assert!(error.contains(message), "{replaced}: {error}");
     }
+}
+
+#[test]
+fn one_study_compares_with_the_same_earlier_days() {
+    let change = |days: [u16; 2]| {
+        SOUND
+            .replace("source = \"acuity-mean\"", &format!("source = \"change:{}:hours\"", days[0]))
+            .replace("scale:care", &format!("change:{}:scale:care", days[1]))
+    };
+    assert_eq!(Study::parse(SOUND).unwrap().schema().lag(), None);
+    let study = Study::parse(&change([181, 181])).unwrap();
+    assert_eq!(study.schema().lag().map(super::source::Days::get), Some(181));
+    let error = Study::parse(&change([181, 182])).unwrap_err().to_string();
+    assert!(
+        error.contains("acuity goes back 181 days, another part not so far or farther"),
+        "{error}"
+    );
 }
 
 #[test]
