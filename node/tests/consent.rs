@@ -30,6 +30,8 @@ const MAPPING: &str = "\
 -- @person\nSELECT nr AS person, role, 'internal' AS specialty, 1 AS active, _line AS line FROM raw_staff\n\
 -- @period\nSELECT nr AS person, unixepoch('2026-07-01') * 1000000 AS from_us, unixepoch('2026-10-01') * 1000000 AS to_us, \
   volume, 300 AS hours, _line AS line FROM raw_staff\n\
+-- @training\nSELECT nr AS person, 'listening' AS programme, unixepoch('2026-03-01') * 1000000 AS from_us, \
+  unixepoch('2026-04-01') * 1000000 AS to_us, 6 AS hours, _line AS line FROM raw_staff\n\
 -- @encounter\nSELECT visit AS encounter, doctor AS person, nullif(patient, '') AS patient, \
   unixepoch('2026-07-20') * 1000000 AS start_us, 0 AS tz_min, minutes, level AS acuity, 'in_person' AS channel, \
   _line AS line FROM raw_visits\n\
@@ -40,8 +42,16 @@ const MAPPING: &str = "\
   json_each(iif(who = 'patient', '[1,2,3,4,5,6,7,8,9,10]', '[1,2,3,4,5,6]'))\n\
 -- @device_session\nSELECT 'S' || nr AS session, nr AS person, 'strap' AS kind, unixepoch('2026-07-22') * 1000000 AS start_us, \
   'staff.csv' AS file, _line AS line FROM raw_staff\n";
-const TABLES: [&str; 7] =
-    ["person", "period", "encounter", "response", "answer", "device_session", "feature"];
+const TABLES: [&str; 8] = [
+    "person",
+    "period",
+    "training",
+    "encounter",
+    "response",
+    "answer",
+    "device_session",
+    "feature",
+];
 
 /// Yields the same heart rate whatever the file is.
 struct Always;
@@ -453,7 +463,7 @@ async fn rows_are_kept_from_their_import_for_as_long_as_the_settings_say() {
     let erased = retain::retain(&site.store, keep, NOW - 5 * DAY).await.unwrap();
     assert_eq!(erased.rows(), [("feature", 3), ("device_session", 3)]);
     let erased = retain::retain(&site.store, keep, NOW).await.unwrap();
-    assert_eq!(erased.rows(), [("encounter", 3), ("period", 3)]);
+    assert_eq!(erased.rows(), [("encounter", 3), ("period", 3), ("training", 3)]);
     // Whose the answers are is still known.
     assert_eq!(
         (site.count("person").await, site.count("response WHERE patient IS NOT NULL").await),
@@ -461,7 +471,7 @@ async fn rows_are_kept_from_their_import_for_as_long_as_the_settings_say() {
     );
     let erased = retain::retain(&site.store, keep, NOW + 10 * DAY).await.unwrap();
     assert_eq!(erased.rows(), [("answer", 30), ("response", 3), ("person", 3)]);
-    assert_eq!(site.count("erasure WHERE why = 'retention'").await, 7);
+    assert_eq!(site.count("erasure WHERE why = 'retention'").await, 8);
     let erased = retain::retain(&site.store, keep, NOW + 11 * DAY).await.unwrap();
     assert_eq!((erased.rows().len(), erased.to_string().as_str()), (0, "  nothing"));
     site.store.verify().await.unwrap();

@@ -56,6 +56,7 @@ impl Site {
         };
         let questionnaire = |id: &str, respondent: &str, items: &[&str]| Questionnaire {
             instrument: id.to_owned(),
+            version: "2004".to_owned(),
             respondent: respondent.to_owned(),
             items: items.iter().map(|&i| i.to_owned()).collect(),
             codes: ["1", "2", "3", "4", "5", "NA", "DNA"].map(str::to_owned).to_vec(),

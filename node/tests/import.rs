@@ -83,6 +83,7 @@ impl Site {
         };
         let single = Questionnaire {
             instrument: "pwls-single".to_owned(),
+            version: "1".to_owned(),
             respondent: "clinician".to_owned(),
             items: vec!["b1".to_owned()],
             codes: ["1", "2", "3", "4", "5", "NA"].map(str::to_owned).to_vec(),
@@ -312,7 +313,7 @@ async fn a_mapping_that_does_not_fit_is_refused_and_leaves_nothing() {
     let before = site.counts().await;
     let raw = "raw_staff has _line, nr, role, field, works; raw_visits has _line, visit, doctor, patient, began, \
                mins, level, way, ai";
-    let person = "@person yields line, person, role, specialty, grade_band?, site_unit?, active (? may be left out)";
+    let person = "@person yields line, person, role, specialty, grade_band?, site_unit?, active, age_band?, gender?, training_country? (? may be left out)";
     let unknown = |name: &str| {
         format!(
             "section `@person` yields `{name}`, which is not one of its columns\n  at:   site.sql:1\n  hint: {person}"

@@ -15,6 +15,8 @@ pub enum Table {
     Encounter,
     /// A clinician's work over a span of days, from staff records.
     Period,
+    /// Trainings of a clinician, from staff records.
+    Training,
     /// Filled-in questionnaires.
     Response,
     /// Their answers.
@@ -70,6 +72,7 @@ const PURPOSES: &[&str] = &["local-view", "research-aggregate", "heart"];
 const RESPONDENTS: &[&str] = &["patient", "clinician"];
 const FLAG: Rule = Rule::Whole(0, 1);
 const SHARE: Rule = Rule::Number(0.0, 1.0);
+const MINUTES: Rule = Rule::Number(0.0, 1440.0);
 const HOURS: Rule = Rule::Number(0.0, 9_000.0);
 
 const CONSENT: &[Column] = &[
@@ -89,6 +92,9 @@ const PERSON: &[Column] = &[
     optional("grade_band", Rule::Text(64)),
     optional("site_unit", Rule::Text(64)),
     required("active", FLAG),
+    optional("age_band", Rule::Word),
+    optional("gender", Rule::Word),
+    optional("training_country", Rule::Word),
 ];
 const ENCOUNTER: &[Column] = &[
     required("encounter", Rule::Key(Kind::Encounter)),
@@ -97,7 +103,7 @@ const ENCOUNTER: &[Column] = &[
     required("start_us", Rule::Time),
     optional("end_us", Rule::Time),
     required("tz_min", Rule::Whole(-840, 840)),
-    required("minutes", Rule::Number(0.0, 1440.0)),
+    required("minutes", MINUTES),
     optional("specialty", Rule::Word),
     required("acuity", Rule::Whole(1, 5)),
     required("channel", Rule::OneOf(CHANNELS)),
@@ -105,6 +111,15 @@ const ENCOUNTER: &[Column] = &[
     optional("interpreter", FLAG),
     optional("readmit_30d", FLAG),
     optional("ed_30d", FLAG),
+    optional("scribe_minutes", MINUTES),
+    optional("call_minutes", MINUTES),
+    optional("presence_minutes", MINUTES),
+    optional("interruptions", Rule::Whole(0, 1000)),
+    optional("language", Rule::Word),
+    optional("patient_age_band", Rule::Word),
+    optional("deprivation_band", Rule::Word),
+    optional("payer", Rule::Word),
+    optional("patient_group", Rule::Word),
 ];
 const PERIOD: &[Column] = &[
     required("person", Rule::Key(Kind::Person)),
@@ -114,6 +129,13 @@ const PERIOD: &[Column] = &[
     required("hours", HOURS),
     optional("night_hours", HOURS),
     optional("training_hours", HOURS),
+];
+const TRAINING: &[Column] = &[
+    required("person", Rule::Key(Kind::Person)),
+    required("programme", Rule::Word),
+    required("from_us", Rule::Time),
+    optional("to_us", Rule::Time),
+    optional("hours", HOURS),
 ];
 const RESPONSE: &[Column] = &[
     required("response", Rule::Key(Kind::Response)),
@@ -142,11 +164,12 @@ const DEVICE_SESSION: &[Column] = &[
 
 impl Table {
     /// All tables, in the order in which rows are taken over.
-    pub const ALL: [Table; 7] = [
+    pub const ALL: [Table; 8] = [
         Table::Consent,
         Table::Person,
         Table::Encounter,
         Table::Period,
+        Table::Training,
         Table::Response,
         Table::Answer,
         Table::DeviceSession,
@@ -159,6 +182,7 @@ impl Table {
             Table::Person => "person",
             Table::Encounter => "encounter",
             Table::Period => "period",
+            Table::Training => "training",
             Table::Response => "response",
             Table::Answer => "answer",
             Table::DeviceSession => "device_session",
@@ -177,6 +201,7 @@ impl Table {
             Table::Person => PERSON,
             Table::Encounter => ENCOUNTER,
             Table::Period => PERIOD,
+            Table::Training => TRAINING,
             Table::Response => RESPONSE,
             Table::Answer => ANSWER,
             Table::DeviceSession => DEVICE_SESSION,
@@ -190,6 +215,7 @@ impl Table {
             Table::Person => &["person"],
             Table::Encounter => &["encounter"],
             Table::Period => &["person", "from_us"],
+            Table::Training => &["person", "programme", "from_us"],
             Table::Response => &["response"],
             Table::Answer => &["response", "item"],
             Table::DeviceSession => &["session"],
@@ -207,14 +233,18 @@ impl Table {
 
     /// Whether a row that was there before is replaced by a newer one, instead of being kept.
     pub(super) fn renewed(self) -> bool {
-        matches!(self, Table::Consent | Table::Person)
+        matches!(self, Table::Consent | Table::Person | Table::Training)
     }
 
     /// Conditions between two columns that make a row bad: the condition, the column, the reason. None
     /// but that column may be optional.
     pub fn contradictions(self) -> &'static [(&'static str, &'static str, &'static str)] {
         match self {
-            Table::Encounter => &[("end_us < start_us", "end_us", "before start_us")],
+            Table::Encounter => &[
+                ("end_us < start_us", "end_us", "before start_us"),
+                ("presence_minutes > minutes", "presence_minutes", "more than minutes"),
+            ],
+            Table::Training => &[("to_us < from_us", "to_us", "before from_us")],
             Table::Consent => &[("to_us <= from_us", "to_us", "not after from_us")],
             Table::Period => &[
                 ("to_us <= from_us", "to_us", "not after from_us"),

@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(
             fault("-- @persons\nSELECT 1\n"),
             "`@persons` is not a canonical table\n  at:   site.sql:1\n  hint: expected one of @consent, @person, \
-             @encounter, @period, @response, @answer, @device_session"
+             @encounter, @period, @training, @response, @answer, @device_session"
         );
         assert_eq!(
             fault("-- @person\nSELECT 1\n-- @person\nSELECT 2\n"),

@@ -44,6 +44,8 @@ use tacit_shared::fault::Fault;
 pub struct Questionnaire {
     /// The instrument's id.
     pub instrument: String,
+    /// Its version: a response that names another one is a reject.
+    pub version: String,
     /// `patient` or `clinician`.
     pub respondent: String,
     /// Its items.
@@ -340,9 +342,9 @@ async fn begin_batch(
 /// Takes a batch out whole. What other batches refer to must be there again at the end of the transaction.
 async fn withdraw(connection: &mut SqliteConnection, batch: i64) -> Result<(), sqlx::Error> {
     sqlx::query("PRAGMA defer_foreign_keys = ON").execute(&mut *connection).await?;
-    let tables =
-        ["feature", "device_session", "answer", "response", "period", "encounter", "person"];
-    for table in tables {
+    // Statements on consent are taken back below; of the others those that refer go first.
+    let tables = Table::ALL.into_iter().rev().filter(|table| *table != Table::Consent);
+    for table in std::iter::once("feature").chain(tables.map(Table::name)) {
         let sql = format!("DELETE FROM {table} WHERE src = ?");
         sqlx::query(AssertSqlSafe(sql)).bind(batch).execute(&mut *connection).await?;
     }

@@ -3,8 +3,8 @@
 //! One statement a check, over a whole table: what is missing, what breaks its column's rule, what
 //! contradicts another column, a key that stands twice, a key that an earlier batch brought, a row that
 //! is referred to but was not taken over. A reason never quotes the value. Of a clinician seen before,
-//! the newer record replaces the older, and so it is with a statement on consent; all else that was there before is a reject, so that a number
-//! cannot change unseen.
+//! the newer record replaces the older, and so it is with a statement on consent and with a training, whose end may
+//! become known; all else that was there before is a reject, so that a number cannot change unseen.
 use super::Questionnaire;
 use super::canonical::{Column, Presence, Table};
 use super::key::{self, KEYED};
@@ -28,20 +28,21 @@ pub(super) async fn prepare(
         "CREATE TEMP TABLE suspect (row_id INTEGER PRIMARY KEY)",
         "CREATE TEMP TABLE known_item (instrument TEXT, item TEXT, PRIMARY KEY (instrument, item)) WITHOUT ROWID",
         "CREATE TEMP TABLE known_code (instrument TEXT, code TEXT, PRIMARY KEY (instrument, code)) WITHOUT ROWID",
-        "CREATE TEMP TABLE known_instrument (instrument TEXT PRIMARY KEY, respondent TEXT, locked INTEGER) WITHOUT ROWID",
+        "CREATE TEMP TABLE known_instrument (instrument TEXT PRIMARY KEY, version TEXT, respondent TEXT, locked INTEGER) WITHOUT ROWID",
         "CREATE TEMP TABLE known_score (instrument TEXT, item TEXT, low REAL, high REAL, PRIMARY KEY (instrument, item)) WITHOUT ROWID",
     ] {
         sqlx::query(sql).execute(&mut *connection).await?;
     }
     let mut instruments =
-        Bulk::new("temp.known_instrument", &["instrument", "respondent", "locked"]);
+        Bulk::new("temp.known_instrument", &["instrument", "version", "respondent", "locked"]);
     let mut scores = Bulk::new("temp.known_score", &["instrument", "item", "low", "high"]);
     let mut items = Bulk::new("temp.known_item", &["instrument", "item"]);
     let mut codes = Bulk::new("temp.known_code", &["instrument", "code"]);
     let pair = |a: &String, b: &String| vec![Cell::Text(a.clone()), Cell::Text(b.clone())];
     for known in questionnaires {
         let id = &known.instrument;
-        let mut row = pair(id, &known.respondent);
+        let mut row = pair(id, &known.version);
+        row.push(Cell::Text(known.respondent.clone()));
         row.push(Cell::Integer(i64::from(known.locked)));
         instruments.push(connection, &mut row).await?;
         for item in &known.items {
@@ -221,6 +222,7 @@ fn acceptance(staged: &Staged) -> String {
     if staged.table.renewed() {
         let key = match staged.table {
             Table::Consent => "purpose, who, from_us, state",
+            Table::Training => "person, programme, from_us",
             _ => "person",
         };
         let columns = staged.table.columns().iter().map(|c| c.name);
@@ -279,6 +281,13 @@ async fn check_instruments(
     let locked = "instrument IN (SELECT instrument FROM temp.known_instrument WHERE locked = 1)";
     let reason = "the instrument is locked: no licence reference in node.toml";
     mark(connection, staged, (locked, "instrument", reason)).await?;
+    if staged.has("version") {
+        // Answers to another edition are not scored by this one's rules.
+        let other = "version IS NOT NULL AND EXISTS (SELECT 1 FROM temp.known_instrument i \
+                     WHERE i.instrument = stage_response.instrument AND i.version <> stage_response.version)";
+        let reason = "not the version of the instrument that this node has";
+        mark(connection, staged, (other, "version", reason)).await?;
+    }
     let other = "EXISTS (SELECT 1 FROM temp.known_instrument i \
                  WHERE i.instrument = stage_response.instrument AND i.respondent <> stage_response.respondent)";
     let reason = "not who answers this instrument";

@@ -3,10 +3,11 @@
 //! Counts, names of tables and columns, and lines of files; never a value. Rows that were rejected are known by
 //! their reasons, in the words of the checks at import.
 use super::{Store, fault};
-use crate::intake::canonical::{Rule, Table};
+use crate::intake::canonical::{Column, Presence, Rule, Table};
 use crate::office::quality_page::{Clock, ClockProblem, Coverage, Modality, Rejects, TableRows};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Row as _};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use tacit_shared::fault::Fault;
 
 /// 2000-01-01, in microseconds since 1970 UTC.
@@ -72,9 +73,12 @@ pub async fn rejects(store: &Store) -> Result<Vec<Rejects>, Fault> {
 pub async fn coverage(store: &Store) -> Result<Coverage, Fault> {
     let month = |column: &str| format!("strftime('%Y-%m', {column} / 1000000, 'unixepoch')");
     let mut found: BTreeMap<String, BTreeMap<String, (u64, u64)>> = BTreeMap::new();
+    for (name, rows, clinicians, month) in encounters(store).await? {
+        found.entry(name).or_default().insert(month, (rows, clinicians));
+    }
     for (name, table, column) in [
         ("'staff records'", "period", "from_us"),
-        ("'encounters'", "encounter", "start_us"),
+        ("'trainings: ' || programme", "training", "from_us"),
         ("'responses: ' || instrument", "response", "authored_us"),
         ("'recordings: ' || kind", "device_session", "start_us"),
     ] {
@@ -103,6 +107,43 @@ pub async fn coverage(store: &Store) -> Result<Coverage, Fault> {
     };
     let modalities = found.iter().map(modality).collect();
     Ok(Coverage { months, modalities })
+}
+
+/// How many encounters there are in each month and of how many clinicians, and how many of them have a value in each
+/// column that may be missing. One scan: a clinician's month is a row of it.
+async fn encounters(store: &Store) -> Result<Vec<(String, u64, u64, String)>, Fault> {
+    let known = |c: &&Column| {
+        c.presence == Presence::Optional && !matches!(c.rule, Rule::Key(_) | Rule::Time)
+    };
+    let columns: Vec<&str> =
+        Table::Encounter.columns().iter().filter(known).map(|c| c.name).collect();
+    let names: Vec<String> = std::iter::once("encounters".to_owned())
+        .chain(columns.iter().map(|column| format!("encounters: {column}")))
+        .collect();
+    let (mut outer, mut inner) = (", sum(c0), sum(c0 > 0)".to_owned(), String::new());
+    for (i, column) in (1..).zip(&columns) {
+        let _ = write!(outer, ", sum(c{i}), sum(c{i} > 0)"); // a String
+        let _ = write!(inner, ", count({column}) AS c{i}");
+    }
+    let sql = format!(
+        "SELECT month{outer} FROM (SELECT strftime('%Y-%m', start_us / 1000000, 'unixepoch') AS month, person, \
+         count(*) AS c0{inner} FROM encounter GROUP BY 1, 2) GROUP BY month"
+    );
+    let read = async {
+        let mut found = Vec::new();
+        for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(store.pool()).await? {
+            let month: String = row.try_get(0)?;
+            for (at, name) in names.iter().enumerate() {
+                let rows = whole(row.try_get(2 * at + 1)?);
+                let clinicians = whole(row.try_get(2 * at + 2)?);
+                if rows > 0 {
+                    found.push((name.clone(), rows, clinicians, month.clone()));
+                }
+            }
+        }
+        Ok::<_, sqlx::Error>(found)
+    };
+    read.await.map_err(|e| fault(&e))
 }
 
 /// Times that cannot be right, and devices whose clocks were off. `now_us`: microseconds since 1970 UTC.

@@ -58,7 +58,7 @@ async fn erase(
     sqlx::query(AssertSqlSafe(owners)).execute(&mut *connection).await?;
     let of_responses = format!("response IN (SELECT response FROM response WHERE {said})");
     let of_sessions = format!("session IN (SELECT session FROM device_session WHERE {felt})");
-    let alone = ["encounter", "period", "response", "device_session"]
+    let alone = ["encounter", "period", "training", "response", "device_session"]
         .map(|table| format!("person NOT IN (SELECT person FROM {table})"))
         .join(" AND ");
     let mut erased = Erased::default();
@@ -70,6 +70,7 @@ async fn erase(
         ("device_session", &felt),
         ("encounter", &met),
         ("period", &met),
+        ("training", &met),
         (
             "annotation",
             "encounter NOT IN (SELECT encounter FROM encounter) AND encounter NOT IN \

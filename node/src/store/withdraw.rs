@@ -197,6 +197,7 @@ async fn erase_all(connection: &mut SqliteConnection, erased: &mut Erased) -> Re
         ("device_session", &own),
         ("encounter", &met),
         ("period", &own),
+        ("training", &own),
         ("person", &own),
     ] {
         erased.erase(connection, table, condition).await?;

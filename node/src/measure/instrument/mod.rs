@@ -243,6 +243,7 @@ impl Instrument {
         };
         Questionnaire {
             instrument: self.id().to_string(),
+            version: self.version().to_owned(),
             respondent: self.respondent().word().to_owned(),
             items: self.items().to_vec(),
             codes: self.codes().map(str::to_owned).collect(),

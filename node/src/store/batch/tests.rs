@@ -9,9 +9,11 @@ async fn filled(dir: &std::path::Path) -> Store {
          (2, 20, zeroblob(32), randomblob(32)), (3, 30, zeroblob(32), randomblob(32))",
         "INSERT INTO import_file VALUES (1, 'staff', zeroblob(32), 99, 3), (2, 'visits', zeroblob(32), 5, 4)",
         "INSERT INTO reject VALUES (2, 'encounter', 4, 'minutes', 'missing'), (2, 'encounter', 4, 'acuity', 'missing')",
-        "INSERT INTO person SELECT randomblob(16), 'nurse', 'internal', NULL, NULL, 1, 1 \
+        "INSERT INTO person (person, role, specialty, grade_band, site_unit, active, src) \
+         SELECT randomblob(16), 'nurse', 'internal', NULL, NULL, 1, 1 \
          FROM json_each('[1,2,3]')",
-        "INSERT INTO encounter SELECT randomblob(16), person, x'abababababababababababababababab', 0, 1, 0, 5, NULL, 3, \
+        "INSERT INTO encounter (encounter, person, patient, start_us, end_us, tz_min, minutes, specialty, acuity, channel, \
+         ai_share, interpreter, readmit_30d, ed_30d, src) SELECT randomblob(16), person, x'abababababababababababababababab', 0, 1, 0, 5, NULL, 3, \
          'phone', NULL, NULL, NULL, NULL, 2 FROM person",
         "INSERT INTO response SELECT randomblob(16), 'care-measure', NULL, 'patient', person, NULL, NULL, 0, 2 FROM person",
         "INSERT INTO answer SELECT response, 'q1', '4', 3 FROM response",

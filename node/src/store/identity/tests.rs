@@ -90,11 +90,14 @@ async fn ids_go_with_their_batch_and_with_the_last_row_that_speaks_of_them() {
     };
     run("INSERT INTO import_batch VALUES (1, 0, zeroblob(32), zeroblob(32))").await;
     for id in ["a", "b"] {
-        sqlx::query("INSERT INTO person VALUES (?, 'nurse', 'internal', NULL, NULL, 1, 1)")
-            .bind(Pseudonyms::new(&[3; 32]).key(Kind::Person, id).to_vec())
-            .execute(store.pool())
-            .await
-            .unwrap();
+        sqlx::query(
+            "INSERT INTO person (person, role, specialty, grade_band, site_unit, active, src) \
+             VALUES (?, 'nurse', 'internal', NULL, NULL, 1, 1)",
+        )
+        .bind(Pseudonyms::new(&[3; 32]).key(Kind::Person, id).to_vec())
+        .execute(store.pool())
+        .await
+        .unwrap();
     }
     let identities = Identities::open_or_create(dir.path()).await.unwrap();
     identities.keep(&mut source(&["a", "b", "no row"]).await, 1, taken).await.unwrap();

@@ -8,10 +8,12 @@ async fn filled(dir: &std::path::Path) -> Store {
     let store = Store::open(&dir.join("node.sqlite")).await.unwrap();
     for sql in [
         "INSERT INTO import_batch VALUES (1, 10, zeroblob(32), randomblob(32)), (2, 20, zeroblob(32), randomblob(32))",
-        "INSERT INTO person VALUES (x'00000000000000000000000000000001', 'nurse', 'internal', NULL, NULL, 1, 1), \
+        "INSERT INTO person (person, role, specialty, grade_band, site_unit, active, src) VALUES \
+         (x'00000000000000000000000000000001', 'nurse', 'internal', NULL, NULL, 1, 1), \
          (x'00000000000000000000000000000002', 'nurse', 'internal', NULL, NULL, 1, 1)",
         // July twice and by two clinicians, September once, none in August; one in 2031, one in 1995.
-        "INSERT INTO encounter SELECT randomblob(16), p.person, NULL, unixepoch(value) * 1000000, NULL, 0, 5, NULL, 3, \
+        "INSERT INTO encounter (encounter, person, patient, start_us, end_us, tz_min, minutes, specialty, acuity, channel, \
+         ai_share, interpreter, readmit_30d, ed_30d, src) SELECT randomblob(16), p.person, NULL, unixepoch(value) * 1000000, NULL, 0, 5, NULL, 3, \
          'phone', NULL, NULL, NULL, NULL, 2 FROM json_each('[\"2026-07-01\",\"2026-07-31\",\"2026-09-01\"]') j \
          JOIN person p ON (p.person = (SELECT min(person) FROM person)) = (j.key = 0)",
         "INSERT INTO device_session SELECT randomblob(16), person, 'strap', unixepoch('2026-08-05') * 1000000, 2000001, NULL, \
@@ -45,6 +47,23 @@ async fn months_without_data_stand_between_those_with() {
         [
             modality("encounters", [2, 0, 1], [2, 0, 1]),
             modality("recordings: strap", [0, 2, 0], [0, 1, 0])
+        ]
+    );
+    for sql in [
+        "UPDATE encounter SET language = 'de', presence_minutes = 2 WHERE start_us < unixepoch('2026-07-02') * 1000000",
+        "UPDATE encounter SET language = 'tr' WHERE start_us > unixepoch('2026-08-02') * 1000000",
+        "INSERT INTO training SELECT person, 'listening', unixepoch('2026-08-05') * 1000000, NULL, NULL, 2 FROM person",
+    ] {
+        sqlx::query(sql).execute(store.pool()).await.unwrap();
+    }
+    assert_eq!(
+        coverage(&store).await.unwrap().modalities,
+        [
+            modality("encounters", [2, 0, 1], [2, 0, 1]),
+            modality("encounters: language", [1, 0, 1], [1, 0, 1]),
+            modality("encounters: presence_minutes", [1, 0, 0], [1, 0, 0]),
+            modality("recordings: strap", [0, 2, 0], [0, 1, 0]),
+            modality("trainings: listening", [0, 2, 0], [0, 2, 0]),
         ]
     );
     assert_eq!(months_between("1999-11", "2000-02"), ["1999-11", "1999-12", "2000-01", "2000-02"]);
