@@ -149,7 +149,8 @@ async fn run(store: &Store, sql: String) {
 async fn person(store: &Store, byte: u8, role: &str, specialty: &str, active: u8) {
     let key = key(byte);
     let sql = format!(
-        "INSERT INTO person VALUES ({key}, '{role}', '{specialty}', NULL, NULL, {active}, 1)"
+        "INSERT INTO person (person, role, specialty, grade_band, site_unit, active, src) \
+         VALUES ({key}, '{role}', '{specialty}', NULL, NULL, {active}, 1)"
     );
     run(store, sql).await;
 }
@@ -165,7 +166,8 @@ async fn encounter(
 ) {
     let patient = whom.1.map_or("NULL".to_owned(), key);
     let sql = format!(
-        "INSERT INTO encounter VALUES ({}, {}, {patient}, {}, NULL, 0, 20, NULL, {acuity}, 'in_person', NULL, \
+        "INSERT INTO encounter (encounter, person, patient, start_us, end_us, tz_min, minutes, specialty, acuity, channel, \
+         ai_share, interpreter, readmit_30d, ed_30d, src) VALUES ({}, {}, {patient}, {}, NULL, 0, 20, NULL, {acuity}, 'in_person', NULL, \
          {interpreter}, NULL, NULL, 1)",
         key(byte),
         key(whom.0),

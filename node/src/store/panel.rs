@@ -13,9 +13,14 @@
 //! A patient whom the rules do not admit is as if not in the tables. A clinician whom they do not admit has no
 //! row, and an encounter that its clinician excluded counts for none; whom a patient met is still the patient's
 //! record, so neither hands a patient to another clinician.
+//! A study may compare its period with earlier days. Then a patient's links are those of both spans together, so that
+//! one patient still changes K rows at most.
 //! Both lists are made in `population`. Scoring and shrinking the numbers is the work of [`crate::measure::feature`].
 pub mod clipped;
+pub mod detail;
 mod population;
+
+pub use detail::{Bounds, Detail, Tally};
 
 use super::Store;
 use super::consent::Access;
@@ -26,6 +31,8 @@ use std::fmt;
 
 /// A month, in microseconds: the twelfth part of 365.25 days.
 const MONTH_US: f64 = 365.25 / 12.0 * 86_400e6;
+/// A day, in microseconds.
+const DAY_US: i64 = 86_400_000_000;
 /// Clinicians whose responses are read at once.
 const CLINICIANS_PAGE: usize = 500;
 /// Between an item and its code, and between answers: signs that no text of a file may hold here.
@@ -48,16 +55,40 @@ pub struct Asked<'a> {
     pub roles: &'a [&'a str],
     /// The days.
     pub span: Span,
+    /// The earlier days that these are compared with, if they are.
+    pub earlier: Option<Span>,
     /// Of how many clinicians each patient may count for.
     pub links_per_patient: u32,
 }
 
+/// Which of a study's days is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Its period.
+    Period,
+    /// The earlier days that it is compared with.
+    Earlier,
+}
+
+impl When {
+    fn flag(self) -> i64 {
+        i64::from(self == When::Earlier)
+    }
+}
+
 /// What staff records say about a clinician with a row.
+#[derive(sqlx::FromRow)]
 pub struct Clinician {
     /// Their role.
     pub role: String,
     /// Their specialty.
     pub specialty: String,
+    /// Their band of ages, if it is recorded.
+    pub age_band: Option<String>,
+    /// Their gender, if it is recorded.
+    pub gender: Option<String>,
+    /// Where they were trained, if it is recorded.
+    pub training_country: Option<String>,
 }
 
 /// How many links of patients with clinicians there are, and how many of them do not count.
@@ -91,60 +122,6 @@ pub enum Work {
     TrainingHours,
 }
 
-/// A number of the encounter table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
-    /// 1 to 5.
-    Acuity,
-    /// Minutes.
-    Minutes,
-    /// 0 to 1.
-    AiShare,
-    /// 1 if not in person.
-    Remote,
-    /// 1 if with an interpreter.
-    Interpreter,
-}
-
-impl Detail {
-    fn column(self) -> &'static str {
-        match self {
-            Detail::Acuity => "acuity",
-            Detail::Minutes => "minutes",
-            Detail::AiShare => "ai_share",
-            Detail::Remote => "remote",
-            Detail::Interpreter => "interpreter",
-        }
-    }
-}
-
-/// Values of a clinician: how many, and the sum of their distances from a public centre.
-#[derive(Clone, Copy, Default, PartialEq)]
-pub struct Tally {
-    /// How many.
-    pub n: u32,
-    /// Σ (clamp(v, low, high) − centre).
-    pub deviation: f64,
-}
-
-/// Public bounds of a value.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Bounds {
-    /// Lowest value counted.
-    pub low: f64,
-    /// Highest value counted.
-    pub high: f64,
-    /// What deviations are taken from.
-    pub centre: f64,
-}
-
-impl Bounds {
-    /// The distance of a value from the centre, once it is within bounds.
-    pub fn deviation(&self, value: f64) -> f64 {
-        value.clamp(self.low, self.high) - self.centre
-    }
-}
-
 /// One filled-in questionnaire about, or by, a clinician.
 pub struct Filled {
     /// The clinician's place among [`Panel::clinicians`].
@@ -162,7 +139,9 @@ impl Filled {
 /// An unchanging view of the tables for one study.
 pub struct Panel {
     transaction: Transaction<'static, Sqlite>,
-    span: Span,
+    period: Span,
+    earlier: Option<Span>,
+    when: When,
     clinicians: Vec<Clinician>,
     links: Links,
     excluded: Excluded,
@@ -184,7 +163,9 @@ impl Panel {
     ) -> Result<Self, Error> {
         let mut panel = Self {
             transaction: store.pool().begin().await?,
-            span: asked.span,
+            period: asked.span,
+            earlier: asked.earlier,
+            when: When::Period,
             clinicians: Vec::new(),
             links: Links::default(),
             excluded: Excluded::default(),
@@ -203,6 +184,16 @@ impl Panel {
         &self.clinicians
     }
 
+    /// From now on looks at the period, as at first, or at the earlier days; without any, at the period.
+    pub fn look_at(&mut self, when: When) {
+        self.when = if self.earlier.is_some() { when } else { When::Period };
+    }
+
+    /// The days that are looked at.
+    fn span(&self) -> Span {
+        self.earlier.filter(|_| self.when == When::Earlier).unwrap_or(self.period)
+    }
+
     /// How many links there are.
     pub fn links(&self) -> Links {
         self.links
@@ -219,6 +210,7 @@ impl Panel {
     /// # Errors
     /// What the database says.
     pub async fn work(&mut self, what: Work) -> Result<Vec<Option<f64>>, Error> {
+        let span = self.span();
         let value = match what {
             Work::Volume => "sum(w.volume * s.share) / (sum(s.us) / ?1)",
             Work::Hours => "sum(w.hours * s.share) / (sum(s.us) / ?1)",
@@ -239,34 +231,11 @@ impl Panel {
         );
         let found: Vec<(i64, Option<f64>)> = sqlx::query_as(AssertSqlSafe(sql))
             .bind(MONTH_US)
-            .bind(self.span.from_us)
-            .bind(self.span.to_us)
+            .bind(span.from_us)
+            .bind(span.to_us)
             .fetch_all(&mut *self.transaction)
             .await?;
         Ok(self.spread(found))
-    }
-
-    /// Values of the encounters that count.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn encounters(&mut self, what: Detail, bounds: &Bounds) -> Result<Vec<Tally>, Error> {
-        let column = what.column();
-        let sql = format!(
-            "SELECT i, count(*), sum(min(max({column}, ?), ?) - ?) FROM panel_encounter \
-             WHERE {column} IS NOT NULL GROUP BY i"
-        );
-        let found: Vec<(i64, i64, f64)> = sqlx::query_as(AssertSqlSafe(sql))
-            .bind(bounds.low)
-            .bind(bounds.high)
-            .bind(bounds.centre)
-            .fetch_all(&mut *self.transaction)
-            .await?;
-        let tally = |(i, n, deviation)| {
-            let n = u32::try_from(n).unwrap_or(u32::MAX);
-            (i, Tally { n, deviation })
-        };
-        Ok(self.spread(found.into_iter().map(tally).collect()))
     }
 
     /// The mean of a recording's feature over a clinician's sessions in the span; `None` where there is none,
@@ -278,6 +247,7 @@ impl Panel {
         let Some(admitted) = &self.heart else {
             return Ok(self.spread(Vec::new()));
         };
+        let span = self.span();
         let sql = format!(
             "SELECT p.i, avg(f.value) FROM feature f CROSS JOIN device_session d ON d.session = f.session \
              CROSS JOIN panel_person p ON p.person = f.person \
@@ -285,10 +255,35 @@ impl Panel {
         );
         let found: Vec<(i64, Option<f64>)> = sqlx::query_as(AssertSqlSafe(sql))
             .bind(feature)
-            .bind(self.span.from_us)
-            .bind(self.span.to_us)
+            .bind(span.from_us)
+            .bind(span.to_us)
             .fetch_all(&mut *self.transaction)
             .await?;
+        Ok(self.spread(found))
+    }
+
+    /// Who completed a training before the period began: 1, or 0. Of one programme if it is named, and at the earliest
+    /// so many days before if they are.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn trained(
+        &mut self,
+        programme: Option<&str>,
+        within_days: Option<u16>,
+    ) -> Result<Vec<f64>, Error> {
+        let before = self.period.from_us;
+        let since = within_days
+            .map_or(i64::MIN, |days| before.saturating_sub(i64::from(days).saturating_mul(DAY_US)));
+        let found: Vec<(i64, f64)> = sqlx::query_as(
+            "SELECT p.i, 1.0 FROM training t CROSS JOIN panel_person p ON p.person = t.person \
+             WHERE t.to_us <= ?1 AND t.to_us >= ?2 AND (?3 IS NULL OR t.programme = ?3) GROUP BY p.i",
+        )
+        .bind(before)
+        .bind(since)
+        .bind(programme.map(str::to_owned))
+        .fetch_all(&mut *self.transaction)
+        .await?;
         Ok(self.spread(found))
     }
 
@@ -301,6 +296,7 @@ impl Panel {
         instrument: &str,
         respondent: &'static str,
     ) -> Result<(), Error> {
+        let span = self.span();
         sqlx::query("DELETE FROM panel_response").execute(&mut *self.transaction).await?;
         // A clinician's own responses have no patient, even if they name an encounter.
         sqlx::query(
@@ -317,8 +313,8 @@ impl Panel {
         )
         .bind(instrument.to_owned())
         .bind(respondent)
-        .bind(self.span.from_us)
-        .bind(self.span.to_us)
+        .bind(span.from_us)
+        .bind(span.to_us)
         .execute(&mut *self.transaction)
         .await?;
         Ok(())

@@ -48,6 +48,60 @@ impl Blend {
     }
 }
 
+/// A weighted component as a caller sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Weighted<'a> {
+    /// Its id.
+    pub id: &'a FeatureId,
+    /// Where its reading comes from.
+    pub source: &'a Source,
+}
+
+/// A composite is not one score over the components asked for.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum PatternError {
+    /// It is not blended.
+    #[error("composite `{output}` is no single number")]
+    Apart {
+        /// The composite.
+        output: Output,
+    },
+    /// Another number of marks than of weighted components.
+    #[error(
+        "composite `{output}` has {expected} weighted components, by id {ids}; the pattern has {found} marks"
+    )]
+    Length {
+        /// The composite.
+        output: Output,
+        /// How many marks came.
+        found: usize,
+        /// How many there are.
+        expected: usize,
+        /// The components.
+        ids: String,
+    },
+    /// An anchor is left out.
+    #[error("the pattern leaves out `{id}`, without which composite `{output}` has no score")]
+    Anchor {
+        /// The composite.
+        output: Output,
+        /// The component.
+        id: FeatureId,
+    },
+    /// Too little of the weight.
+    #[error(
+        "the pattern has {share} of the weight of composite `{output}`; expected at least {least}"
+    )]
+    TooLittle {
+        /// The composite.
+        output: Output,
+        /// What it has.
+        share: f64,
+        /// What is needed.
+        least: f64,
+    },
+}
+
 /// What a site may do with signals.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
@@ -210,6 +264,37 @@ impl Composite {
             }
             Kind::Apart(own) => own.iter().any(|own| matches!(own.source, Source::Signal(_))),
         }
+    }
+
+    /// The weighted components of a pattern (1 or 0 for each by id; all if none is given), if there is a score over them.
+    ///
+    /// # Errors
+    /// [`PatternError`] if there is none.
+    pub fn over(
+        &self,
+        pattern: Option<impl ExactSizeIterator<Item = bool>>,
+    ) -> Result<Vec<Weighted<'_>>, PatternError> {
+        let output = self.output;
+        let Kind::Blend(blend) = &self.kind else { return Err(PatternError::Apart { output }) };
+        let weighted = || blend.parts.iter().filter(|part| part.weight > 0.0);
+        let expected = weighted().count();
+        let marks: Vec<bool> = pattern.map_or_else(|| vec![true; expected], Iterator::collect);
+        if marks.len() != expected {
+            let ids: Vec<&str> = weighted().map(|part| part.id.as_str()).collect();
+            let (found, ids) = (marks.len(), ids.join(", "));
+            return Err(PatternError::Length { output, found, expected, ids });
+        }
+        let marked = || weighted().zip(&marks);
+        if let Some((part, _)) = marked().find(|(part, mark)| part.anchor && !**mark) {
+            return Err(PatternError::Anchor { output, id: part.id.clone() });
+        }
+        let all: f64 = weighted().map(|part| part.weight).sum();
+        let chosen = || marked().filter(|(_, mark)| **mark).map(|(part, _)| part);
+        let share = chosen().map(|part| part.weight).sum::<f64>() / all;
+        if share < blend.least - 1e-12 {
+            return Err(PatternError::TooLittle { output, share, least: blend.least });
+        }
+        Ok(chosen().map(|part| Weighted { id: &part.id, source: &part.source }).collect())
     }
 
     /// Holds that the site may use it.

@@ -1,9 +1,12 @@
 //! What a composite's file is refused for: keys that contradict each other, and components of another output.
 use super::blend::{Blend, Part};
-use super::definition::{Component, FORMAT, File, Kind, Method, Output, Own, Source};
+use super::definition::{
+    Component, FORMAT, File, Kind, Method, Output, Own, Source, TypicalMinutes,
+};
 use super::map::Map;
 use crate::measure::instrument::Catalogue;
 use crate::measure::instrument::term::{Direction, Respondent, Unit};
+use crate::store::panel::detail::Typical;
 use std::collections::BTreeSet;
 use tacit_shared::id::FeatureId;
 use tacit_shared::study::profile::Profile;
@@ -11,6 +14,8 @@ use toml::Spanned;
 
 /// Most components of a composite.
 const COMPONENTS_MAX: usize = 64;
+/// Most entries of typical minutes.
+const TYPICAL_MAX: usize = 256;
 /// Words for what a person may feel: no name of a component has one.
 const FEELINGS: [&str; 14] = [
     "anger",
@@ -162,6 +167,34 @@ fn belongs(
             Err(format!("{what} is no part of `{output}`, which takes {takes}"))
         }
     }
+}
+
+/// The typical minutes: there where a component divides by them, and the last entry fits every encounter.
+pub(super) fn typical(file: &File, sources: &[Source]) -> Result<Vec<Typical>, String> {
+    let entries = &file.typical_minutes;
+    match (sources.contains(&Source::Fact("minutes_ratio")), entries.last()) {
+        (false, None) => return Ok(Vec::new()),
+        (false, Some(_)) => {
+            return Err("`typical_minutes` are given, but no component is minutes_ratio".to_owned());
+        }
+        (true, Some(last)) if last.specialty.is_none() && last.channel.is_none() => {}
+        (true, _) => {
+            return Err(
+                "`typical_minutes` must end with an entry without specialty and channel, for all else".to_owned()
+            );
+        }
+    }
+    if entries.len() > TYPICAL_MAX {
+        return Err(format!("{} `typical_minutes`; expected at most {TYPICAL_MAX}", entries.len()));
+    }
+    let read = |entry: &TypicalMinutes| {
+        if !(0.1..=1440.0).contains(&entry.minutes) {
+            return Err("`typical_minutes` are out of bounds; expected 0.1 to 1440".to_owned());
+        }
+        let channel = entry.channel.as_deref().map(str::parse).transpose()?;
+        Ok(Typical { specialty: entry.specialty.clone(), channel, minutes: entry.minutes })
+    };
+    entries.iter().map(read).collect()
 }
 
 /// How the components stand to each other.

@@ -4,15 +4,17 @@
 //! format, id, version, title, alias, policy_profile
 //! [rule]         method (weighted-mean own-scales own-numbers), anchor, min_weight_present, uncertainty
 //! [[components]] id, source, direction, weight, map, biometric
+//! [[typical_minutes]] specialty, channel, minutes    what `minutes_ratio` divides by: public, the first that fits
 //! [[vectors]]    values, expect { score, weight_share, pattern }
 //! ```
 //! `source` is `instrument:ID/SCALE` or `feature:NAME`. As an instrument, the file proves itself: loading fails
 //! if a vector does not hold. docs/instruments.md explains every key.
 use super::blend::{self, Blend, OptIn};
-use super::check::{component, head, kind};
+use super::check::{component, head, kind, typical};
 use crate::measure::instrument::Catalogue;
 use crate::measure::instrument::definition::FILE_BYTES_MAX;
 use crate::measure::instrument::term::Direction;
+use crate::store::panel::detail::Typical;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -65,7 +67,8 @@ pub enum Source {
     Signal(&'static str),
 }
 
-/// Minutes over the median of specialty and channel; share of encounters with a known patient; interruptions.
+/// Minutes over the file's typical ones of specialty and channel; share of encounters with a patient met before;
+/// interruptions.
 pub const FACTS: [&str; 3] = ["minutes_ratio", "continuity", "interruptions_per_hour"];
 /// Distances from the person's own baseline, in robust standard deviations.
 pub const SIGNALS: [&str; 3] = ["mean_hr_z", "ln_rmssd_z", "scr_per_min_z"];
@@ -135,6 +138,14 @@ pub(super) struct Component {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct TypicalMinutes {
+    pub(super) specialty: Option<FeatureId>,
+    pub(super) channel: Option<String>,
+    pub(super) minutes: f64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Vector {
     values: BTreeMap<FeatureId, f64>,
     expect: Expect,
@@ -167,6 +178,8 @@ pub(super) struct File {
     pub(super) rule: Rule,
     pub(super) components: Vec<Spanned<Component>>,
     #[serde(default)]
+    pub(super) typical_minutes: Vec<TypicalMinutes>,
+    #[serde(default)]
     pub(super) vectors: Vec<Spanned<Vector>>,
 }
 
@@ -197,6 +210,7 @@ pub struct Composite {
     pub(super) sha256: Digest,
     pub(super) kind: Kind,
     instruments: BTreeMap<FeatureId, Digest>,
+    typical: Vec<Typical>,
     vectors: usize,
 }
 
@@ -238,6 +252,7 @@ impl Composite {
             .map(|instrument| (instrument.id().clone(), instrument.sha256()))
             .collect();
         let composite = Self {
+            typical: typical(&file, &sources).map_err(wrong)?,
             kind: kind(&file, sources).map_err(wrong)?,
             sha256: codec::sha256(text.as_bytes()),
             instruments,
@@ -289,6 +304,11 @@ impl Composite {
     /// The instruments it reads, with the digests of their files.
     pub fn instruments(&self) -> &BTreeMap<FeatureId, Digest> {
         &self.instruments
+    }
+
+    /// Public typical minutes, which `minutes_ratio` divides by: the first entry that fits counts.
+    pub fn typical_minutes(&self) -> &[Typical] {
+        &self.typical
     }
 
     /// How many vectors it met.

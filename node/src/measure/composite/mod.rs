@@ -20,6 +20,7 @@ pub use definition::Composite;
 
 use crate::measure::instrument::Catalogue;
 use tacit_shared::fault::Fault;
+use tacit_shared::study::source::Composite as Named;
 
 macro_rules! shipped {
     ($($file:literal),+ $(,)?) => {
@@ -40,6 +41,21 @@ const SHIPPED: [(&str, &str); 4] = shipped![
 /// A fault if one does not prove itself, or if the catalogue redefines an instrument so that it lacks a scale.
 pub fn shipped(catalogue: &Catalogue) -> Result<Vec<Composite>, Fault> {
     SHIPPED.iter().map(|(origin, text)| Composite::parse(origin, text, catalogue)).collect()
+}
+
+/// The composite that a study names: the one that comes with the program, for all hospitals alike.
+///
+/// # Errors
+/// As [`shipped`].
+pub fn named(name: Named, catalogue: &Catalogue) -> Result<Composite, Fault> {
+    let file = match name {
+        Named::RelationalExperience => "relational-experience.toml",
+        Named::Engagement => "engagement.toml",
+    };
+    let found = SHIPPED.iter().find(|(origin, _)| *origin == file);
+    let (origin, text) =
+        found.ok_or_else(|| Fault::bug(format!("composite `{}` is not shipped", name.word())))?;
+    Composite::parse(origin, text, catalogue)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What composites are refused for, and the laws their scores keep.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
-use super::blend::{AdmitError, Admitted, Blended, NoScore, OptIn, Outcome, ReadingError, Terms};
+use super::blend::{
+    AdmitError, Admitted, Blended, NoScore, OptIn, Outcome, PatternError, ReadingError, Terms,
+};
 use super::definition::Output;
 use super::*;
 use proptest::prelude::*;
@@ -441,4 +443,51 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn typical_minutes_stand_in_the_file_and_fit_every_encounter() {
+    const ENGAGEMENT: &str = SHIPPED[1].1;
+    let typical = parse(ENGAGEMENT).unwrap().typical_minutes().to_vec();
+    assert_eq!((typical.len(), typical[0].minutes, typical[7].minutes), (8, 18.0, 18.0));
+    assert!(typical[7].specialty.is_none() && typical[7].channel.is_none());
+    let last = "[[typical_minutes]]\nminutes = 18.0";
+    for (found, replaced, message) in [
+        (last, "", "`typical_minutes` must end with an entry without specialty and channel"),
+        (
+            "minutes = 12.0",
+            "minutes = 0.0",
+            "`typical_minutes` are out of bounds; expected 0.1 to 1440",
+        ),
+        (
+            "channel = \"ivr\"",
+            "channel = \"fax\"",
+            "`fax` is no channel: expected in_person, phone",
+        ),
+        ("feature:minutes_ratio", "instrument:care-measure/total", "no component is minutes_ratio"),
+    ] {
+        let text = ENGAGEMENT.replacen(found, replaced, 1);
+        assert_ne!(text, ENGAGEMENT, "{found}");
+        let fault = parse(&text).unwrap_err();
+        assert!(fault.message.contains(message), "{fault}");
+    }
+}
+
+#[test]
+fn a_pattern_is_the_components_over_which_there_is_a_score() {
+    let relational = parse(RELATIONAL).unwrap();
+    let over = |marks: &[bool]| {
+        let found = relational.over(Some(marks.iter().copied()));
+        found.map(|parts| parts.iter().map(|p| p.id.to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(over(&[true, true]).unwrap(), ["care", "decisions"]);
+    assert_eq!(over(&[true, false]).unwrap(), ["care"]);
+    let output = Output::RelationalExperience;
+    assert_eq!(over(&[false, true]), Err(PatternError::Anchor { output, id: id("care") }));
+    assert!(matches!(over(&[true]), Err(PatternError::Length { found: 1, expected: 2, .. })));
+    let none = None::<std::iter::Empty<bool>>;
+    assert_eq!(relational.over(none.clone()).unwrap().len(), 2);
+    let burnout = parse(SHIPPED[0].1).unwrap();
+    let apart = PatternError::Apart { output: Output::Burnout };
+    assert_eq!(burnout.over(none).unwrap_err(), apart);
 }

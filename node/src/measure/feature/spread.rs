@@ -2,18 +2,20 @@
 //!
 //! The values are those that a release would be made of, computed by the same functions. Where patients' values
 //! are clipped one by one before a clinician's mean is taken, they are counted one by one.
-use super::{Column, FeatureId, Part, assemble, column, encounters_of_each, open, parts};
+use super::column::{column, detail};
+use super::part::{Column, Part, parts};
+use super::{FeatureId, assemble, encounters_of_each, open};
 use crate::measure::instrument::Catalogue;
 use crate::office::cells::{Cell, cells};
 use crate::office::quality_page::{Counted, Missing, Spread, Standing, StudyQuality};
 use crate::store::consent::Access;
+use crate::store::panel::Panel;
 use crate::store::panel::clipped::Clipped;
-use crate::store::panel::{Detail, Panel};
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{Store, fault};
 use tacit_shared::fault::{Audience, Fault};
 use tacit_shared::study::Study;
-use tacit_shared::study::schema::Source;
+use tacit_shared::study::source::Source;
 
 /// What a site's data are for a study.
 ///
@@ -41,6 +43,7 @@ pub async fn of_study(
             }
             Err(fault) => return Err(fault),
         };
+        missing.extend(nobody_trained(&part, &found));
         if let Some(spread) = spread(&mut panel, &part, &found, told).await? {
             missing.extend(no_values(&spread, clinicians));
             spreads.push(spread);
@@ -124,18 +127,6 @@ async fn spread(
     }))
 }
 
-/// The number of an encounter that a source is a mean of.
-fn detail(source: &Source) -> Option<Detail> {
-    match source {
-        Source::AcuityMean => Some(Detail::Acuity),
-        Source::MinutesMean => Some(Detail::Minutes),
-        Source::AiShare => Some(Detail::AiShare),
-        Source::RemoteShare => Some(Detail::Remote),
-        Source::InterpreterShare => Some(Detail::Interpreter),
-        _ => None,
-    }
-}
-
 fn population_missing(study: &Study, clinicians: usize) -> Option<Missing> {
     let most = study.population().clinicians_per_site_max as usize;
     let roles: Vec<&str> = study.population().roles.iter().map(FeatureId::as_str).collect();
@@ -155,7 +146,17 @@ fn no_values(spread: &Spread, clinicians: usize) -> Option<Missing> {
     if spread.known > 0 || clinicians == 0 {
         return None;
     }
-    let hint = match spread.source.split(':').next() {
+    let mut words = spread.source.split(':');
+    // What a change is of stands behind its days.
+    let head = match words.next() {
+        Some("change") => words.nth(1),
+        head => head,
+    };
+    let hint = match head {
+        Some("composite") => {
+            "every component of its pattern needs values: docs/instruments.md names them"
+        }
+        Some("in-stratum") => "import this column of clinicians (section @person)",
         Some("scale") => "import responses and their answers (sections @response, @answer)",
         Some("volume" | "hours" | "night-share" | "training-hours") => {
             "import staff records that overlap the period (section @period)"
@@ -167,6 +168,21 @@ fn no_values(spread: &Spread, clinicians: usize) -> Option<Missing> {
         part: spread.part.clone(),
         what: format!("no clinician has a value from `{}` in the period", spread.source),
         hint: Some(hint.to_owned()),
+    })
+}
+
+/// Nobody here counts as trained: a word that differs, or trainings that were not imported.
+fn nobody_trained(part: &Part<'_>, column: &Column) -> Option<Missing> {
+    let (Source::Trained { .. }, Column::Numbers { values, .. }) = (part.source, column) else {
+        return None;
+    };
+    if values.is_empty() || values.iter().flatten().any(|trained| *trained > 0.0) {
+        return None;
+    }
+    Some(Missing {
+        part: part.key.clone(),
+        what: format!("nobody here counts as trained by `{}`", part.source),
+        hint: Some("import trainings with their end (section @training)".to_owned()),
     })
 }
 

@@ -27,11 +27,11 @@ impl Panel {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn clipped(&mut self, what: Detail, bounds: &Bounds) -> Result<Clipped, Error> {
-        let column = what.column();
+    pub async fn clipped(&mut self, what: Detail<'_>, bounds: &Bounds) -> Result<Clipped, Error> {
         let sql = format!(
-            "SELECT count(*), coalesce(sum({column} < ?), 0), coalesce(sum({column} > ?), 0) FROM panel_encounter \
-             WHERE {column} IS NOT NULL"
+            "SELECT count(*), coalesce(sum(v < ?), 0), coalesce(sum(v > ?), 0) FROM \
+             (SELECT {} AS v FROM panel_encounter WHERE earlier = 0) WHERE v IS NOT NULL",
+            what.sql()
         );
         let (values, low, high): (i64, i64, i64) = sqlx::query_as(AssertSqlSafe(sql))
             .bind(bounds.low)

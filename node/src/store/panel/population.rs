@@ -3,13 +3,18 @@
 //! All of it becomes temporary tables of the panel's transaction: `panel_person` (row number from 1, key),
 //! `panel_link` (patient, person), `panel_encounter` (row number and the values that means are taken of). The
 //! views `panel_seen_encounter` and `panel_seen_response` leave out the patients whom the site's rules do not admit.
-use super::{Clinician, Excluded, Panel};
+use super::{Excluded, Panel, When};
 use crate::config::Switch;
 use crate::store::bulk::{Bulk, Cell};
 use crate::store::consent::{self, Access, Purpose};
 use crate::store::pseudonym::{Key, Pseudonyms};
 use sqlx::{AssertSqlSafe, Error};
 
+/// Encounters `e` of clinicians `p` with a row that count, from `?1` up to, not including, `?2`; excluded ones too.
+pub(super) const COUNTED: &str = "FROM panel_seen_encounter e CROSS JOIN panel_person p ON p.person = e.person \
+    WHERE e.start_us >= ?1 AND e.start_us < ?2 AND (EXISTS (SELECT 1 FROM panel_link l \
+    WHERE l.patient = coalesce(e.patient, e.encounter) AND l.person = e.person) \
+    OR (e.patient IS NULL AND NOT EXISTS (SELECT 1 FROM panel_link l WHERE l.patient = e.encounter)))";
 /// Patients whose links are read at once.
 const PAGE: i64 = 20_000;
 
@@ -70,36 +75,41 @@ impl Panel {
              WHERE active = 1 AND role IN (SELECT role FROM panel_role) AND {admitted} ORDER BY person"
         );
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
-        let found: Vec<(String, String)> = sqlx::query_as(
-            "SELECT t.role, t.specialty FROM panel_person p CROSS JOIN person t ON t.person = p.person ORDER BY p.i",
+        self.clinicians = sqlx::query_as(
+            "SELECT t.role, t.specialty, t.age_band, t.gender, t.training_country \
+             FROM panel_person p CROSS JOIN person t ON t.person = p.person ORDER BY p.i",
         )
         .fetch_all(connection)
         .await?;
-        let clinician = |(role, specialty)| Clinician { role, specialty };
-        self.clinicians = found.into_iter().map(clinician).collect();
         Ok(())
     }
 
     /// Links with everyone in the tables, whether they have a row or not: were only those with a row
     /// listed, a clinician who leaves would hand their patients to others and so move more rows than one.
     pub(super) async fn list_links(&mut self) -> Result<(), Error> {
-        let done = sqlx::query(
+        let earlier = self.earlier.unwrap_or(self.period);
+        let within =
+            |time: &str| format!("({time} >= ?1 AND {time} < ?2 OR {time} >= ?3 AND {time} < ?4)");
+        let (met, said) = (within("e.start_us"), within("r.authored_us"));
+        let sql = format!(
             "WITH said AS (SELECT r.person, r.encounter, coalesce(r.patient, e.patient, r.encounter) AS patient, \
                r.patient IS NULL AND e.patient IS NULL AS unnamed FROM panel_seen_response r \
-               LEFT JOIN encounter e ON e.encounter = r.encounter WHERE r.respondent = 'patient' \
-               AND r.authored_us >= ?1 AND r.authored_us < ?2) \
+               LEFT JOIN encounter e ON e.encounter = r.encounter WHERE r.respondent = 'patient' AND {said}) \
              INSERT INTO panel_link \
              SELECT e.patient, e.person FROM panel_seen_encounter e \
-               WHERE e.patient IS NOT NULL AND e.start_us >= ?1 AND e.start_us < ?2 \
+               WHERE e.patient IS NOT NULL AND {met} \
              UNION SELECT r.patient, r.person FROM said r WHERE r.patient IS NOT NULL \
              UNION SELECT e.encounter, e.person FROM said r CROSS JOIN panel_seen_encounter e ON e.encounter = r.encounter \
-               WHERE r.unnamed AND e.start_us >= ?1 AND e.start_us < ?2 \
-             ORDER BY 1, 2",
-        )
-        .bind(self.span.from_us)
-        .bind(self.span.to_us)
-        .execute(&mut *self.transaction)
-        .await?;
+               WHERE r.unnamed AND {met} \
+             ORDER BY 1, 2"
+        );
+        let done = sqlx::query(AssertSqlSafe(sql))
+            .bind(self.period.from_us)
+            .bind(self.period.to_us)
+            .bind(earlier.from_us)
+            .bind(earlier.to_us)
+            .execute(&mut *self.transaction)
+            .await?;
         self.links.pairs = done.rows_affected();
         Ok(())
     }
@@ -153,32 +163,43 @@ impl Panel {
         Ok(())
     }
 
+    /// Writes down the encounters that count, of the period and of the earlier days, with all their numbers.
     pub(super) async fn keep_encounters(&mut self) -> Result<(), Error> {
         sqlx::query(
             "CREATE TEMP TABLE panel_encounter (i INTEGER, acuity REAL, minutes REAL, ai_share REAL, remote REAL, \
-             interpreter REAL, excluded INTEGER)",
+             interpreter REAL, excluded INTEGER, earlier INTEGER, channel TEXT, specialty TEXT, readmit_30d REAL, \
+             ed_30d REAL, scribe_minutes REAL, call_minutes REAL, presence_minutes REAL, interruptions REAL, \
+             language TEXT, patient_age_band TEXT, deprivation_band TEXT, payer TEXT, patient_group TEXT)",
         )
         .execute(&mut *self.transaction)
         .await?;
-        let all = sqlx::query(
+        self.excluded = self.keep_of(When::Period).await?;
+        if self.earlier.is_some() {
+            self.keep_of(When::Earlier).await?;
+        }
+        Ok(())
+    }
+
+    async fn keep_of(&mut self, when: When) -> Result<Excluded, Error> {
+        self.look_at(when);
+        let (span, flag) = (self.span(), when.flag());
+        self.look_at(When::Period);
+        let sql = format!(
             "INSERT INTO panel_encounter SELECT p.i, e.acuity, e.minutes, e.ai_share, e.channel <> 'in_person', \
              e.interpreter, EXISTS (SELECT 1 FROM annotation a WHERE a.encounter = e.encounter \
-             AND a.kind = 'exclude' AND a.person = e.person) FROM panel_seen_encounter e CROSS JOIN panel_person p ON p.person = e.person \
-             WHERE e.start_us >= ? AND e.start_us < ? AND (EXISTS (SELECT 1 FROM panel_link l \
-             WHERE l.patient = coalesce(e.patient, e.encounter) AND l.person = e.person) \
-             OR (e.patient IS NULL AND NOT EXISTS (SELECT 1 FROM panel_link l WHERE l.patient = e.encounter))) \
-             ORDER BY p.i, e.encounter",
-        )
-        .bind(self.span.from_us)
-        .bind(self.span.to_us)
-        .execute(&mut *self.transaction)
-        .await?;
-        let excluded = sqlx::query("DELETE FROM panel_encounter WHERE excluded = 1")
+             AND a.kind = 'exclude' AND a.person = e.person), {flag}, e.channel, coalesce(e.specialty, \
+             (SELECT s.specialty FROM main.person s WHERE s.person = e.person)), e.readmit_30d, e.ed_30d, \
+             e.scribe_minutes, e.call_minutes, e.presence_minutes, e.interruptions, e.language, \
+             e.patient_age_band, e.deprivation_band, e.payer, e.patient_group {COUNTED} ORDER BY p.i, e.encounter"
+        );
+        let all = sqlx::query(AssertSqlSafe(sql))
+            .bind(span.from_us)
+            .bind(span.to_us)
             .execute(&mut *self.transaction)
             .await?;
-        let (encounters, excluded) = (all.rows_affected(), excluded.rows_affected());
-        self.excluded = Excluded { encounters, excluded };
-        Ok(())
+        let sql = "DELETE FROM panel_encounter WHERE excluded = 1";
+        let excluded = sqlx::query(sql).execute(&mut *self.transaction).await?;
+        Ok(Excluded { encounters: all.rows_affected(), excluded: excluded.rows_affected() })
     }
 }
 
