@@ -111,4 +111,29 @@ pub enum ModelError {
         /// Which parameter.
         what: &'static str,
     },
+    /// A column is a linear combination of others.
+    #[error("column {index} is a linear combination of other columns")]
+    Collinear {
+        /// Which, from 0; 0 is the constant.
+        index: usize,
+        /// The columns that give it, from 0.
+        of: Vec<usize>,
+    },
+    /// The likelihood of a generalised linear model grows without end.
+    #[error(
+        "no maximum of the likelihood after {passes} passes: the columns tell the outcomes apart without error, or do so almost"
+    )]
+    NoMaximum {
+        /// Passes over the rows that were made.
+        passes: usize,
+    },
+    /// A variance between sites needs two of them.
+    #[error("a variance between sites needs at least 2 sites, not {found}")]
+    TooFewSites {
+        /// How many there are.
+        found: usize,
+    },
+    /// The columns, or the sites, explain the outcome without error.
+    #[error("nothing of the outcome is left to chance, so no variance can be estimated")]
+    NothingLeft,
 }

@@ -20,11 +20,16 @@ mod delta;
 pub mod dial;
 mod error;
 pub mod fair;
+pub mod glm;
 pub mod gram;
 pub mod linear;
 pub mod measure;
+pub mod plain;
+pub mod reml;
 pub mod rows;
 pub mod solve;
+pub mod student;
+pub mod table;
 pub mod uncertainty;
 
 use dial::{Direction, Equivalents, Phi, Shift};

@@ -54,6 +54,12 @@ impl Factor {
         }
     }
 
+    /// log|det| of the matrix.
+    pub fn log_size(&self) -> f64 {
+        let pivots: f64 = self.lu.u().diagonal().iter().map(|pivot| pivot.abs().ln()).sum();
+        pivots - 2.0 * self.scale.iter().map(|scale| scale.ln()).sum::<f64>()
+    }
+
     /// The solution for one right-hand side of as many rows as the matrix.
     ///
     /// # Errors
