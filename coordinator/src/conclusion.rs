@@ -149,7 +149,7 @@ fn seed(round: &Round<'_>) -> [u8; 32] {
 
 fn notes(fitted: &Fitted) -> Vec<String> {
     let mut notes = vec![
-        "The population intervals count sampling and privacy noise, not that clinicians of one hospital resemble each other; where hospitals differ much they are too narrow.".to_owned(),
+        clustering(fitted),
         "The intervals of amounts count the privacy noise in the fit and in the sites' sums; the direction of the dial is taken as given.".to_owned(),
     ];
     match &fitted.dial {
@@ -165,4 +165,15 @@ fn notes(fitted: &Fitted) -> Vec<String> {
         notes.push("The noise is large for so many coefficients; read them with care.".to_owned());
     }
     notes
+}
+
+/// Whether the population's intervals count that clinicians of one hospital resemble each other.
+fn clustering(fitted: &Fitted) -> String {
+    match &fitted.between {
+        Some(between) => format!(
+            "The population intervals count sampling, privacy noise, and that clinicians of one hospital resemble each other; with {} hospitals to tell this from, they are as wide as so few allow.",
+            between.sites
+        ),
+        None => "The population intervals count sampling and privacy noise. How much hospitals differ could not be told from the noise, so they do not count that clinicians of one hospital resemble each other.".to_owned(),
+    }
 }

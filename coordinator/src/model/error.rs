@@ -136,4 +136,14 @@ pub enum ModelError {
     /// The columns, or the sites, explain the outcome without error.
     #[error("nothing of the outcome is left to chance, so no variance can be estimated")]
     NothingLeft,
+    /// The noise of the site sums hides what varies within sites.
+    #[error(
+        "{heads:.0} clinicians are too few for slopes within sites at this noise; {needed:.0} are needed"
+    )]
+    WithinTooNoisy {
+        /// Clinicians after down-weighting.
+        heads: f64,
+        /// How many it takes.
+        needed: f64,
+    },
 }

@@ -27,16 +27,19 @@ pub mod measure;
 pub mod plain;
 pub mod reml;
 pub mod rows;
+pub mod site;
 pub mod solve;
 pub mod student;
 pub mod table;
 pub mod uncertainty;
+pub mod within;
 
 use dial::{Direction, Equivalents, Phi, Shift};
 pub use error::ModelError;
 use gram::Inputs;
 use linear::{Quality, Solution};
 use measure::{GroupMeasures, OverallMeasures, SiteResidual};
+use site::{Between, SiteEffect};
 use solve::same_length;
 use uncertainty::{Inference, Interval, Target};
 
@@ -86,6 +89,9 @@ pub struct Fitted {
     pub groups: Vec<GroupResult>,
     /// The sites, in the order of the roster.
     pub sites: Vec<SiteResult>,
+    /// How much sites differ beyond noise and sampling; `None` below two sites that stand clear of their
+    /// noise. The population's intervals count it where it is known.
+    pub between: Option<Between>,
     /// What became of the dial; `None` if the study has none.
     pub dial: Option<DialOutcome>,
     #[serde(skip)]
@@ -141,6 +147,8 @@ pub struct SiteResult {
     pub name: String,
     /// Its mean residual; `None` for a site too small to say.
     pub residual: Option<SiteResidual>,
+    /// The same, drawn to the mean of all sites by as much as it is noise.
+    pub effect: Option<SiteEffect>,
 }
 
 /// What became of the dial.
@@ -208,9 +216,11 @@ pub fn fit(spec: &Spec, inputs: &Inputs) -> Result<Fitted, ModelError> {
         (Some(shift), Some(dial)) => Some((shift.at(dial.phi), &dial.direction)),
         _ => None,
     };
-    let coefficients = coefficients(spec, inputs, &solution, fair.as_ref().map(|(t, _)| t))?;
+    let between = site::between(inputs, &solution)?;
+    let fair_t = fair.as_ref().map(|(t, _)| t);
+    let coefficients = coefficients(spec, inputs, (&solution, between.as_ref()), fair_t)?;
     let groups = group_results(spec, inputs, t, fair.as_ref())?;
-    let sites = site_results(spec, inputs, &solution)?;
+    let sites = site_results(spec, inputs, &solution, between.as_ref())?;
     let published = fair.map_or_else(|| t.clone(), |(t, _)| t);
     let dial = attempt.map(|attempt| match attempt {
         Ok((_, result)) => DialOutcome::Applied(result),
@@ -225,6 +235,7 @@ pub fn fit(spec: &Spec, inputs: &Inputs) -> Result<Fitted, ModelError> {
         before,
         groups,
         sites,
+        between,
         dial,
         t: t.clone(),
         published,
@@ -282,12 +293,18 @@ fn overall_after(
 fn coefficients(
     spec: &Spec,
     inputs: &Inputs,
-    solution: &Solution,
+    (solution, between): (&Solution, Option<&Between>),
     fair: Option<&DVector<f64>>,
 ) -> Result<Vec<Coefficient>, ModelError> {
     let gram = inputs.gram();
     let exact = Inference::new(gram, solution, Target::ExactData)?;
-    let population = Inference::new(gram, solution, Target::Population)?;
+    let population = match between {
+        Some(between) => {
+            let shared = site::clustering(between, inputs, solution)?;
+            Inference::clustered(gram, solution, between, &shared)?
+        }
+        None => Inference::new(gram, solution, Target::Population)?,
+    };
     let fair = fair.map(|t| gram.coefficients(t)).transpose()?;
     let withheld = solution.quality() == Quality::Withheld;
     let mut result = Vec::new();
@@ -343,6 +360,7 @@ fn site_results(
     spec: &Spec,
     inputs: &Inputs,
     solution: &Solution,
+    between: Option<&Between>,
 ) -> Result<Vec<SiteResult>, ModelError> {
     spec.sites
         .iter()
@@ -351,6 +369,7 @@ fn site_results(
             Ok(SiteResult {
                 name: name.clone(),
                 residual: measure::site(sums, solution.t(), solution.sigma2())?,
+                effect: between.map(|b| site::effect(b, sums, solution.t())).transpose()?,
             })
         })
         .collect()

@@ -14,6 +14,7 @@ use super::rows::Rows;
 use super::uncertainty::Interval;
 use super::*;
 
+mod clusters;
 mod noise;
 
 /// Sds of the noise, per unit of one scale.
@@ -53,8 +54,14 @@ fn frame() -> Frame {
     }
 }
 
-/// The release of a table in the frame above, with noise of the given scale (0: none).
+/// The release of a table in the frame above, with noise of the given scale (0: none), at two sites.
 fn release(rows: &Rows, scale: f64, seed: u64) -> Inputs {
+    let sites: Vec<usize> = (0..rows.y.len()).map(|row| row % 2).collect();
+    release_at(rows, &sites, scale, seed)
+}
+
+/// The same with the site of each row, from 0.
+fn release_at(rows: &Rows, sites: &[usize], scale: f64, seed: u64) -> Inputs {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let frame = frame();
     let x = &rows.x * &frame.w;
@@ -92,8 +99,10 @@ fn release(rows: &Rows, scale: f64, seed: u64) -> Inputs {
     };
     let all = part(&DVector::repeat(rows.y.len(), 1.0));
     let groups = rows.groups.iter().map(&mut part).collect::<Vec<_>>();
-    let half = DVector::from_fn(rows.y.len(), |row, _| f64::from(u8::from(row % 2 == 0)));
-    let sites = vec![part(&half), part(&half.map(|flag| 1.0 - flag))];
+    let count = sites.iter().max().unwrap() + 1;
+    let member = |site| sites.iter().map(move |own| f64::from(u8::from(*own == site)));
+    let sites =
+        (0..count).map(|site| part(&DVector::from_iterator(rows.y.len(), member(site)))).collect();
     Inputs::new(gram, all, groups, sites).unwrap()
 }
 

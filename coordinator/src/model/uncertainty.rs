@@ -23,6 +23,7 @@ use serde::Serialize;
 use super::ModelError;
 use super::gram::Gram;
 use super::linear::Solution;
+use super::site::Between;
 use super::solve::same_length;
 
 /// The 97.5 % point of the standard normal distribution: intervals here are 95 %.
@@ -108,6 +109,7 @@ pub struct Estimate {
 pub struct Inference<'a> {
     gram: &'a Gram,
     solution: &'a Solution,
+    quantile: f64,
     sampling: DMatrix<f64>,
     omega: DMatrix<f64>,
 }
@@ -123,10 +125,36 @@ impl<'a> Inference<'a> {
             Target::Population => solution.positive() * solution.sigma2(),
             Target::ExactData => DMatrix::zeros(gram.len(), gram.len()),
         };
+        Self::with(gram, solution, sampling, Z95)
+    }
+
+    /// The same for the population, where clinicians of a site resemble each other: S = σ² A₊ + τ² M, σ² that
+    /// within sites, and Student's quantile for so many sites. `shared` is τ² M of [`super::site::clustering`].
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] if the parts differ in size.
+    pub fn clustered(
+        gram: &'a Gram,
+        solution: &'a Solution,
+        between: &Between,
+        shared: &DMatrix<f64>,
+    ) -> Result<Self, ModelError> {
+        same_length("solution", gram.len(), solution.t().len())?;
+        same_length("clustering", gram.len(), shared.nrows())?;
+        let sampling = solution.positive() * between.sigma2 + shared;
+        Self::with(gram, solution, sampling, between.quantile())
+    }
+
+    fn with(
+        gram: &'a Gram,
+        solution: &'a Solution,
+        sampling: DMatrix<f64>,
+        quantile: f64,
+    ) -> Result<Self, ModelError> {
         let variance = &sampling + gram.noise_cov(solution.t());
         let half = solution.factor().solve_columns(&variance)?;
         let omega = solution.factor().solve_columns(&half.transpose())?;
-        Ok(Self { gram, solution, sampling, omega })
+        Ok(Self { gram, solution, quantile, sampling, omega })
     }
 
     /// The coefficient of column `index` in units of the columns: b0 + (row of W)·t.
@@ -169,11 +197,11 @@ impl<'a> Inference<'a> {
         let (v1, v2) = self.slope_and_curvature(c, &a);
         let value = c.dot(t);
         let standard_error = v0.max(0.0).sqrt();
-        let reach = Z95 * standard_error;
+        let reach = self.quantile * standard_error;
         Ok(Estimate {
             value,
             standard_error,
-            fieller: fieller(v0, v1, v2).shifted(value),
+            fieller: fieller((v0, v1, v2), self.quantile).shifted(value),
             wald: Interval::between(value - reach, value + reach),
         })
     }
@@ -195,8 +223,8 @@ impl<'a> Inference<'a> {
 }
 
 /// The interval of u = θ₀ − θ̂.
-fn fieller(v0: f64, v1: f64, v2: f64) -> Interval {
-    let z2 = Z95 * Z95;
+fn fieller((v0, v1, v2): (f64, f64, f64), quantile: f64) -> Interval {
+    let z2 = quantile * quantile;
     let (lead, linear, constant) = (1.0 - z2 * v2, -z2 * v1, -z2 * v0);
     // A spread of zero makes v2 not a number, which must not pass as estimable.
     if lead.is_nan() || lead <= SMALLEST_LEAD {

@@ -1,0 +1,127 @@
+//! Slopes within sites: free of whatever makes sites differ as a whole.
+//!
+//! ```text
+//! A_w = A − Σ S_sS_sᵀ/n_s + Σ sd_S²/n_s I        b_w = b − Σ S_sR_s/n_s        n_s: Σ s of the site
+//! x·γ, γ without the constant, which no site tells from its own level:   J = W⁻¹ without its first column
+//! γ̂ = (Jᵀ A_w J)⁻¹ Jᵀ b_w        β = b0 + γ̂
+//! Cov score = σ² A_w + Cov(e − E t) + Σ z_sz_sᵀ(sd_R² + sd_S²‖t‖² + sd_N² d_s²)
+//!             + Σ (sd_S² d_s² + sd_S²(sd_R² + sd_S²‖t‖²)/n_s²) I                z_s = S_s/n_s
+//! ```
+//! If a site's level goes with its case mix, pooled slopes are biased and these are not. The price is
+//! noise: the fit breaks where n is below 3 S times the
+//! noise of a site sum, and is refused there. Small sites are merged into one. Exact
+//! where no row was shrunk to the norm cap; shrunk rows count with s in the site sums and with s² in A.
+use nalgebra::{DMatrix, DVector};
+
+use super::ModelError;
+use super::gram::{Gram, GroupNoise, GroupSums, Inputs, float};
+use super::linear::Solution;
+use super::plain::{Coefficient, coefficient};
+use super::solve::{Factor, floored};
+use super::student::two_sided_95;
+
+/// Weight below which a site is merged with others as small.
+const SMALLEST_SITE: f64 = 20.0;
+
+/// Fits the slopes within sites: one [`Coefficient`] for each column but the constant. `solution` gives σ²
+/// and must come from `inputs`.
+///
+/// # Errors
+/// [`ModelError::TooFewSites`] below two sites, [`ModelError::WithinTooNoisy`] if the noise is too large for so few,
+/// [`ModelError::Singular`] if a column does not vary within sites.
+pub fn fit(inputs: &Inputs, solution: &Solution) -> Result<Vec<Coefficient>, ModelError> {
+    let gram = inputs.gram();
+    let sites = merged(inputs.sites(), gram.len());
+    if sites.len() < 2 {
+        return Err(ModelError::TooFewSites { found: sites.len() });
+    }
+    let heads: f64 = sites.iter().map(|site| site.weight).sum();
+    let noise = sites.iter().map(|site| site.noise.x).fold(0.0, f64::max);
+    let needed = 3.0 * float(sites.len()) * noise;
+    if heads.is_nan() || heads < needed {
+        return Err(ModelError::WithinTooNoisy { heads, needed });
+    }
+    let slopes = slopes(gram)?;
+    let (a, b) = equations(gram, &sites);
+    let a = slopes.transpose() * a * &slopes;
+    let factor = Factor::new(&a)?;
+    let gamma = factor.solve(&(slopes.transpose() * b))?;
+    let t = &slopes * &gamma;
+    let floor = 0.25 * gram.noise_norm();
+    let smallest = slopes.norm_squared() / float(gram.len());
+    let sampling = if floor > 0.0 { floored(&a, floor * smallest)? } else { a };
+    let noise = slopes.transpose() * noise_cov(gram, &sites, &t) * &slopes;
+    let half = factor.solve_columns(&(sampling * solution.sigma2() + noise))?;
+    let covariance = factor.solve_columns(&half.transpose())?;
+    let freedom = solution.n_eff() - float(gram.len()) - float(sites.len()) + 1.0;
+    let quantile = two_sided_95(freedom);
+    let prior = gram.frame().b0.iter().skip(1);
+    let variances = covariance.diagonal();
+    let found = gamma.iter().zip(prior).zip(variances.iter());
+    Ok(found.map(|((gamma, b0), variance)| coefficient(b0 + gamma, *variance, quantile)).collect())
+}
+
+/// Sites of some size, and all others as one.
+fn merged(sites: &[GroupSums], p: usize) -> Vec<GroupSums> {
+    let is_small = |site: &&GroupSums| site.weight.is_nan() || site.weight < SMALLEST_SITE;
+    let mut kept: Vec<GroupSums> = sites.iter().filter(|site| !is_small(site)).cloned().collect();
+    let empty = GroupSums {
+        heads: 0.0,
+        weight: 0.0,
+        residual: 0.0,
+        x: DVector::zeros(p),
+        noise: GroupNoise::default(),
+    };
+    let rest = sites.iter().filter(is_small).fold(empty, |sum, site| GroupSums {
+        heads: sum.heads + site.heads,
+        weight: sum.weight + site.weight,
+        residual: sum.residual + site.residual,
+        x: sum.x + &site.x,
+        noise: GroupNoise {
+            heads: sum.noise.heads.hypot(site.noise.heads),
+            weight: sum.noise.weight.hypot(site.noise.weight),
+            residual: sum.noise.residual.hypot(site.noise.residual),
+            x: sum.noise.x.hypot(site.noise.x),
+        },
+    });
+    if rest.weight >= SMALLEST_SITE {
+        kept.push(rest);
+    }
+    kept
+}
+
+/// J, p×(p−1).
+fn slopes(gram: &Gram) -> Result<DMatrix<f64>, ModelError> {
+    let p = gram.len();
+    if p < 2 {
+        return Err(ModelError::Coefficients { found: p, most: super::gram::MOST_COEFFICIENTS });
+    }
+    let inverse = Factor::new(&gram.frame().w)?.solve_columns(&DMatrix::identity(p, p))?;
+    Ok(inverse.columns(1, p.saturating_sub(1)).into_owned())
+}
+
+fn equations(gram: &Gram, sites: &[GroupSums]) -> (DMatrix<f64>, DVector<f64>) {
+    let (mut a, mut b) = (gram.sums().a.clone(), gram.sums().b.clone());
+    let mut level = 0.0;
+    for site in sites {
+        a -= &site.x * site.x.transpose() / site.weight;
+        b.axpy(-site.residual / site.weight, &site.x, 1.0);
+        level += site.noise.x.powi(2) / site.weight;
+    }
+    a += DMatrix::identity(gram.len(), gram.len()) * level;
+    (a, b)
+}
+
+fn noise_cov(gram: &Gram, sites: &[GroupSums], t: &DVector<f64>) -> DMatrix<f64> {
+    let mut cov = gram.noise_cov(t);
+    let mut level = 0.0;
+    for site in sites {
+        let (n, noise) = (site.weight, site.noise);
+        let d = (site.residual - site.x.dot(t)) / n;
+        let of_sum = noise.residual.powi(2) + noise.x.powi(2) * t.norm_squared();
+        let row = &site.x / n;
+        cov += &row * row.transpose() * (of_sum + (noise.weight * d).powi(2));
+        level += (noise.x * d).powi(2) + noise.x.powi(2) * of_sum / (n * n);
+    }
+    cov + DMatrix::identity(gram.len(), gram.len()) * level
+}
