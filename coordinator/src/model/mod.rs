@@ -22,6 +22,7 @@ mod error;
 pub mod fair;
 pub mod glm;
 pub mod gram;
+pub mod histogram;
 pub mod linear;
 pub mod measure;
 pub mod plain;
