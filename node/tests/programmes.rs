@@ -122,6 +122,7 @@ impl Site {
             recordings_dir: None,
             again: Again::Refuse,
             at_us: ACCESS.now_us,
+            memory: tacit_node::intake::stream::Memory::default(),
         };
         let questionnaires = self.catalogue.questionnaires();
         let ports = Ports {
