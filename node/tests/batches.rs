@@ -54,6 +54,10 @@ impl Site {
             recordings_dir: None,
             replace,
             memory_mib: tacit_node::intake::stream::Memory::default(),
+            on_error: tacit_node::intake::OnError::Reject,
+            postgres: None,
+            schema: Vec::new(),
+            statement_seconds: 900,
             inputs: vec![format!("{name}={}", file.display()).parse().unwrap()],
         };
         import::run(&args, &Silent).await.unwrap()

@@ -183,6 +183,8 @@ impl Site {
             recordings_dir: Some(PathBuf::from(self.dir.path())),
             again: Again::Replace,
             memory: Memory::default(),
+            database: None,
+            on_error: tacit_node::intake::OnError::Reject,
             at_us,
         };
         let questionnaires = Catalogue::built_in().unwrap().questionnaires();
@@ -567,6 +569,8 @@ async fn recordings_that_are_switched_off_are_neither_imported_nor_read() {
         recordings_dir: None,
         again: Again::Refuse,
         memory: Memory::default(),
+        database: None,
+        on_error: tacit_node::intake::OnError::Reject,
         at_us: NOW,
     };
     let questionnaires = Catalogue::built_in().unwrap().questionnaires();

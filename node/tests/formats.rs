@@ -51,6 +51,8 @@ impl Site {
             inputs: inputs.iter().map(|i| input(i).unwrap()).collect(),
             recordings_dir: Some(self.dir.path().to_owned()),
             again: Again::Refuse,
+            database: None,
+            on_error: tacit_node::intake::OnError::Reject,
             at_us: 1_790_000_000_000_000,
             memory: tacit_node::intake::stream::Memory::default(),
         };
@@ -253,12 +255,22 @@ async fn a_common_data_model_becomes_canonical_by_the_mapping_that_comes_along()
          2,100,0,2026-07-01,2026-07-01 12:00:00,,,10,care-measure:q2,DNA\n\
          3,100,0,2026-07-01,2026-07-01 12:00:00,37,,10,temperature,\n",
     );
+    let details = site.write(
+        "details.csv",
+        "visit_detail_id,person_id,visit_detail_concept_id,visit_detail_start_datetime,visit_detail_end_datetime,provider_id,visit_occurrence_id\n",
+    );
+    let measurements = site.write(
+        "measurements.csv",
+        "measurement_id,person_id,measurement_datetime,value_as_number,visit_occurrence_id,measurement_source_value,value_source_value\n",
+    );
     let mapping = include_str!("../../configs/mappings/omop-5.4.sql");
     let inputs = [
         ("provider", provider.as_path()),
         ("care_site", &care_site),
         ("visit_occurrence", &visits),
         ("observation", &observations),
+        ("visit_detail", &details),
+        ("measurement", &measurements),
     ];
     let summary = site.import(mapping, &inputs).await.unwrap();
     assert_eq!(

@@ -78,6 +78,8 @@ impl Site {
             inputs: files.iter().map(input).collect(),
             recordings_dir: Some(self.dir.path().to_owned()),
             again,
+            database: None,
+            on_error: tacit_node::intake::OnError::Reject,
             at_us: 1_790_000_000_000_000,
             memory: tacit_node::intake::stream::Memory::default(),
         };
@@ -554,6 +556,10 @@ async fn the_command_imports_recordings_and_counts_what_is_there() {
         mapping: write("site.sql", &mapping),
         recordings_dir: Some(dir.path().to_owned()),
         replace: false,
+        on_error: tacit_node::intake::OnError::Reject,
+        postgres: None,
+        schema: Vec::new(),
+        statement_seconds: 900,
         memory_mib: tacit_node::intake::stream::Memory::default(),
         inputs: vec![input("staff").parse().unwrap(), input("sessions").parse().unwrap()],
     };

@@ -31,6 +31,8 @@ async fn import(dir: &Path, store: &Store, again: Again) -> Summary {
         inputs: vec![input("staff"), input("visits")],
         recordings_dir: None,
         again,
+        database: None,
+        on_error: tacit_node::intake::OnError::Reject,
         at_us: 1_790_000_000_000_000,
         memory: Memory::of_mib(Memory::MIB_MIN).unwrap(),
     };

@@ -260,6 +260,8 @@ fn child(dir: &Path, file: &str) -> Result<(), Failure> {
             inputs: vec![staff, visits],
             recordings_dir: None,
             again: Again::Refuse,
+            database: None,
+            on_error: tacit_node::intake::OnError::Reject,
             at_us: FIRST_S * MICROSECONDS,
             memory: Memory::default(),
         };

@@ -142,6 +142,10 @@ impl Federation {
             mapping: member.mapping.clone(),
             recordings_dir: member.recordings.clone(),
             replace: false,
+            on_error: tacit_node::intake::OnError::Reject,
+            postgres: None,
+            schema: Vec::new(),
+            statement_seconds: 900,
             memory_mib: tacit_node::intake::stream::Memory::default(),
             inputs: member
                 .files

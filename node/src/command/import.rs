@@ -8,8 +8,9 @@ use crate::intake::progress::Progress;
 use crate::intake::recording::container::{self, Opened};
 use crate::intake::recording::{Reading, Recorder};
 use crate::intake::source::Input;
+use crate::intake::source::postgres::Database;
 use crate::intake::stream::Memory;
-use crate::intake::{self, Again, Ports, Request};
+use crate::intake::{self, Again, OnError, Ports, Request};
 use crate::measure::instrument::Catalogue;
 use crate::measure::{physiology, standing};
 use crate::store::consent::{self, Access};
@@ -41,9 +42,28 @@ pub struct ImportArgs {
     /// Most memory to use, in MiB: what passes it goes to temporary files.
     #[arg(long, default_value_t = Memory::default(), value_name = "MIB")]
     pub memory_mib: Memory,
+    /// What to do about bad rows: take over the sound ones and record why the others are not, or import nothing.
+    #[arg(long, value_enum, default_value_t)]
+    pub on_error: OnError,
+    /// Run the mapping in the hospital's own PostgreSQL instead of over files: postgres://USER@HOST:PORT/NAME.
+    /// The password is taken from PGPASSFILE, ~/.pgpass or PGPASSWORD (docs/data-mapping.md).
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "TACIT_POSTGRES",
+        hide_env_values = true,
+        conflicts_with = "inputs"
+    )]
+    pub postgres: Option<String>,
+    /// Schemas of that database with the tables, in the order in which they are searched.
+    #[arg(long, value_delimiter = ',', requires = "postgres")]
+    pub schema: Vec<String>,
+    /// How long one statement may take there.
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    pub statement_seconds: u32,
     /// Files and the names by which the mapping knows them: visits=visits.csv is `raw_visits`. Where the
     /// ending does not tell, the kind is said: watch.apple=export.xml (docs/data-mapping.md lists them).
-    #[arg(required = true, value_name = "NAME=FILE")]
+    #[arg(required_unless_present = "postgres", value_name = "NAME=FILE")]
     pub inputs: Vec<Input>,
 }
 
@@ -62,6 +82,8 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
         mapping: args.mapping.clone(),
         inputs: args.inputs.clone(),
         recordings_dir: args.recordings_dir.clone(),
+        database: database(args)?,
+        on_error: args.on_error,
         again: if args.replace { Again::Replace } else { Again::Refuse },
         at_us: now_us()?,
         memory: args.memory_mib,
@@ -103,6 +125,12 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
         let _ = write!(page, "\nThis site stays away from study {study} for now: {why}."); // a String
     }
     Ok(page)
+}
+
+/// The hospital's database, if the mapping is to run there.
+fn database(args: &ImportArgs) -> Result<Option<Database>, Fault> {
+    let named = |url: &String| Database::new(url, &args.schema, args.statement_seconds);
+    args.postgres.as_ref().map(named).transpose()
 }
 
 /// A bar on a terminal, one line a stretch elsewhere. Writes to the standard error stream.

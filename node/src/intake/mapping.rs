@@ -78,6 +78,11 @@ impl Mapping {
         &self.origin
     }
 
+    /// The tables it has a query for, in the order in which rows are taken over.
+    pub fn tables(&self) -> impl Iterator<Item = Table> {
+        self.sections.keys().copied()
+    }
+
     /// The query for a table, if the mapping has one.
     pub fn section(&self, table: Table) -> Option<&Section> {
         self.sections.get(&table)
@@ -125,8 +130,10 @@ fn newlines(sql: &str, offset: usize) -> usize {
 }
 
 /// What a scan meets: a word, or another character outside quotes and comments.
-enum Token<'a> {
+pub(in crate::intake) enum Token<'a> {
+    /// Letters, digits, `_` and `$`.
     Word(&'a str),
+    /// Anything else.
     Sign(char),
 }
 
@@ -187,10 +194,13 @@ fn scan(sql: &str) -> Result<usize, (String, usize)> {
 }
 
 /// A token, its start, and the byte after it.
-type Placed<'a> = (Token<'a>, usize, usize);
+pub(in crate::intake) type Placed<'a> = (Token<'a>, usize, usize);
 
 /// The next token from byte `at` on.
-fn token(sql: &str, mut at: usize) -> Result<Option<Placed<'_>>, (String, usize)> {
+pub(in crate::intake) fn token(
+    sql: &str,
+    mut at: usize,
+) -> Result<Option<Placed<'_>>, (String, usize)> {
     loop {
         let rest = sql.get(at..).unwrap_or_default();
         let Some(sign) = rest.chars().next() else {

@@ -9,6 +9,7 @@
 //! Turning the tables into numbers of a study is the work of [`crate::measure`].
 
 mod barred;
+mod batch;
 pub mod canonical;
 mod key;
 pub mod mapping;
@@ -22,7 +23,7 @@ pub mod summary;
 
 use crate::store::identity::Identities;
 use crate::store::pseudonym::Pseudonyms;
-use crate::store::{Store, consent, fault, withdraw};
+use crate::store::{Store, fault, withdraw};
 use canonical::Table;
 use mapping::Mapping;
 use progress::Progress;
@@ -30,8 +31,10 @@ use recording::Recorder;
 use source::Input;
 use source::files::{self, Seen};
 use source::land::{self, Arrival, Landed};
+use source::postgres::{self, Database, Pulled};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
+use staging::Staged;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use stream::Memory;
@@ -78,6 +81,16 @@ pub enum Again {
     Replace,
 }
 
+/// What to do about rows that are bad.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnError {
+    /// Take over the sound rows; record why the others are not.
+    #[default]
+    Reject,
+    /// Count and show them, and import nothing.
+    Stop,
+}
+
 /// What to import.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -85,10 +98,14 @@ pub struct Request {
     pub mapping: PathBuf,
     /// The files.
     pub inputs: Vec<Input>,
+    /// The hospital's own database, in place of files.
+    pub database: Option<Database>,
     /// Where the recordings of device sessions are.
     pub recordings_dir: Option<PathBuf>,
     /// What to do if the same files were imported before.
     pub again: Again,
+    /// What to do about rows that are bad.
+    pub on_error: OnError,
     /// Now, in microseconds since 1970 UTC.
     pub at_us: i64,
     /// What it may use.
@@ -130,7 +147,7 @@ pub async fn import_keeping(
     identities: Option<&Identities>,
 ) -> Result<Summary, Fault> {
     let mapping = read_mapping(request)?;
-    let seen = see(&request.inputs)?;
+    let seen = if request.database.is_some() { Vec::new() } else { see(&request.inputs)? };
     ports.pseudonyms.bind(store).await?;
     let mut transaction =
         store.pool().begin_with("BEGIN IMMEDIATE").await.map_err(|e| fault(&e))?;
@@ -138,7 +155,7 @@ pub async fn import_keeping(
     match result {
         Ok(summary) => match transaction.commit().await {
             Ok(()) => Ok(summary),
-            Err(error) => Err(commit_fault(&error)),
+            Err(error) => Err(batch::commit_fault(&error)),
         },
         Err(found) => {
             transaction.rollback().await.map_err(|e| fault(&e))?;
@@ -192,18 +209,22 @@ async fn land_all(
     summary: &mut Summary,
 ) -> Result<Vec<Landed>, Fault> {
     let mut landed = Vec::with_capacity(seen.len());
-    let batch = summary.batch;
+    let number = summary.batch;
     for (input, seen) in request.inputs.iter().zip(seen) {
         if input.is_dictionary() {
-            record_file(connection, batch, (input, seen, 0)).await.map_err(|e| fault(&e))?;
+            batch::record_file(connection, number, (&input.label(), seen, 0))
+                .await
+                .map_err(|e| fault(&e))?;
             continue;
         }
         let mut dictionaries = request.inputs.iter().filter(|i| i.is_dictionary());
         let dictionary = dictionaries.find(|i| i.name() == input.name());
-        let arrival = Arrival { input, dictionary, batch, memory: request.memory };
+        let arrival = Arrival { input, dictionary, batch: number, memory: request.memory };
         let landing = land::land(connection, arrival, &landed, progress).await?;
         let (name, rows, refused) = (input.name().to_owned(), landing.rows, landing.refused);
-        record_file(connection, batch, (input, seen, rows)).await.map_err(|e| fault(&e))?;
+        batch::record_file(connection, number, (&input.label(), seen, rows))
+            .await
+            .map_err(|e| fault(&e))?;
         summary.files.push(FileCount { name, rows, refused });
         summary.notes.extend(landing.notes);
         landed.extend(landing.tables);
@@ -218,9 +239,24 @@ async fn run(
     (mapping, seen, identities): (&SeenMapping, &[Seen], Option<&Identities>),
 ) -> Result<Summary, Fault> {
     request.memory.bound(&mut *connection).await.map_err(|e| fault(&e))?;
-    let batch = begin_batch(connection, request, (mapping.sha256, seen)).await?;
-    let mut summary = Summary::new(batch);
-    let landed = land_all(connection, (request, ports.progress), seen, &mut summary).await?;
+    let tables = wanted(&mapping.mapping, ports);
+    let (mut summary, mut source) = match &request.database {
+        None => {
+            let number = batch::begin(connection, request, (mapping.sha256, seen)).await?;
+            let mut summary = Summary::new(number);
+            let landed =
+                land_all(connection, (request, ports.progress), seen, &mut summary).await?;
+            (summary, Source::Raw(landed))
+        }
+        Some(database) => {
+            let from = (database, tables.as_slice());
+            let pulled = postgres::pull(connection, from, &mapping.mapping, ports.progress).await?;
+            record_pulled(connection, request, mapping.sha256, pulled).await?
+        }
+    };
+    if tables.len() < mapping.mapping.tables().count() {
+        summary.notes.push("device_session: recordings are switched off in node.toml".to_owned());
+    }
     let prepared = async {
         barred::prepare(&mut *connection).await?;
         if identities.is_some() {
@@ -229,52 +265,106 @@ async fn run(
         quality::prepare(&mut *connection, ports.questionnaires).await
     };
     prepared.await.map_err(|e| fault(&e))?;
-    for table in Table::ALL {
-        let keeping = identities.is_some();
-        take_over(
-            connection,
-            table,
-            (request, ports, keeping),
-            (&mapping.mapping, &landed),
-            &mut summary,
-        )
-        .await?;
+    let keeping = identities.is_some();
+    for table in tables {
+        ports.progress.begin(table.name(), 0);
+        let staged = source.stage(connection, table, &mapping.mapping).await?;
+        take_over(connection, &staged, (request, ports, keeping), &mut summary).await?;
+    }
+    summary.reasons =
+        summary::reasons(&mut *connection, summary.batch).await.map_err(|e| fault(&e))?;
+    if request.on_error == OnError::Stop && summary.rejected() > 0 {
+        return Err(summary.refusal());
     }
     if let Some(identities) = identities {
-        key::keep_taken(connection, batch, identities).await?;
+        key::keep_taken(connection, summary.batch, identities).await?;
     }
-    let finished = async {
-        summary.reasons = summary::reasons(&mut *connection, batch).await?;
-        forget(&mut *connection, &landed).await
-    };
-    finished.await.map_err(|e| fault(&e))?;
+    forget(connection, &source).await.map_err(|e| fault(&e))?;
     Ok(summary)
 }
 
-/// Stages, checks and takes over the rows of one table, if the mapping has a section for it.
+/// The tables whose sections are run.
+fn wanted(mapping: &Mapping, ports: &Ports<'_>) -> Vec<Table> {
+    let on = |table: &Table| *table != Table::DeviceSession || ports.recorder.is_on();
+    mapping.tables().filter(on).collect()
+}
+
+/// What the sections are staged from.
+enum Source {
+    /// Raw tables.
+    Raw(Vec<Landed>),
+    /// They ran in the hospital's database: their rows are staged.
+    Staged(Vec<Staged>),
+}
+
+impl Source {
+    /// The staged rows of a table whose section the mapping has.
+    async fn stage(
+        &mut self,
+        connection: &mut SqliteConnection,
+        table: Table,
+        mapping: &Mapping,
+    ) -> Result<Staged, Fault> {
+        let bug = || Fault::bug(format!("the section `@{}` was not read", table.name()));
+        match self {
+            Source::Raw(landed) => {
+                let section = mapping.section(table).ok_or_else(bug)?;
+                let place = (mapping.origin(), section.line);
+                staging::stage(connection, table, section, place, landed).await
+            }
+            Source::Staged(staged) => {
+                let at = staged.iter().position(|staged| staged.table == table);
+                at.map(|at| staged.swap_remove(at)).ok_or_else(bug)
+            }
+        }
+    }
+}
+
+/// Makes the batch of rows that the hospital's database yielded.
+async fn record_pulled(
+    connection: &mut SqliteConnection,
+    request: &Request,
+    mapping: [u8; 32],
+    pulled: Vec<Pulled>,
+) -> Result<(Summary, Source), Fault> {
+    let (mut seen, mut staged, mut files) = (Vec::new(), Vec::new(), Vec::new());
+    for part in pulled {
+        files.push(FileCount {
+            name: format!("@{}", part.staged.table.name()),
+            rows: part.rows,
+            refused: 0,
+        });
+        seen.push(part.seen);
+        staged.push(part.staged);
+    }
+    let number = batch::begin(connection, request, (mapping, &seen)).await?;
+    for (file, seen) in files.iter().zip(&seen) {
+        let recorded = batch::record_file(connection, number, (&file.name, seen, file.rows)).await;
+        recorded.map_err(|e| fault(&e))?;
+    }
+    let mut summary = Summary::new(number);
+    summary.files = files;
+    Ok((summary, Source::Staged(staged)))
+}
+
+/// Checks the staged rows of one table and takes over the good ones.
 async fn take_over(
     connection: &mut SqliteConnection,
-    table: Table,
+    staged: &Staged,
     (request, ports, keeping): (&Request, &Ports<'_>, bool),
-    (mapping, landed): (&Mapping, &[Landed]),
     summary: &mut Summary,
 ) -> Result<(), Fault> {
-    let Some(section) = mapping.section(table) else {
-        return Ok(());
+    let table = staged.table;
+    let prepared = async {
+        quality::check(&mut *connection, ports.pseudonyms, staged).await?;
+        let left_out = barred::leave_out(&mut *connection, staged).await?;
+        let known = quality::leave_known(&mut *connection, staged).await?;
+        if keeping {
+            key::meet(&mut *connection, staged).await?;
+        }
+        Ok((left_out, known))
     };
-    if table == Table::DeviceSession && !ports.recorder.is_on() {
-        summary.notes.push("device_session: recordings are switched off in node.toml".to_owned());
-        return Ok(());
-    }
-    let place = format!("{}:{}", mapping.origin(), section.line);
-    ports.progress.begin(table.name(), 0);
-    let staged = staging::stage(connection, table, section, &place, landed).await?;
-    let checked = quality::check(connection, ports.pseudonyms, &staged).await;
-    checked.map_err(|e| fault(&e))?;
-    let left_out = barred::leave_out(connection, &staged).await.map_err(|e| fault(&e))?;
-    if keeping {
-        key::meet(connection, &staged).await.map_err(|e| fault(&e))?;
-    }
+    let (left_out, known) = prepared.await.map_err(|e: sqlx::Error| fault(&e))?;
     if left_out > 0 {
         let note =
             format!("{}: {left_out} rows of people who withdrew were left out", table.name());
@@ -282,10 +372,10 @@ async fn take_over(
     }
     if table == Table::DeviceSession {
         let dir = request.recordings_dir.as_deref();
-        recording::read(connection, &staged, dir, (ports.recorder, ports.progress)).await?;
+        recording::read(connection, staged, dir, (ports.recorder, ports.progress)).await?;
     }
     let finished = async {
-        let counts = quality::accept(&mut *connection, &staged, summary.batch).await?;
+        let counts = quality::accept(&mut *connection, staged, summary.batch).await?;
         if table == Table::Consent {
             // Before any other row: who withdrew is as if never imported.
             let gone = withdraw::settle(&mut *connection, request.at_us).await?;
@@ -300,80 +390,16 @@ async fn take_over(
     };
     let (accepted, rejected) = finished.await.map_err(|e| fault(&e))?;
     ports.progress.end(&format!("{accepted} rows into {}, {rejected} rejected", table.name()));
-    summary.tables.push(TableCount { table, accepted, rejected });
-    Ok(())
-}
-
-async fn begin_batch(
-    connection: &mut SqliteConnection,
-    request: &Request,
-    (mapping, seen): ([u8; 32], &[Seen]),
-) -> Result<i64, Fault> {
-    let mut digests: Vec<[u8; 32]> = seen.iter().map(|s| s.sha256).collect();
-    digests.sort_unstable();
-    let files = *sha256(&digests.concat()).as_bytes();
-    let earlier: Option<i64> =
-        sqlx::query_scalar("SELECT id FROM import_batch WHERE files_sha256 = ?")
-            .bind(&files[..])
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(|e| fault(&e))?;
-    match (earlier, request.again) {
-        (Some(batch), Again::Refuse) => {
-            return Err(Fault::user(format!("these files were imported before, as batch {batch}"))
-                .hint("to import them anew, for example with a better mapping, add --replace"));
-        }
-        (Some(batch), Again::Replace) => {
-            withdraw(connection, batch).await.map_err(|e| fault(&e))?;
-        }
-        (None, _) => {}
-    }
-    let sql = "INSERT INTO import_batch (at_us, mapping_sha256, files_sha256) VALUES (?, ?, ?)";
-    let made = sqlx::query(sql)
-        .bind(request.at_us)
-        .bind(&mapping[..])
-        .bind(&files[..])
-        .execute(connection)
-        .await
-        .map_err(|e| fault(&e))?;
-    Ok(made.last_insert_rowid())
-}
-
-/// Takes a batch out whole. What other batches refer to must be there again at the end of the transaction.
-async fn withdraw(connection: &mut SqliteConnection, batch: i64) -> Result<(), sqlx::Error> {
-    sqlx::query("PRAGMA defer_foreign_keys = ON").execute(&mut *connection).await?;
-    // Statements on consent are taken back below; of the others those that refer go first.
-    let tables = Table::ALL.into_iter().rev().filter(|table| *table != Table::Consent);
-    for table in std::iter::once("feature").chain(tables.map(Table::name)) {
-        let sql = format!("DELETE FROM {table} WHERE src = ?");
-        sqlx::query(AssertSqlSafe(sql)).bind(batch).execute(&mut *connection).await?;
-    }
-    consent::take_back(connection, batch).await?;
-    sqlx::query("DELETE FROM import_batch WHERE id = ?").bind(batch).execute(connection).await?;
-    Ok(())
-}
-
-async fn record_file(
-    connection: &mut SqliteConnection,
-    batch: i64,
-    (input, seen, rows): (&Input, &Seen, u64),
-) -> Result<(), sqlx::Error> {
-    let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    sqlx::query(
-        "INSERT INTO import_file (batch, name, sha256, bytes, rows) VALUES (?, ?, ?, ?, ?)",
-    )
-    .bind(batch)
-    .bind(input.label())
-    .bind(seen.sha256.to_vec())
-    .bind(whole(seen.bytes))
-    .bind(whole(rows))
-    .execute(connection)
-    .await?;
+    summary.tables.push(TableCount { table, accepted, known, rejected });
     Ok(())
 }
 
 /// Drops every temporary table, so that no raw row outlives the import.
-async fn forget(connection: &mut SqliteConnection, landed: &[Landed]) -> Result<(), sqlx::Error> {
+async fn forget(connection: &mut SqliteConnection, source: &Source) -> Result<(), sqlx::Error> {
+    let landed = match source {
+        Source::Raw(landed) => landed.as_slice(),
+        Source::Staged(_) => &[],
+    };
     for table in landed {
         let sql = format!("DROP TABLE temp.\"{}\"", table.table);
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
@@ -381,12 +407,4 @@ async fn forget(connection: &mut SqliteConnection, landed: &[Landed]) -> Result<
     key::forget(connection).await?;
     barred::forget(connection).await?;
     quality::forget(connection).await
-}
-
-fn commit_fault(error: &sqlx::Error) -> Fault {
-    if error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation) {
-        return Fault::user("the batch cannot be replaced: rows of other batches refer to rows that the new one lacks")
-            .hint("the files and mapping must yield at least those clinicians and responses; nothing was changed");
-    }
-    fault(error)
 }

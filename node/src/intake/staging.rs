@@ -30,32 +30,26 @@ impl Staged {
     }
 }
 
-/// Runs a section. `place` is the mapping's file and the section's line.
+/// Runs a section; its place is the mapping's file and the section's line.
 pub(super) async fn stage(
     connection: &mut SqliteConnection,
     table: Table,
     section: &Section,
-    place: &str,
+    (origin, line): (&str, usize),
     landed: &[Landed],
 ) -> Result<Staged, Fault> {
-    let refused = |error: &sqlx::Error| refused(table, error, landed).at(place);
+    let place = format!("{origin}:{line}");
+    let refused = |error: &sqlx::Error| refused(table, error, landed).at(&place);
     let query = format!("SELECT * FROM (\n{}\n)", section.sql);
     let prepared =
         connection.prepare(AssertSqlSafe(query).into_sql_str()).await.map_err(|e| refused(&e))?;
     let found: Vec<String> = prepared.columns().iter().map(|c| c.name().to_lowercase()).collect();
     drop(prepared);
-    let columns = compare(table, &found).map_err(|f| f.at(place))?;
-    let staged = Staged { table, columns };
-    let typed: Vec<String> =
-        staged.columns.iter().map(|c| format!("{} {}", c.name, c.rule.affinity())).collect();
+    let staged = make(connection, table, &found).await.map_err(|f| match f.place {
+        None => f.at(&place),
+        Some(_) => f,
+    })?;
     let name = staged.name();
-    let sql = format!(
-        "CREATE TEMP TABLE stage_{} (row_id INTEGER PRIMARY KEY, line INTEGER, {})",
-        table.name(),
-        typed.join(", ")
-    );
-    let made = sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await;
-    made.map_err(|e| fault(&e))?;
     let names: Vec<&str> = staged.columns.iter().map(|c| c.name).collect();
     let names = names.join(", ");
     let sql = format!(
@@ -64,6 +58,25 @@ pub(super) async fn stage(
     );
     let filled = sqlx::query(AssertSqlSafe(sql)).persistent(false).execute(connection).await;
     filled.map_err(|e| refused(&e))?;
+    Ok(staged)
+}
+
+/// Makes the staging table for a section that yields the columns found, in lower case.
+pub(super) async fn make(
+    connection: &mut SqliteConnection,
+    table: Table,
+    found: &[String],
+) -> Result<Staged, Fault> {
+    let staged = Staged { table, columns: compare(table, found)? };
+    let typed: Vec<String> =
+        staged.columns.iter().map(|c| format!("{} {}", c.name, c.rule.affinity())).collect();
+    let sql = format!(
+        "CREATE TEMP TABLE stage_{} (row_id INTEGER PRIMARY KEY, line INTEGER, {})",
+        table.name(),
+        typed.join(", ")
+    );
+    let made = sqlx::query(AssertSqlSafe(sql)).execute(connection).await;
+    made.map_err(|e| fault(&e))?;
     Ok(staged)
 }
 

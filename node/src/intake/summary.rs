@@ -1,7 +1,8 @@
 //! What an import did: rows taken over and rejected, and why. Counts and lines, never values.
 use super::canonical::Table;
 use sqlx::sqlite::SqliteConnection;
-use std::fmt;
+use std::fmt::{self, Write as _};
+use tacit_shared::fault::Fault;
 
 /// One file as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub struct TableCount {
     pub table: Table,
     /// Rows taken over.
     pub accepted: u64,
+    /// Rows that an earlier import brought with the same values: they are there, and count once.
+    pub known: u64,
     /// Rows with at least one reject.
     pub rejected: u64,
 }
@@ -71,6 +74,20 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// The fault of an import that stops at bad rows: all of them, with their reasons.
+    pub(super) fn refusal(&self) -> Fault {
+        let mut message =
+            format!("{} rows are bad, so nothing was imported (--on-error stop)", self.rejected());
+        for reason in &self.reasons {
+            let _ = write!(message, "\n  bad       {reason}"); // a String
+        }
+        Fault::user(message).hint(
+            "mend them, or take over the sound rows and record the others with --on-error reject",
+        )
+    }
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "batch {}", self.batch)?;
@@ -83,11 +100,11 @@ impl fmt::Display for Summary {
         }
         for count in &self.tables {
             let name = count.table.name();
-            writeln!(
-                f,
-                "  taken     {name:<16} {:>10} rows, {} rejected",
-                count.accepted, count.rejected
-            )?;
+            write!(f, "  taken     {name:<16} {:>10} rows", count.accepted)?;
+            if count.known > 0 {
+                write!(f, ", {} there already", count.known)?;
+            }
+            writeln!(f, ", {} rejected", count.rejected)?;
         }
         if self.features > 0 {
             writeln!(f, "  computed  {:<16} {:>10} rows", "feature", self.features)?;
@@ -96,14 +113,20 @@ impl fmt::Display for Summary {
             writeln!(f, "  noted     {note}")?;
         }
         for reason in &self.reasons {
-            let lines = reason.lines.as_deref().unwrap_or("unknown");
-            writeln!(
-                f,
-                "  rejected  {}.{}: {} ({} rows; first lines {lines})",
-                reason.table_name, reason.column_name, reason.reason, reason.rows
-            )?;
+            writeln!(f, "  rejected  {reason}")?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = self.lines.as_deref().unwrap_or("unknown");
+        write!(
+            f,
+            "{}.{}: {} ({} rows; first lines {lines})",
+            self.table_name, self.column_name, self.reason, self.rows
+        )
     }
 }
 

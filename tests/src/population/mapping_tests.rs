@@ -231,6 +231,8 @@ fn the_node_rejects_what_is_wrong_on_purpose_and_nothing_else() {
             inputs: inputs.map(|input| input.parse().unwrap()).collect(),
             recordings_dir: hospital.recordings_dir.clone(),
             again: Again::Refuse,
+            database: None,
+            on_error: tacit_node::intake::OnError::Reject,
             at_us: 1_790_812_800_000_000,
             memory: tacit_node::intake::stream::Memory::default(),
         };

@@ -14,6 +14,7 @@ mod lines;
 mod moment;
 pub mod ndjson;
 pub mod parquet;
+pub mod postgres;
 mod redcap;
 mod sessions;
 mod wearable;
