@@ -184,6 +184,7 @@ impl Site {
             again: Again::Replace,
             memory: Memory::default(),
             database: None,
+            statement_s: 60,
             on_error: tacit_node::intake::OnError::Reject,
             at_us,
         };
@@ -570,6 +571,7 @@ async fn recordings_that_are_switched_off_are_neither_imported_nor_read() {
         again: Again::Refuse,
         memory: Memory::default(),
         database: None,
+        statement_s: 60,
         on_error: tacit_node::intake::OnError::Reject,
         at_us: NOW,
     };

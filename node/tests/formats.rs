@@ -52,6 +52,7 @@ impl Site {
             recordings_dir: Some(self.dir.path().to_owned()),
             again: Again::Refuse,
             database: None,
+            statement_s: 60,
             on_error: tacit_node::intake::OnError::Reject,
             at_us: 1_790_000_000_000_000,
             memory: tacit_node::intake::stream::Memory::default(),

@@ -79,6 +79,7 @@ impl Site {
             recordings_dir: Some(self.dir.path().to_owned()),
             again,
             database: None,
+            statement_s: 60,
             on_error: tacit_node::intake::OnError::Reject,
             at_us: 1_790_000_000_000_000,
             memory: tacit_node::intake::stream::Memory::default(),
@@ -328,8 +329,8 @@ async fn a_mapping_that_does_not_fit_is_refused_and_leaves_nothing() {
         )
     };
     let cases = [
-        ("mins AS", "minutos AS", fails("encounter", 3, "no such column: minutos")),
-        ("raw_visits", "raw_visit", fails("encounter", 3, "no such table: raw_visit")),
+        ("mins AS", "minutos AS", fails("encounter", 4, "no such column: minutos")),
+        ("raw_visits", "raw_visit", fails("encounter", 4, "no such table: raw_visit")),
         (
             ", works AS active",
             "",
@@ -386,14 +387,15 @@ async fn what_an_earlier_batch_brought_is_not_changed_unseen() {
     site.write("staff.csv", STAFF);
     site.write("visits.csv", VISITS);
     site.import(&mapping(), &FILES).await.unwrap();
-    site.write("more.csv", VISITS.replace("V3", "V4"));
+    site.write("more.csv", VISITS.replace("V3", "V4").replace("15,5", "16,5"));
     site.write("later.csv", STAFF.replace("D1;physician", "D1;nurse"));
     let later = [("staff", "later.csv"), ("visits", "more.csv")];
     let summary = site.import(&mapping(), &later).await.unwrap();
     assert_eq!(
         reasons(&summary),
-        ["encounter.encounter already there from an earlier import 2, 3"]
+        ["encounter.encounter already there from an earlier import, with other values 3"]
     );
+    assert_eq!((summary.tables[1].accepted, summary.tables[1].known), (1, 1));
     assert_eq!(site.count("encounter").await, 4);
     assert_eq!(site.count("person WHERE role = 'nurse' AND src = 2").await, 3);
     let dropping = mapping().replace("FROM raw_staff", "FROM raw_staff WHERE nr <> 'D2'");

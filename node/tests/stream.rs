@@ -32,6 +32,7 @@ async fn import(dir: &Path, store: &Store, again: Again) -> Summary {
         recordings_dir: None,
         again,
         database: None,
+        statement_s: 60,
         on_error: tacit_node::intake::OnError::Reject,
         at_us: 1_790_000_000_000_000,
         memory: Memory::of_mib(Memory::MIB_MIN).unwrap(),

@@ -261,6 +261,7 @@ fn child(dir: &Path, file: &str) -> Result<(), Failure> {
             recordings_dir: None,
             again: Again::Refuse,
             database: None,
+            statement_s: 60,
             on_error: tacit_node::intake::OnError::Reject,
             at_us: FIRST_S * MICROSECONDS,
             memory: Memory::default(),

@@ -45,7 +45,7 @@ pub struct ImportArgs {
     /// What to do about bad rows: take over the sound ones and record why the others are not, or import nothing.
     #[arg(long, value_enum, default_value_t)]
     pub on_error: OnError,
-    /// Run the mapping in the hospital's own PostgreSQL instead of over files: postgres://USER@HOST:PORT/NAME.
+    /// Run the mapping in the hospital's own `PostgreSQL` instead of over files: postgres://USER@HOST:PORT/NAME.
     /// The password is taken from PGPASSFILE, ~/.pgpass or PGPASSWORD (docs/data-mapping.md).
     #[arg(
         long,
@@ -58,8 +58,8 @@ pub struct ImportArgs {
     /// Schemas of that database with the tables, in the order in which they are searched.
     #[arg(long, value_delimiter = ',', requires = "postgres")]
     pub schema: Vec<String>,
-    /// How long one statement may take there.
-    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    /// How long one section of the mapping may run.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub statement_seconds: u32,
     /// Files and the names by which the mapping knows them: visits=visits.csv is `raw_visits`. Where the
     /// ending does not tell, the kind is said: watch.apple=export.xml (docs/data-mapping.md lists them).
@@ -84,6 +84,7 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
         recordings_dir: args.recordings_dir.clone(),
         database: database(args)?,
         on_error: args.on_error,
+        statement_s: args.statement_seconds,
         again: if args.replace { Again::Replace } else { Again::Refuse },
         at_us: now_us()?,
         memory: args.memory_mib,
@@ -129,7 +130,7 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
 
 /// The hospital's database, if the mapping is to run there.
 fn database(args: &ImportArgs) -> Result<Option<Database>, Fault> {
-    let named = |url: &String| Database::new(url, &args.schema, args.statement_seconds);
+    let named = |url: &String| Database::new(url, &args.schema);
     args.postgres.as_ref().map(named).transpose()
 }
 

@@ -24,6 +24,29 @@ pub struct Section {
     pub line: usize,
 }
 
+impl Section {
+    /// The line of the mapping that a message of `SQLite` speaks of: where the word it ends with or quotes first
+    /// stands; that of the mark if it names none.
+    pub(super) fn line_of(&self, message: &str) -> usize {
+        let quoted = message.strip_prefix("near \"").and_then(|rest| rest.split("\": ").next());
+        let named = quoted.or_else(|| message.rsplit(": ").next()).unwrap_or_default();
+        let named = named.rsplit("->").next().unwrap_or_default();
+        let bounded = |at: usize| {
+            let part = |c: char| c.is_alphanumeric() || c == '_';
+            let before = self.sql.get(..at).and_then(|text| text.chars().next_back());
+            let after = self.sql.get(at + named.len()..).and_then(|text| text.chars().next());
+            let goes_on = named.ends_with(part) && after.is_some_and(part);
+            !goes_on && !(named.starts_with(part) && before.is_some_and(part))
+        };
+        let mut places = self.sql.match_indices(named).map(|(at, _)| at).filter(|at| bounded(*at));
+        match (places.next(), places.next()) {
+            (Some(_), Some(_)) if quoted.is_some() => self.line, // which of them, nobody says
+            (Some(at), _) if !named.is_empty() => self.line + 1 + newlines(&self.sql, at),
+            _ => self.line,
+        }
+    }
+}
+
 /// A mapping that was read and found to be queries alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {

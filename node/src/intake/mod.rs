@@ -13,6 +13,7 @@ mod batch;
 pub mod canonical;
 mod key;
 pub mod mapping;
+mod origin;
 pub mod progress;
 pub mod quality;
 pub mod recording;
@@ -26,12 +27,13 @@ use crate::store::pseudonym::Pseudonyms;
 use crate::store::{Store, fault, withdraw};
 use canonical::Table;
 use mapping::Mapping;
+use origin::Origin;
 use progress::Progress;
 use recording::Recorder;
 use source::Input;
 use source::files::{self, Seen};
 use source::land::{self, Arrival, Landed};
-use source::postgres::{self, Database, Pulled};
+use source::postgres::{self, Database};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 use staging::Staged;
@@ -100,6 +102,8 @@ pub struct Request {
     pub inputs: Vec<Input>,
     /// The hospital's own database, in place of files.
     pub database: Option<Database>,
+    /// How long one section of the mapping may run, in seconds.
+    pub statement_s: u32,
     /// Where the recordings of device sessions are.
     pub recordings_dir: Option<PathBuf>,
     /// What to do if the same files were imported before.
@@ -240,18 +244,18 @@ async fn run(
 ) -> Result<Summary, Fault> {
     request.memory.bound(&mut *connection).await.map_err(|e| fault(&e))?;
     let tables = wanted(&mapping.mapping, ports);
-    let (mut summary, mut source) = match &request.database {
+    let (mut summary, mut origin) = match &request.database {
         None => {
             let number = batch::begin(connection, request, (mapping.sha256, seen)).await?;
             let mut summary = Summary::new(number);
             let landed =
                 land_all(connection, (request, ports.progress), seen, &mut summary).await?;
-            (summary, Source::Raw(landed))
+            (summary, Origin::Raw(landed))
         }
         Some(database) => {
-            let from = (database, tables.as_slice());
+            let from = (database, tables.as_slice(), request.statement_s);
             let pulled = postgres::pull(connection, from, &mapping.mapping, ports.progress).await?;
-            record_pulled(connection, request, mapping.sha256, pulled).await?
+            origin::record(connection, request, mapping.sha256, pulled).await?
         }
     };
     if tables.len() < mapping.mapping.tables().count() {
@@ -268,7 +272,8 @@ async fn run(
     let keeping = identities.is_some();
     for table in tables {
         ports.progress.begin(table.name(), 0);
-        let staged = source.stage(connection, table, &mapping.mapping).await?;
+        let from = (&mapping.mapping, request.statement_s);
+        let staged = origin.stage(connection, table, from).await?;
         take_over(connection, &staged, (request, ports, keeping), &mut summary).await?;
     }
     summary.reasons =
@@ -279,7 +284,7 @@ async fn run(
     if let Some(identities) = identities {
         key::keep_taken(connection, summary.batch, identities).await?;
     }
-    forget(connection, &source).await.map_err(|e| fault(&e))?;
+    forget(connection, &origin).await.map_err(|e| fault(&e))?;
     Ok(summary)
 }
 
@@ -287,64 +292,6 @@ async fn run(
 fn wanted(mapping: &Mapping, ports: &Ports<'_>) -> Vec<Table> {
     let on = |table: &Table| *table != Table::DeviceSession || ports.recorder.is_on();
     mapping.tables().filter(on).collect()
-}
-
-/// What the sections are staged from.
-enum Source {
-    /// Raw tables.
-    Raw(Vec<Landed>),
-    /// They ran in the hospital's database: their rows are staged.
-    Staged(Vec<Staged>),
-}
-
-impl Source {
-    /// The staged rows of a table whose section the mapping has.
-    async fn stage(
-        &mut self,
-        connection: &mut SqliteConnection,
-        table: Table,
-        mapping: &Mapping,
-    ) -> Result<Staged, Fault> {
-        let bug = || Fault::bug(format!("the section `@{}` was not read", table.name()));
-        match self {
-            Source::Raw(landed) => {
-                let section = mapping.section(table).ok_or_else(bug)?;
-                let place = (mapping.origin(), section.line);
-                staging::stage(connection, table, section, place, landed).await
-            }
-            Source::Staged(staged) => {
-                let at = staged.iter().position(|staged| staged.table == table);
-                at.map(|at| staged.swap_remove(at)).ok_or_else(bug)
-            }
-        }
-    }
-}
-
-/// Makes the batch of rows that the hospital's database yielded.
-async fn record_pulled(
-    connection: &mut SqliteConnection,
-    request: &Request,
-    mapping: [u8; 32],
-    pulled: Vec<Pulled>,
-) -> Result<(Summary, Source), Fault> {
-    let (mut seen, mut staged, mut files) = (Vec::new(), Vec::new(), Vec::new());
-    for part in pulled {
-        files.push(FileCount {
-            name: format!("@{}", part.staged.table.name()),
-            rows: part.rows,
-            refused: 0,
-        });
-        seen.push(part.seen);
-        staged.push(part.staged);
-    }
-    let number = batch::begin(connection, request, (mapping, &seen)).await?;
-    for (file, seen) in files.iter().zip(&seen) {
-        let recorded = batch::record_file(connection, number, (&file.name, seen, file.rows)).await;
-        recorded.map_err(|e| fault(&e))?;
-    }
-    let mut summary = Summary::new(number);
-    summary.files = files;
-    Ok((summary, Source::Staged(staged)))
 }
 
 /// Checks the staged rows of one table and takes over the good ones.
@@ -395,15 +342,8 @@ async fn take_over(
 }
 
 /// Drops every temporary table, so that no raw row outlives the import.
-async fn forget(connection: &mut SqliteConnection, source: &Source) -> Result<(), sqlx::Error> {
-    let landed = match source {
-        Source::Raw(landed) => landed.as_slice(),
-        Source::Staged(_) => &[],
-    };
-    for table in landed {
-        let sql = format!("DROP TABLE temp.\"{}\"", table.table);
-        sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
-    }
+async fn forget(connection: &mut SqliteConnection, origin: &Origin) -> Result<(), sqlx::Error> {
+    origin.forget(&mut *connection).await?;
     key::forget(connection).await?;
     barred::forget(connection).await?;
     quality::forget(connection).await

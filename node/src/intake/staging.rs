@@ -9,7 +9,32 @@ use crate::store::fault;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Column as _, Executor as _, SqlSafeStr as _, Statement as _};
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 use tacit_shared::fault::Fault;
+
+/// Steps of the database between two looks at the clock.
+const STEPS: i32 = 100_000;
+/// A section that yields more rows than this for each raw row, and [`ROWS_LEAST`] beside, has lost its way.
+const ROWS_PER_ROW: u64 = 1_000;
+/// What a section may yield of no raw row.
+const ROWS_LEAST: u64 = 1_000_000;
+/// `SQLite`'s code of a statement that was told to stop.
+const INTERRUPT: u32 = 9;
+const ENDLESS: &str = "look for a WITH RECURSIVE without an end, or a JOIN without a condition; --statement-seconds \
+                       says how long a section may run";
+/// What `SQLite` says of a statement that cannot be prepared: names of the mapping, no cell.
+const NAMES_ONLY: [&str; 10] = [
+    "no such column",
+    "no such table",
+    "no such function",
+    "syntax error",
+    "incomplete input",
+    "ambiguous column",
+    "not authorized",
+    "wrong number of arguments to function",
+    "do not have the same number of result columns",
+    "circular reference",
+];
 
 /// Rows of one canonical table that wait for their checks.
 pub(super) struct Staged {
@@ -30,34 +55,71 @@ impl Staged {
     }
 }
 
-/// Runs a section; its place is the mapping's file and the section's line.
+/// What a section stands on: the mapping's file, the raw tables, and how long it may run.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) origin: &'a str,
+    pub(super) landed: &'a [Landed],
+    pub(super) statement_s: u32,
+}
+
+/// Runs a section.
 pub(super) async fn stage(
     connection: &mut SqliteConnection,
     table: Table,
     section: &Section,
-    (origin, line): (&str, usize),
-    landed: &[Landed],
+    ground: Ground<'_>,
 ) -> Result<Staged, Fault> {
-    let place = format!("{origin}:{line}");
-    let refused = |error: &sqlx::Error| refused(table, error, landed).at(&place);
+    watch(connection, ground.statement_s).await?;
+    let staged = run(connection, table, section, ground).await;
+    let mut handle = connection.lock_handle().await.map_err(|e| fault(&e))?;
+    handle.remove_progress_handler();
+    staged
+}
+
+/// Has the database ask, as it works, whether the time is over: a recursion may have no end.
+async fn watch(connection: &mut SqliteConnection, statement_s: u32) -> Result<(), Fault> {
+    let end = Instant::now() + Duration::from_secs(u64::from(statement_s));
+    let mut handle = connection.lock_handle().await.map_err(|e| fault(&e))?;
+    handle.set_progress_handler(STEPS, move || Instant::now() < end);
+    Ok(())
+}
+
+async fn run(
+    connection: &mut SqliteConnection,
+    table: Table,
+    section: &Section,
+    ground: Ground<'_>,
+) -> Result<Staged, Fault> {
+    let refused = |error: &sqlx::Error| refused((table, section), error, ground);
     let query = format!("SELECT * FROM (\n{}\n)", section.sql);
     let prepared =
         connection.prepare(AssertSqlSafe(query).into_sql_str()).await.map_err(|e| refused(&e))?;
     let found: Vec<String> = prepared.columns().iter().map(|c| c.name().to_lowercase()).collect();
     drop(prepared);
+    let place = || format!("{}:{}", ground.origin, section.line);
     let staged = make(connection, table, &found).await.map_err(|f| match f.place {
-        None => f.at(&place),
+        None => f.at(place()),
         Some(_) => f,
     })?;
     let name = staged.name();
     let names: Vec<&str> = staged.columns.iter().map(|c| c.name).collect();
     let names = names.join(", ");
+    let raw: u64 = ground.landed.iter().map(|l| l.rows).sum();
+    let most = raw.saturating_mul(ROWS_PER_ROW).saturating_add(ROWS_LEAST);
     let sql = format!(
-        "INSERT INTO {name} (line, {names}) SELECT line, {names} FROM (\n{}\n)",
-        section.sql
+        "INSERT INTO {name} (line, {names}) SELECT line, {names} FROM (\n{}\n) LIMIT {}",
+        section.sql,
+        most.saturating_add(1)
     );
     let filled = sqlx::query(AssertSqlSafe(sql)).persistent(false).execute(connection).await;
-    filled.map_err(|e| refused(&e))?;
+    if filled.map_err(|e| refused(&e))?.rows_affected() > most {
+        let message = format!(
+            "section `@{}` yields more than {most} rows, and the files have {raw}",
+            table.name()
+        );
+        return Err(Fault::user(message).at(place()).hint(ENDLESS));
+    }
     Ok(staged)
 }
 
@@ -120,24 +182,30 @@ fn compare(table: Table, found: &[String]) -> Result<Vec<&'static Column>, Fault
 ///
 /// A statement that cannot be prepared is told in `SQLite`'s words, which name tables and columns. What it
 /// says while a statement runs may quote a cell, so of that nothing is told.
-fn refused(table: Table, error: &sqlx::Error, landed: &[Landed]) -> Fault {
-    let Some(message) = error.as_database_error().map(|e| e.message().to_owned()) else {
-        return fault(error);
-    };
-    let tables: Vec<String> =
-        landed.iter().map(|l| format!("{} has _line, {}", l.table, l.columns.join(", "))).collect();
-    let names_only = [
-        "no such column",
-        "no such table",
-        "no such function",
-        "syntax error",
-        "ambiguous column",
-        "not authorized",
-    ];
-    let told = if names_only.iter().any(|start| message.contains(start)) {
-        message
+fn refused((table, section): (Table, &Section), error: &sqlx::Error, ground: Ground<'_>) -> Fault {
+    let Some(found) = error.as_database_error() else { return fault(error) };
+    let code = found.code().and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
+    let section_place = || format!("{}:{}", ground.origin, section.line);
+    match code {
+        Some(INTERRUPT) => {
+            let seconds = ground.statement_s;
+            let message = format!("section `@{}` ran for more than {seconds} s", table.name());
+            return Fault::user(message).at(section_place()).hint(ENDLESS);
+        }
+        // The disk, the lock, the file: not the section's fault.
+        Some(5 | 6 | 8 | 10 | 11 | 13 | 14 | 26) => return fault(error),
+        _ => {}
+    }
+    let message = found.message();
+    let told = NAMES_ONLY.iter().any(|start| message.contains(start));
+    let (told, line) = if told {
+        (message, section.line_of(message))
     } else {
-        "a value of the files does not suit one of its functions".to_owned()
+        ("a value of the files does not suit one of its functions", section.line)
     };
-    Fault::user(format!("section `@{}` does not run: {told}", table.name())).hint(tables.join("; "))
+    let tables = ground.landed.iter();
+    let tables = tables.map(|l| format!("{} has _line, {}", l.table, l.columns.join(", ")));
+    Fault::user(format!("section `@{}` does not run: {told}", table.name()))
+        .at(format!("{}:{line}", ground.origin))
+        .hint(tables.collect::<Vec<_>>().join("; "))
 }

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A running server.
-pub struct Server {
+pub(crate) struct Server {
     dir: tempfile::TempDir,
     bin: PathBuf,
     account: Option<u32>,
@@ -11,7 +11,7 @@ pub struct Server {
 
 impl Server {
     /// Starts one, or prints why there is none: the programs are not installed, or they refuse this account.
-    pub fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let Some(bin) = programs() else {
             eprintln!("ignored: no PostgreSQL is installed here");
             return None;
@@ -48,8 +48,8 @@ impl Server {
     }
 
     /// The address of its first database.
-    pub fn url(&self) -> String {
-        format!("postgres://emr@/postgres?host={}", self.dir.path().display())
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://emr@localhost/postgres?host={}", self.dir.path().display())
     }
 
     fn run(&self, program: &str) -> Command {

@@ -232,6 +232,7 @@ fn the_node_rejects_what_is_wrong_on_purpose_and_nothing_else() {
             recordings_dir: hospital.recordings_dir.clone(),
             again: Again::Refuse,
             database: None,
+            statement_s: 60,
             on_error: tacit_node::intake::OnError::Reject,
             at_us: 1_790_812_800_000_000,
             memory: tacit_node::intake::stream::Memory::default(),

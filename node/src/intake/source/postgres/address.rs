@@ -7,24 +7,20 @@ use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use std::fmt;
 use std::net::IpAddr;
-use std::ops::RangeInclusive;
 use tacit_shared::fault::Fault;
 
 /// What an address may say after `?`.
 const PARAMETERS: [&str; 5] = ["host", "sslmode", "sslrootcert", "sslcert", "sslkey"];
-/// How long one statement may take, in seconds.
-const STATEMENT_S: RangeInclusive<u32> = 1..=86_400;
 /// Most schemas that are searched.
 const SCHEMAS_MAX: usize = 16;
 /// Longest name in `PostgreSQL`.
 const NAME_BYTES_MAX: usize = 63;
 
-/// A database of the hospital: its address, the schemas with the tables, and how long a statement may take.
+/// A database of the hospital: its address, and the schemas with the tables.
 #[derive(Clone)]
 pub struct Database {
     url: String,
     schemas: Vec<String>,
-    statement_s: u32,
 }
 
 impl fmt::Debug for Database {
@@ -34,13 +30,13 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    /// A database at `postgres://USER@HOST:PORT/NAME`, or `postgres://USER@/NAME?host=/folder/of/socket`, with
+    /// A database at `postgres://USER@HOST:PORT/NAME`, or `postgres://USER@localhost/NAME?host=/folder/of/socket`, with
     /// optional `sslmode`, `sslrootcert`, `sslcert` and `sslkey`. Tables are looked for in `schemas`, in their
-    /// order; one statement may take `statement_s` seconds.
+    /// order.
     ///
     /// # Errors
     /// A user's fault for a shape that is none, and for a password in the address: the address is not quoted.
-    pub fn new(url: &str, schemas: &[String], statement_s: u32) -> Result<Self, Fault> {
+    pub fn new(url: &str, schemas: &[String]) -> Result<Self, Fault> {
         check_shape(url)?;
         let named = |name: &&String| name.is_empty() || name.len() > NAME_BYTES_MAX;
         if schemas.iter().any(|name| named(&name)) || schemas.len() > SCHEMAS_MAX {
@@ -49,22 +45,12 @@ impl Database {
             );
             return Err(Fault::user(message).at("--schema").hint("as in --schema cdm,vocabulary"));
         }
-        if !STATEMENT_S.contains(&statement_s) {
-            let (low, high) = (STATEMENT_S.start(), STATEMENT_S.end());
-            let message = format!("a statement may take {statement_s} s; expected {low} to {high}");
-            return Err(Fault::user(message).at("--statement-seconds"));
-        }
-        Ok(Self { url: url.to_owned(), schemas: schemas.to_vec(), statement_s })
+        Ok(Self { url: url.to_owned(), schemas: schemas.to_vec() })
     }
 
     /// The schemas to search; none: what the database says.
     pub(super) fn schemas(&self) -> &[String] {
         &self.schemas
-    }
-
-    /// How long one statement may take, in seconds.
-    pub(super) fn statement_s(&self) -> u32 {
-        self.statement_s
     }
 
     /// How to connect; and the host, port and database, for messages.
@@ -136,7 +122,7 @@ mod tests {
     use super::*;
 
     fn database(url: &str) -> Result<Database, Fault> {
-        Database::new(url, &[], 900)
+        Database::new(url, &[])
     }
 
     #[test]
@@ -160,8 +146,7 @@ mod tests {
             );
         }
         assert!(!format!("{:?}", database("postgres://emr@db/emr").unwrap()).contains("emr"));
-        assert!(Database::new("postgres://db/emr", &[String::new()], 900).is_err());
-        assert!(Database::new("postgres://db/emr", &[], 0).is_err());
+        assert!(Database::new("postgres://db/emr", &[String::new()]).is_err());
     }
 
     #[test]
@@ -186,7 +171,7 @@ mod tests {
                  names the authority"
             );
         }
-        for near in ["localhost", "127.0.0.1", "[::1]", ""] {
+        for near in ["localhost", "127.0.0.1", "[::1]"] {
             let url = format!("postgres://emr@{near}/emr?sslmode=disable&host=/tmp");
             assert!(mode(&url).is_ok(), "{near}");
         }

@@ -42,11 +42,11 @@ pub(in crate::intake) struct Pulled {
 /// Runs the sections of `tables` in the database; all see the same state of it.
 pub(in crate::intake) async fn pull(
     connection: &mut SqliteConnection,
-    (database, tables): (&Database, &[Table]),
+    (database, tables, statement_s): (&Database, &[Table], u32),
     mapping: &Mapping,
     progress: &dyn Progress,
 ) -> Result<Vec<Pulled>, Fault> {
-    let mut session = Session::open(database).await?;
+    let mut session = Session::open(database, statement_s).await?;
     let mut pulled = Vec::new();
     for table in tables {
         let Some(section) = mapping.section(*table) else { continue };
@@ -209,9 +209,10 @@ impl<'a> Query<'a> {
             Ok(told) => told,
             Err(fault) => return fault,
         };
-        // One line before the section: that of the first bracket.
-        let line = at
-            .map_or(0, |at| text.chars().take(at.saturating_sub(1)).filter(|c| *c == '\n').count());
+        // The line before the section is that of the first bracket, the one after it that of the last.
+        let before = text.chars().take(at.unwrap_or_default().saturating_sub(1));
+        let last = self.section.sql.trim_end().lines().count();
+        let line = before.filter(|c| *c == '\n').count().min(last);
         Fault::user(format!(
             "section `@{}` does not run in PostgreSQL: {problem}",
             self.table.name()

@@ -33,15 +33,15 @@ pub(super) struct Relation {
 
 impl Session {
     /// Connects and begins the transaction.
-    pub(super) async fn open(database: &Database) -> Result<Self, Fault> {
+    pub(super) async fn open(database: &Database, statement_s: u32) -> Result<Self, Fault> {
         let (options, place) = database.options()?;
         let late = || Fault::operator("the hospital's database did not answer in 15 s").at(&place);
         let connected = tokio::time::timeout(CONNECT, options.connect()).await;
         let connection =
             connected.map_err(|_| late())?.map_err(|e| of_connection(&e).at(&place))?;
-        let mut session = Self { connection, place, statement_s: database.statement_s() };
+        let mut session = Self { connection, place, statement_s };
         let schemas: Vec<String> = database.schemas().iter().map(|name| quoted(name)).collect();
-        let mut statements = vec![
+        let mut settings = vec![
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned(),
             "SET LOCAL TIME ZONE 'UTC'".to_owned(),
             "SET LOCAL client_min_messages = error".to_owned(), // a notice may quote a cell
@@ -51,9 +51,9 @@ impl Session {
             format!("SET LOCAL statement_timeout = '{}s'", session.statement_s),
         ];
         if !schemas.is_empty() {
-            statements.push(format!("SET LOCAL search_path = {}", schemas.join(", ")));
+            settings.push(format!("SET LOCAL search_path = {}", schemas.join(", ")));
         }
-        for sql in statements {
+        for sql in settings {
             let done = sqlx::query(AssertSqlSafe(sql)).execute(&mut session.connection).await;
             done.map_err(|e| session.fault(&e))?;
         }
