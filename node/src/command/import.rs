@@ -203,7 +203,11 @@ impl Recorder for Beats {
 /// Opens a recording, whatever it lies in.
 fn open(file: &Path) -> Result<physiology::Recording, String> {
     let read = match container::open(file)? {
-        Opened::File(file) => physiology::read(&file, None),
+        Opened::File(file) => {
+            // The name says what it is, even if its first line is lost.
+            let e4 = file.file_name().is_some_and(|name| name.eq_ignore_ascii_case("IBI.csv"));
+            physiology::read(&file, e4.then_some(physiology::Format::E4))
+        }
         Opened::E4(text) => {
             physiology::format::parse(text.as_slice(), Some(physiology::Format::E4))
         }

@@ -36,14 +36,20 @@ impl Section {
             let before = self.sql.get(..at).and_then(|text| text.chars().next_back());
             let after = self.sql.get(at + named.len()..).and_then(|text| text.chars().next());
             let goes_on = named.ends_with(part) && after.is_some_and(part);
-            !goes_on && !(named.starts_with(part) && before.is_some_and(part))
+            let went_on = named.starts_with(part) && before.is_some_and(part);
+            !goes_on && !went_on
         };
         let mut places = self.sql.match_indices(named).map(|(at, _)| at).filter(|at| bounded(*at));
         match (places.next(), places.next()) {
             (Some(_), Some(_)) if quoted.is_some() => self.line, // which of them, nobody says
-            (Some(at), _) if !named.is_empty() => self.line + 1 + newlines(&self.sql, at),
+            (Some(at), _) if !named.is_empty() => self.line_at(at),
             _ => self.line,
         }
+    }
+
+    /// The line of the mapping on which a byte of the query stands.
+    pub(super) fn line_at(&self, byte: usize) -> usize {
+        self.line + 1 + newlines(&self.sql, byte)
     }
 }
 

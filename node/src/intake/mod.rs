@@ -162,6 +162,9 @@ pub async fn import_keeping(
             Err(error) => Err(batch::commit_fault(&error)),
         },
         Err(found) => {
+            // The database may have taken the transaction back itself, as it does when the disk is full or a
+            // section is stopped; then there is one to end again. Else the word changes nothing.
+            let _ = sqlx::query("BEGIN").execute(&mut *transaction).await;
             transaction.rollback().await.map_err(|e| fault(&e))?;
             Err(found)
         }
@@ -181,7 +184,9 @@ fn read_mapping(request: &Request) -> Result<SeenMapping, Fault> {
     let file = std::fs::File::open(&request.mapping).map_err(wrong)?;
     let mut text = String::new();
     let limit = mapping::FILE_BYTES_MAX as u64 + 1;
-    file.take(limit).read_to_string(&mut text).map_err(wrong)?;
+    file.take(limit).read_to_string(&mut text).map_err(|e| {
+        wrong(e).hint("expected the site's SQL as UTF-8 text (docs/data-mapping.md)")
+    })?;
     Ok(SeenMapping {
         mapping: Mapping::parse(&origin, &text)?,
         sha256: *sha256(text.as_bytes()).as_bytes(),

@@ -93,8 +93,17 @@ async fn run(
 ) -> Result<Staged, Fault> {
     let refused = |error: &sqlx::Error| refused((table, section), error, ground);
     let query = format!("SELECT * FROM (\n{}\n)", section.sql);
-    let prepared =
-        connection.prepare(AssertSqlSafe(query).into_sql_str()).await.map_err(|e| refused(&e))?;
+    let prepared = match connection.prepare(AssertSqlSafe(query).into_sql_str()).await {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let found = refused(&error);
+            let line = syntax_line(connection, section, &error).await;
+            return Err(match line {
+                Some(line) => found.at(format!("{}:{line}", ground.origin)),
+                None => found,
+            });
+        }
+    };
     let found: Vec<String> = prepared.columns().iter().map(|c| c.name().to_lowercase()).collect();
     drop(prepared);
     let place = || format!("{}:{}", ground.origin, section.line);
@@ -121,6 +130,31 @@ async fn run(
         return Err(Fault::user(message).at(place()).hint(ENDLESS));
     }
     Ok(staged)
+}
+
+/// The line of a syntax error. `SQLite` names the word and not its place, so a sign that no statement may have is put
+/// before one occurrence after the other: up to the place of the error the parser meets the sign first.
+async fn syntax_line(
+    connection: &mut SqliteConnection,
+    section: &Section,
+    error: &sqlx::Error,
+) -> Option<usize> {
+    let message = error.as_database_error()?.message().to_owned();
+    let word = message.strip_prefix("near \"")?.strip_suffix("\": syntax error")?;
+    let places: Vec<usize> = section.sql.match_indices(word).map(|(at, _)| at).collect();
+    let (mut met, mut rest) = (None, places.as_slice());
+    while let Some((at, after)) = rest.get(rest.len() / 2).zip(rest.get(rest.len() / 2 + 1..)) {
+        let (before, behind) = section.sql.split_at_checked(*at)?;
+        let query = format!("SELECT * FROM (\n{before} ! {behind}\n)");
+        let tried = connection.prepare(AssertSqlSafe(query).into_sql_str()).await;
+        let stopped = tried.err()?.as_database_error()?.message().contains("\"!\"");
+        if stopped {
+            (met, rest) = (Some(*at), after);
+        } else {
+            rest = rest.get(..rest.len() / 2)?;
+        }
+    }
+    Some(section.line_at(met?))
 }
 
 /// Makes the staging table for a section that yields the columns found, in lower case.
@@ -196,7 +230,12 @@ fn refused((table, section): (Table, &Section), error: &sqlx::Error, ground: Gro
         Some(5 | 6 | 8 | 10 | 11 | 13 | 14 | 26) => return fault(error),
         _ => {}
     }
-    let message = found.message();
+    let message = match found.message() {
+        "not authorized" => {
+            "no section may load a library or reach beyond the tables: not authorized"
+        }
+        other => other,
+    };
     let told = NAMES_ONLY.iter().any(|start| message.contains(start));
     let (told, line) = if told {
         (message, section.line_of(message))

@@ -123,7 +123,7 @@ fn intervals(reader: &mut dyn Read) -> Result<Part, String> {
 fn signal(reader: &mut dyn Read, width: usize) -> Result<Part, String> {
     let mut lines = Lines::new(reader);
     let mut head = |what| {
-        let line = lines.next()?.ok_or(" is empty")?;
+        let line = lines.next()?.ok_or_else(|| format!(" ends before {what}"))?;
         let first = line.split(',').next().and_then(number);
         first.ok_or(format!(":{}: not {what}", lines.number))
     };
@@ -301,7 +301,7 @@ mod tests {
                 vec![("ACC.csv", "1560279825,1560279825,1560279825\n32,32,32\n1,2\n")],
                 "ACC.csv:3: not 3 numbers",
             ),
-            (vec![("EDA.csv", "1560279825\n")], "EDA.csv is empty"),
+            (vec![("EDA.csv", "1560279825\n")], "EDA.csv ends before a sampling rate"),
             (vec![("IBI.csv", "IBI\n1,2\n")], "IBI.csv:1: not a start time and IBI"),
             (
                 vec![("tags.csv", "1560279830.5\n")],

@@ -6,8 +6,8 @@ use super::{LINE_BYTES_MAX, RawColumn, Rows, identifiers};
 use crate::store::bulk::Cell;
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder, Terminator};
 use std::fs::File;
-use std::io::{self, Read, Seek as _};
-use std::path::Path;
+use std::io::{self, Read, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 use tacit_shared::fault::Fault;
 
 /// How much is read at once.
@@ -19,6 +19,10 @@ pub struct CsvRows {
     record: ByteRecord,
     columns: Vec<RawColumn>,
     place: String,
+    path: PathBuf,
+    delimiter: u8,
+    /// Byte and line on which the last row begins.
+    last: (u64, u64),
     length: u64,
 }
 
@@ -46,13 +50,16 @@ impl CsvRows {
         let mut names = Vec::with_capacity(headers.len());
         for header in &headers {
             let name = std::str::from_utf8(header).map_err(|_| not_utf8(1, &place))?;
+            if name.contains('\0') {
+                return Err(nul(1, &place));
+            }
             names.push(name.trim_end_matches('\r'));
         }
         if is_face(&names) {
             return Err(face(&place));
         }
         let names = identifiers(names.into_iter()).map_err(|problem| {
-            Fault::user(format!("the header line has {problem}"))
+            Fault::user(format!("the header line is not sound: {problem}"))
                 .at(format!("{place}:1"))
                 .hint("the first line must name every column once")
         })?;
@@ -62,6 +69,9 @@ impl CsvRows {
             record: ByteRecord::new(),
             columns: names.into_iter().map(text).collect(),
             place,
+            path: path.to_owned(),
+            delimiter,
+            last: (0, 1),
             length,
         })
     }
@@ -86,10 +96,11 @@ impl Rows for CsvRows {
             let before = self.reader.position().line();
             match self.reader.read_byte_record(&mut self.record) {
                 Ok(true) => {}
-                Ok(false) => return Ok(false),
+                Ok(false) => return self.check_end().map(|()| false),
                 Err(error) => return Err(explain(&error, before, &self.place)),
             }
             let line = self.record.position().map_or(before, csv::Position::line);
+            self.last = (self.record.position().map_or(0, csv::Position::byte), line);
             let (found, expected) = (self.record.len(), self.columns.len());
             if found == 1 && expected > 1 && self.record.get(0) == Some(b"\r") {
                 continue; // an empty line
@@ -106,8 +117,31 @@ impl Rows for CsvRows {
 }
 
 impl CsvRows {
+    /// Refuses a file that ends within quotes: its last row would have swallowed the rows after it. A row
+    /// is bounded, so reading the last one again costs little.
+    fn check_end(&self) -> Result<(), Fault> {
+        let (byte, line) = self.last;
+        let wrong = |e: io::Error| {
+            Fault::user(format!("the file cannot be read: {e}"))
+                .at(format!("{}:{line}", self.place))
+        };
+        let mut file = File::open(&self.path).map_err(wrong)?;
+        file.seek(SeekFrom::Start(byte)).map_err(wrong)?;
+        let mut row = Vec::new();
+        file.take(2 * LINE_BYTES_MAX as u64).read_to_end(&mut row).map_err(wrong)?;
+        if ends_within_quotes(&row, self.delimiter) {
+            return Err(Fault::user("the file ends within a quote that this row opens")
+                .at(format!("{}:{line}", self.place))
+                .hint("close the quote, or write it twice if it is part of the text"));
+        }
+        Ok(())
+    }
+
     fn fill(&self, line: u64, row: &mut Vec<Cell>) -> Result<(), Fault> {
         row.push(Cell::Integer(i64::try_from(line).unwrap_or(i64::MAX)));
+        if self.record.as_slice().contains(&0) {
+            return Err(nul(line, &self.place));
+        }
         let last = self.columns.len();
         for (index, field) in self.record.iter().enumerate() {
             let text = std::str::from_utf8(field).map_err(|_| not_utf8(line, &self.place))?;
@@ -178,6 +212,31 @@ fn delimiter(file: &mut File) -> io::Result<u8> {
         }
     }
     Ok(best.0)
+}
+
+/// Whether a row, read from its beginning, leaves a quote open.
+fn ends_within_quotes(row: &[u8], delimiter: u8) -> bool {
+    // A quote opens only where a field begins; within quotes two are one.
+    let (mut begins, mut quoted, mut closing) = (true, false, false);
+    for byte in row {
+        if quoted && !closing {
+            closing = *byte == b'"';
+            continue;
+        }
+        if closing && *byte == b'"' {
+            closing = false;
+            continue;
+        }
+        (quoted, closing) = (begins && *byte == b'"', false);
+        begins = *byte == delimiter || *byte == b'\n';
+    }
+    quoted && !closing
+}
+
+fn nul(line: u64, place: &str) -> Fault {
+    Fault::user("the line holds a NUL byte, so it is no UTF-8 text")
+        .at(format!("{place}:{line}"))
+        .hint("save the file as CSV UTF-8")
 }
 
 fn not_utf8(line: u64, place: &str) -> Fault {
@@ -253,7 +312,7 @@ mod tests {
         );
         assert_eq!(
             fault(b""),
-            "the header line has no columns\n  at:   a.csv:1\n  hint: the first line must name every column \
+            "the header line is not sound: no columns\n  at:   a.csv:1\n  hint: the first line must name every column \
              once"
         );
         let faces = "the file holds measures of faces (OpenFace), which no profile of a node admits\n  at:   a.csv\n  hint: \

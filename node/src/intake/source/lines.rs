@@ -7,7 +7,7 @@ use super::files::unreadable;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tacit_shared::fault::Fault;
@@ -100,8 +100,13 @@ impl Lines {
             self.line.clear();
             let limit = self.line_bytes_max as u64 + 1;
             let wrong = |e: &io::Error, at: u64| {
-                let fault = unreadable(e, &current.path);
-                fault.at(format!("{}:{at}", current.path.display()))
+                let place = format!("{}:{at}", current.path.display());
+                if is_packed(&current.path) {
+                    return Fault::user(format!("the packed file cannot be unpacked: {e}"))
+                        .at(place)
+                        .hint("expected gzip, whole: copy it again");
+                }
+                unreadable(e, &current.path).at(place)
             };
             let mut bounded = (&mut current.reader).take(limit);
             let count = bounded.read_until(b'\n', &mut self.line);
@@ -124,8 +129,7 @@ impl Lines {
     fn enter(&self, path: PathBuf) -> Result<Current, Fault> {
         let file = File::open(&path).map_err(|e| unreadable(&e, &path))?;
         let counted = Counted { file, read: Arc::clone(&self.read) };
-        let packed = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"));
-        let inner: Box<dyn Read + Send> = if packed {
+        let inner: Box<dyn Read + Send> = if is_packed(&path) {
             Box::new(Unpacked { decoder: MultiGzDecoder::new(counted), left: FILE_BYTES_MAX })
         } else {
             Box::new(counted)
@@ -133,6 +137,11 @@ impl Lines {
         let reader = BufReader::with_capacity(BUFFER_BYTES, inner);
         Ok(Current { reader, path, number: 0 })
     }
+}
+
+/// Whether a file is packed, by its name.
+fn is_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz"))
 }
 
 /// Counts what was read.

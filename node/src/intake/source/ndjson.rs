@@ -5,8 +5,9 @@
 use super::lines::Lines;
 use super::{JSON_LINE_BYTES_MAX, RawColumn, Rows};
 use crate::store::bulk::Cell;
-use serde::de::IgnoredAny;
-use std::collections::BTreeMap;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 use tacit_shared::fault::Fault;
 
@@ -26,6 +27,35 @@ pub(super) fn broken(error: &serde_json::Error, place: &str) -> Fault {
     Fault::user(what).at(format!("{place}:{}", error.column())).hint(
         "expected one JSON object a line; a document over several lines must be written on one",
     )
+}
+
+/// Whether the keys of an object differ.
+struct Keys {
+    differ: bool,
+}
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(KeysVisitor)
+    }
+}
+
+struct KeysVisitor;
+
+impl<'de> Visitor<'de> for KeysVisitor {
+    type Value = Keys;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+        let (mut keys, mut differ) = (BTreeSet::new(), true);
+        while let Some((key, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+            differ &= keys.insert(key);
+        }
+        Ok(Keys { differ })
+    }
 }
 
 /// The rows of an NDJSON file.
@@ -61,10 +91,17 @@ impl Rows for NdjsonRows {
 
     fn next(&mut self, row: &mut Vec<Cell>) -> Result<bool, Fault> {
         let Some(line) = self.lines.next()? else { return Ok(false) };
-        let text = std::str::from_utf8(line.bytes)
-            .map_err(|_| Fault::user("the line is not UTF-8 text").at(line.place()))?;
-        let parsed: Result<BTreeMap<String, IgnoredAny>, _> = serde_json::from_str(text);
-        parsed.map_err(|e| broken(&e, &line.place()))?;
+        let text = std::str::from_utf8(line.bytes).map_err(|_| {
+            Fault::user("the line is not UTF-8 text")
+                .at(line.place())
+                .hint("save the file as UTF-8")
+        })?;
+        let parsed: Result<Keys, _> = serde_json::from_str(text);
+        if !parsed.map_err(|e| broken(&e, &line.place()))?.differ {
+            return Err(Fault::user("the object has a key twice, and nobody says which counts")
+                .at(line.place())
+                .hint("each key of an object may stand once"));
+        }
         row.push(Cell::Integer(i64::try_from(line.overall).unwrap_or(i64::MAX)));
         row.push(Cell::Text(text.trim().to_owned()));
         Ok(true)
@@ -121,7 +158,10 @@ mod tests {
             assert!(found.ends_with(hint), "{found}");
             assert!(found.contains("a.ndjson:"), "{found}, {place}");
         }
-        assert_eq!(fault(b"{\"a\":\"\xff\"}"), "the line is not UTF-8 text\n  at:   a.ndjson:1");
+        assert_eq!(
+            fault(b"{\"a\":\"\xff\"}"),
+            "the line is not UTF-8 text\n  at:   a.ndjson:1\n  hint: save the file as UTF-8"
+        );
         let long = format!("{{}}\n{{\"a\":\"{}\"}}\n", "x".repeat(JSON_LINE_BYTES_MAX));
         assert_eq!(
             fault(long.as_bytes()),

@@ -76,8 +76,11 @@ impl ParquetFile {
                 .hint("write the file with smaller row groups"));
         }
         let fields = metadata.schema().fields();
-        let names = identifiers(fields.iter().map(|f| f.name().as_str()))
-            .map_err(|problem| Fault::user(format!("the file has {problem}")).at(&place))?;
+        let names = identifiers(fields.iter().map(|f| f.name().as_str())).map_err(|problem| {
+            Fault::user(format!("the columns of the file are not sound: {problem}"))
+                .at(&place)
+                .hint("names are taken in lower case, with _ for other signs, and must differ")
+        })?;
         let mut columns = Vec::with_capacity(names.len());
         for (field, name) in fields.iter().zip(names) {
             let affinity = affinity(field.data_type()).ok_or_else(|| {
@@ -219,7 +222,13 @@ fn reopen(path: &Path, place: &str) -> Result<File, Fault> {
 }
 
 fn broken(error: &dyn std::fmt::Display, place: &str) -> Fault {
-    Fault::user(format!("the file is not sound Parquet: {error}")).at(place)
+    let error = error.to_string();
+    if error.contains("encrypted") {
+        return Fault::user("the Parquet file is encrypted").at(place).hint("write it without");
+    }
+    Fault::user(format!("the file is not sound Parquet: {error}"))
+        .at(place)
+        .hint("copy it again: a file that was cut short on the way is the usual reason")
 }
 
 /// What is said where the library does not say more.

@@ -166,8 +166,9 @@ impl Answer {
     /// System, code and number.
     fn value(&self) -> Option<[Cell; 3]> {
         if let Some(coding) = &self.value_coding {
-            let code = coding.code.as_deref()?;
-            return Some([text(coding.system.as_deref()), text(Some(code)), Cell::Null]);
+            // Without a code it lands as such: the answer is missing, not the question.
+            let code = text(coding.code.as_deref());
+            return Some([text(coding.system.as_deref()), code, Cell::Null]);
         }
         if let Some(number) = self.value_integer.as_ref().or(self.value_decimal.as_ref()) {
             return Some([Cell::Null, text(Some(number.to_string())), real(number.as_f64())]);

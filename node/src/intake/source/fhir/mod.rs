@@ -167,7 +167,15 @@ impl Tables for Bulk {
     fn step(&mut self, out: &mut Step) -> Result<bool, Fault> {
         let Some(line) = self.lines.next()? else { return Ok(false) };
         let head: Head<'_> =
-            serde_json::from_slice(line.bytes).map_err(|e| broken(&e, &line.place()))?;
+            serde_json::from_slice(line.bytes).map_err(|e| {
+                let is_object = line.bytes.trim_ascii_start().starts_with(b"{");
+                if e.is_data() && is_object {
+                    return Fault::user("the object is not shaped as a FHIR resource")
+                        .at(format!("{}:{}", line.place(), e.column()))
+                        .hint("`resourceType` names its type as a text; of other NDJSON, say NAME.ndjson=FILE");
+                }
+                broken(&e, &line.place())
+            })?;
         let Some(kind) = head.kind else {
             return Err(Fault::user("the object has no `resourceType`, so it is no FHIR resource")
                 .at(line.place())

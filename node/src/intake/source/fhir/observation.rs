@@ -140,6 +140,9 @@ pub(super) fn observation(found: Observation, target: &mut Target<'_>) -> Taken 
     if matches!(found.status.as_deref(), Some("entered-in-error" | "cancelled")) {
         return Err(Refusal::LeftOut("cancelled or entered in error"));
     }
+    if found.id.is_none() {
+        return Err(Refusal::Reject("id", "missing".to_owned()));
+    }
     if found.component.len() > COMPONENTS_MAX {
         return Err(Refusal::Reject("component", format!("more than {COMPONENTS_MAX}")));
     }
@@ -273,6 +276,9 @@ fn samples(sampled: &Sampled, scale: f64, left: &mut usize) -> Result<Vec<Sample
         #[expect(clippy::cast_possible_truncation, reason = "at most 3.6e9 µs × 100,000 samples")]
         let offset_us = (sampled.period * 1000.0 * f64::from(nth / dimensions)).round() as i64;
         found.push(Sample { dimension: nth % dimensions, offset_us, value, marker });
+    }
+    if !found.len().is_multiple_of(usize::try_from(dimensions).unwrap_or(1)) {
+        return Err(format!("samples that do not fill their {dimensions} dimensions"));
     }
     Ok(found)
 }

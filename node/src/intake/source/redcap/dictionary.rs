@@ -84,6 +84,9 @@ const COLUMNS: [[&str; 2]; 6] = [
     ["identifier_", "identifier"],
 ];
 
+/// What to do about a dictionary that does not hold together.
+const OWN: &str = "take the dictionary as REDCap writes it, of the same day as the records";
+
 impl Dictionary {
     /// Reads a dictionary.
     pub(super) fn open(path: &Path) -> Result<Self, Fault> {
@@ -115,11 +118,11 @@ impl Dictionary {
             };
             dictionary
                 .add(columns.map(cell))
-                .map_err(|e| Fault::user(e).at(format!("{place}:{line}")))?;
+                .map_err(|e| Fault::user(e).at(format!("{place}:{line}")).hint(OWN))?;
             row.clear();
         }
         if dictionary.fields.is_empty() {
-            return Err(Fault::user("the data dictionary has no field").at(place));
+            return Err(Fault::user("the data dictionary has no field").at(place).hint(OWN));
         }
         Ok(dictionary)
     }

@@ -76,7 +76,7 @@ impl Tables for Export {
                 quick_xml::Error::Io(error) => format!("the file cannot be read: {error}"),
                 _ => "the file is not sound XML".to_owned(),
             };
-            Fault::user(what).at(&place)
+            Fault::user(what).at(&place).hint("copy it again, or export anew")
         })?;
         match &event {
             Event::Start(element) | Event::Empty(element) => {
@@ -99,7 +99,12 @@ impl Tables for Export {
                 }
             }
             Event::End(_) => self.depth = self.depth.saturating_sub(1),
-            Event::Eof if !self.begun || self.depth > 0 => {
+            Event::Eof if !self.begun => {
+                return Err(Fault::user("the file holds no XML")
+                    .at(&place)
+                    .hint("in Health, export all health data; the zip holds apple_health_export/export.xml"));
+            }
+            Event::Eof if self.depth > 0 => {
                 return Err(Fault::user("the file ends within the export")
                     .at(&place)
                     .hint("copy it again"));
@@ -290,7 +295,7 @@ mod tests {
         );
         assert_eq!(fault("<HealthData>\n<Record").message, "the file is not sound XML");
         assert_eq!(fault("<HealthData>\n").message, "the file ends within the export");
-        assert_eq!(fault("").message, "the file ends within the export");
+        assert_eq!(fault("").message, "the file holds no XML");
         let long = format!("{HEAD}<Record type=\"{}\"/>", "x".repeat(LINE_BYTES_MAX));
         let found = fault(&long);
         assert_eq!(
