@@ -236,7 +236,7 @@ async fn hospital(store: &Store) {
         run(
             store,
             format!(
-                "INSERT INTO feature VALUES ({session}, 'mean_hr_bpm', {a}, {rate}, 3, 0.9, 1)"
+                "INSERT INTO feature (session, feature, person, value, n, coverage, src) VALUES ({session}, 'mean_hr_bpm', {a}, {rate}, 3, 0.9, 1)"
             ),
         )
         .await;

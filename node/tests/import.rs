@@ -572,6 +572,7 @@ async fn the_command_imports_recordings_and_counts_what_is_there() {
          \x20 taken     person                    3 rows, 0 rejected\n\
          \x20 taken     device_session            1 rows, 1 rejected\n\
          \x20 computed  feature                   2 rows\n\
+         \x20 computed  window_feature           24 rows\n\
          \x20 rejected  device_session.file: the format of the recording is not recognised (1 rows; first lines 3)\n"
     );
     let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();

@@ -3,10 +3,9 @@
 //! Gathers what [`crate::intake`] needs from elsewhere: the instruments' codes, the reader of recordings,
 //! and a terminal that wants to see how far it is.
 use super::check::now_us;
-use crate::config::{Config, Switch};
+use super::recordings::Recordings;
+use crate::config::Config;
 use crate::intake::progress::Progress;
-use crate::intake::recording::container::{self, Opened};
-use crate::intake::recording::{Reading, Recorder};
 use crate::intake::source::Input;
 use crate::intake::source::postgres::Database;
 use crate::intake::stream::Memory;
@@ -20,7 +19,7 @@ use crate::store::{self, Store};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use tacit_shared::fault::Fault;
 
@@ -92,7 +91,7 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
     let ports = Ports {
         pseudonyms: &pseudonyms,
         questionnaires: &questionnaires,
-        recorder: &Beats(config.modalities().heart),
+        recorder: &Recordings::of(&config),
         progress,
     };
     // Kept ones are looked after even where no more are kept.
@@ -110,10 +109,13 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
         identities.close().await;
         swept?;
     }
+    // What an earlier import left marked is done too.
+    let refreshed = physiology::personal::refresh(&store, progress).await;
     // Whether it came in or not: the tables are as they are now.
     let stays_away = standing::look_at_all(&store, &catalogue, &pseudonyms, &access).await;
     let silent = consent::without(&store, &access).await;
     store.close().await;
+    refreshed?;
     let mut page = imported?.to_string();
     if let Some((silent @ 1.., all)) = silent? {
         let _ = write!(
@@ -174,84 +176,5 @@ impl Progress for Bars {
             Some(bar) => bar.finish_and_clear(),
             None => eprintln!("{result}"),
         }
-    }
-}
-
-/// Reads recordings of heart beats.
-struct Beats(Switch);
-
-impl Recorder for Beats {
-    fn is_on(&self) -> bool {
-        self.0 == Switch::On
-    }
-
-    fn read(&self, file: &Path) -> Result<Vec<Reading>, String> {
-        // Without the line, so that recordings with the same fault are counted together; `hrv` tells it.
-        let recording = open(file)?;
-        let summary = physiology::window::summarise(&recording)
-            .ok_or("the recording has no window of five minutes that is covered well enough")?;
-        let reading = |feature, value| Reading {
-            feature,
-            value,
-            n: summary.n_windows_used,
-            coverage: summary.coverage,
-        };
-        Ok(vec![reading("mean_hr_bpm", summary.mean_hr_bpm), reading("ln_rmssd", summary.ln_rmssd)])
-    }
-}
-
-/// Opens a recording, whatever it lies in.
-fn open(file: &Path) -> Result<physiology::Recording, String> {
-    let read = match container::open(file)? {
-        Opened::File(file) => {
-            // The name says what it is, even if its first line is lost.
-            let e4 = file.file_name().is_some_and(|name| name.eq_ignore_ascii_case("IBI.csv"));
-            physiology::read(&file, e4.then_some(physiology::Format::E4))
-        }
-        Opened::E4(text) => {
-            physiology::format::parse(text.as_slice(), Some(physiology::Format::E4))
-        }
-        Opened::Beats(found) => {
-            let mut recording = physiology::Recording::new(found.started_unix_s);
-            for (end_s, rr_ms) in found.beats {
-                recording.push(physiology::Beat { end_s, rr_ms }).map_err(|e| e.to_string())?;
-            }
-            Ok(recording)
-        }
-    };
-    read.map_err(|error| error.to_string())
-}
-
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
-mod tests {
-    use super::*;
-    use std::io::Write as _;
-
-    #[test]
-    fn a_session_gives_the_same_numbers_in_a_folder_and_in_a_zip() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut text = "1560279825.0, IBI\n".to_owned();
-        for beat in 1_u32..=900 {
-            let rr = if beat.is_multiple_of(2) { 0.75 } else { 0.85 };
-            let end = f64::from(beat / 2) * 1.6 + f64::from(beat % 2) * 0.85;
-            writeln!(text, "{end:.2},{rr}").unwrap();
-        }
-        let folder = dir.path().join("A01");
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("IBI.csv"), &text).unwrap();
-        let packed = dir.path().join("A01.zip");
-        let mut zip = zip::ZipWriter::new(std::fs::File::create(&packed).unwrap());
-        zip.start_file("IBI.csv", zip::write::SimpleFileOptions::default()).unwrap();
-        zip.write_all(text.as_bytes()).unwrap();
-        zip.finish().unwrap();
-        let plain = Beats(Switch::On).read(&folder.join("IBI.csv")).unwrap();
-        assert!(
-            plain.iter().any(|r| r.feature == "mean_hr_bpm" && (r.value - 75.0).abs() < 0.1),
-            "{plain:?}"
-        );
-        assert_eq!(Beats(Switch::On).read(&folder).unwrap(), plain);
-        assert_eq!(Beats(Switch::On).read(&packed).unwrap(), plain);
-        assert_eq!(Beats(Switch::On).read(dir.path()).unwrap_err(), "the folder has no IBI.csv");
     }
 }

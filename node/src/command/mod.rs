@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod officer;
 pub mod preview;
 pub mod privacy;
+mod recordings;
 pub mod retain;
 pub mod review;
 pub mod run;

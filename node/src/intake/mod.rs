@@ -24,7 +24,7 @@ pub mod summary;
 
 use crate::store::identity::Identities;
 use crate::store::pseudonym::Pseudonyms;
-use crate::store::{Store, fault, withdraw};
+use crate::store::{Store, fault, window, withdraw};
 use canonical::Table;
 use mapping::Mapping;
 use origin::Origin;
@@ -289,7 +289,11 @@ async fn run(
     if let Some(identities) = identities {
         key::keep_taken(connection, summary.batch, identities).await?;
     }
-    forget(connection, &origin).await.map_err(|e| fault(&e))?;
+    let finished = async {
+        window::mark_stale(&mut *connection, summary.batch).await?;
+        forget(&mut *connection, &origin).await
+    };
+    finished.await.map_err(|e| fault(&e))?;
     Ok(summary)
 }
 
@@ -334,7 +338,8 @@ async fn take_over(
             summary.notes.extend(gone.to_note());
         }
         if table == Table::DeviceSession {
-            summary.features = recording::keep(&mut *connection, summary.batch).await?;
+            (summary.features, summary.windows) =
+                recording::keep(&mut *connection, summary.batch).await?;
         }
         let sql = format!("DROP TABLE {}", staged.name());
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;

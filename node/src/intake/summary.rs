@@ -54,6 +54,8 @@ pub struct Summary {
     pub tables: Vec<TableCount>,
     /// Features that the recordings gave.
     pub features: u64,
+    /// Values of windows of recordings.
+    pub windows: u64,
     /// Why rows were rejected.
     pub reasons: Vec<Reason>,
     /// What the readers saw and left out: counts and names of fields.
@@ -64,7 +66,7 @@ impl Summary {
     /// Nothing done yet.
     pub(super) fn new(batch: i64) -> Self {
         let (files, tables, reasons, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { batch, files, tables, features: 0, reasons, notes }
+        Self { batch, files, tables, features: 0, windows: 0, reasons, notes }
     }
 
     /// Rows rejected, over all files and tables.
@@ -108,6 +110,9 @@ impl fmt::Display for Summary {
         }
         if self.features > 0 {
             writeln!(f, "  computed  {:<16} {:>10} rows", "feature", self.features)?;
+        }
+        if self.windows > 0 {
+            writeln!(f, "  computed  {:<16} {:>10} rows", "window_feature", self.windows)?;
         }
         for note in &self.notes {
             writeln!(f, "  noted     {note}")?;

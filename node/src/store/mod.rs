@@ -24,6 +24,7 @@ pub mod quality;
 pub mod receipt;
 pub mod retain;
 pub mod scored;
+pub mod window;
 pub mod withdraw;
 
 use sqlx::migrate::MigrateError;

@@ -1,29 +1,34 @@
-//! What a recording lies in: a plain file, an Empatica E4 folder or `.zip`, a Garmin FIT file.
+//! What a recording lies in: a plain file, an Empatica E4 folder or `.zip`, a file of a wearable.
 //!
 //! A zip is read in place, without a file being unpacked to the disk; members are found by name, and each
-//! is bounded while it is unpacked, whatever its header claims. Encrypted zips are refused.
+//! is bounded while it is unpacked, whatever its header claims. Encrypted zips are refused. Of a folder or zip in
+//! which several sessions were joined, `NAME#2` is the second.
+use super::e4::{self, Part, Session};
 use super::fit;
+use crate::intake::source::wearable::numbers::{self, Numbers};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 
-/// Largest member of a zip, unpacked.
+/// Largest file of a session, unpacked.
 pub const MEMBER_BYTES_MAX: u64 = 256 << 20;
 /// Most members of a zip.
 const MEMBERS_MAX: usize = 1_000;
 /// Longest path of a member.
 const NAME_BYTES_MAX: usize = 512;
+/// What stands before beats whose header is missing. They do not tell when they began.
+const NO_START: &[u8] = b"0, IBI\n";
 
 /// A recording, opened as far as its container goes.
 #[derive(Debug)]
 pub enum Opened {
     /// A file in a format of its own.
     File(PathBuf),
-    /// The text of an Empatica `IBI.csv`.
-    E4(Vec<u8>),
-    /// Beats, from a container that holds them as numbers.
-    Beats(Beats),
+    /// Sessions of an Empatica E4.
+    E4(Box<E4>),
+    /// Numbers, from a file that holds them as such.
+    Numbers(Numbers),
 }
 
 /// Heart beats.
@@ -41,33 +46,98 @@ impl std::fmt::Debug for Beats {
     }
 }
 
+/// The sessions of an Empatica folder, zip or `IBI.csv`.
+pub struct E4 {
+    files: Files,
+    sessions: Vec<Session>,
+}
+
+impl std::fmt::Debug for E4 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "E4({} sessions)", self.sessions.len())
+    }
+}
+
+impl E4 {
+    /// The sessions, by their start; those that do not tell it come last.
+    pub fn sessions(&self) -> &[Session] {
+        &self.sessions
+    }
+
+    /// Reads a session's stretch of a file, as if it stood alone; `None` if it has none.
+    ///
+    /// # Errors
+    /// Why it cannot be read, and what `read` says.
+    pub fn read<T>(
+        &mut self,
+        session: usize,
+        name: &str,
+        read: impl FnOnce(&mut dyn Read) -> Result<T, String>,
+    ) -> Result<Option<T>, String> {
+        let Some(part) = self.sessions.get(session).and_then(|s| s.part(name)) else {
+            return Ok(None);
+        };
+        let Part { bytes, start_s, .. } = part.clone();
+        self.files.read(name, |reader| {
+            let skipped = io::copy(&mut reader.take(bytes.start), &mut io::sink());
+            skipped.map_err(|e| unpacked(&e))?;
+            let mut own = reader.take(bytes.end.saturating_sub(bytes.start));
+            match start_s {
+                Some(_) => read(&mut own),
+                None => read(&mut NO_START.chain(own)),
+            }
+        })
+    }
+}
+
 /// Opens a recording. A folder or zip must hold an Empatica session.
 ///
 /// # Errors
 /// Why it cannot be read, in words that quote nothing of it.
 pub fn open(path: &Path) -> Result<Opened, String> {
-    if path.is_dir() {
-        return match find(path, "IBI.csv") {
-            Some(file) => Ok(Opened::File(file)),
-            None => Err("the folder has no IBI.csv".to_owned()),
-        };
-    }
+    let (path, session) = numbered(path);
+    let path = path.as_path();
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    match extension.to_ascii_lowercase().as_str() {
-        "zip" => {
-            let mut zip = Zip::open(path)?;
-            let text = zip.member("IBI.csv", |reader| {
-                let mut text = Vec::new();
-                reader.read_to_end(&mut text).map(|_| text).map_err(|e| unpacked(&e))
-            });
-            text?.map_or_else(
-                || Err("the zip has no IBI.csv".to_owned()),
-                |text| Ok(Opened::E4(text)),
-            )
+    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+    let files = match extension.to_ascii_lowercase().as_str() {
+        _ if path.is_dir() => Files::Folder(path.to_owned()),
+        "zip" => Files::Zip(Box::new(Zip::open(path)?)),
+        "fit" => {
+            let file = BufReader::new(File::open(path).map_err(|e| unreadable(&e))?);
+            return fit::numbers(file).map(Opened::Numbers);
         }
-        "fit" => fit::beats(BufReader::new(File::open(path).map_err(|e| unreadable(&e))?))
-            .map(Opened::Beats),
-        _ => Ok(Opened::File(path.to_owned())),
+        _ if name.eq_ignore_ascii_case(e4::BEATS) => Files::One(e4::BEATS, path.to_owned()),
+        _ => {
+            return match numbers::kind(path).map_err(|e| unreadable(&e))? {
+                Some(kind) => numbers::read(path, kind).map(Opened::Numbers),
+                None => Ok(Opened::File(path.to_owned())),
+            };
+        }
+    };
+    let mut files = files;
+    let mut sessions = e4::used(&mut files)?;
+    if let Some(number) = session {
+        let all = sessions.len();
+        sessions = sessions.into_iter().skip(number - 1).take(1).collect();
+        if sessions.is_empty() {
+            return Err(format!("the recording has {all} sessions; none has that number"));
+        }
+    }
+    Ok(Opened::E4(Box::new(E4 { files, sessions })))
+}
+
+/// The path, and which session of it is meant: `A01.zip#2` is the second of `A01.zip`.
+fn numbered(path: &Path) -> (PathBuf, Option<usize>) {
+    let whole = || (path.to_owned(), None);
+    if path.exists() {
+        return whole();
+    }
+    let Some((before, number)) = path.to_str().and_then(|text| text.rsplit_once('#')) else {
+        return whole();
+    };
+    match number.parse() {
+        Ok(number @ 1..) => (PathBuf::from(before), Some(number)),
+        _ => whole(),
     }
 }
 
@@ -75,6 +145,8 @@ pub fn open(path: &Path) -> Result<Opened, String> {
 pub(in crate::intake) enum Files {
     Folder(PathBuf),
     Zip(Box<Zip>),
+    /// A file of that name, alone.
+    One(&'static str, PathBuf),
 }
 
 impl Files {
@@ -95,12 +167,22 @@ impl Files {
         match self {
             Files::Folder(folder) => {
                 let Some(path) = find(folder, name) else { return Ok(None) };
-                let file = File::open(path).map_err(|e| unreadable(&e))?;
-                read(&mut file.take(MEMBER_BYTES_MAX)).map(Some)
+                read(&mut bounded(&path, name)?).map(Some)
             }
+            Files::One(own, path) if *own == name => read(&mut bounded(path, name)?).map(Some),
+            Files::One(..) => Ok(None),
             Files::Zip(zip) => zip.member(name, read),
         }
     }
+}
+
+/// A file, if it is no larger than a member of a zip may be.
+fn bounded(path: &Path, name: &str) -> Result<impl Read + use<>, String> {
+    let file = File::open(path).map_err(|e| unreadable(&e))?;
+    if file.metadata().map_err(|e| unreadable(&e))?.len() > MEMBER_BYTES_MAX {
+        return Err(format!("{name} has more than {MEMBER_BYTES_MAX} bytes"));
+    }
+    Ok(Bounded { inner: file, left: MEMBER_BYTES_MAX })
 }
 
 /// An open zip.

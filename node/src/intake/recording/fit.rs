@@ -10,6 +10,7 @@
 //! compressed time stamps are read; the check sum must hold. A pause in the recording stays a gap: beats go on
 //! at the time of the next record.
 use super::container::{Beats, unreadable};
+use crate::intake::source::wearable::numbers::Numbers;
 use std::io::Read;
 
 /// FIT counts seconds from 1989-12-31T00:00:00Z.
@@ -33,36 +34,39 @@ pub(in crate::intake) enum Message {
     Record(i64, Option<u8>),
 }
 
-/// Reads the beats of a file.
+/// Reads the beats and the heart rates of a file.
 ///
 /// # Errors
 /// Why there are none, in words that quote nothing of the file.
-pub fn beats(reader: impl Read) -> Result<Beats, String> {
+pub fn numbers(reader: impl Read) -> Result<Numbers, String> {
     let mut messages = Messages::new(reader);
     let mut chain = Chain::default();
-    let mut found = Vec::new();
+    let (mut beats, mut rates) = (Vec::new(), Vec::new());
     while let Some(message) = messages.next()? {
+        if beats.len().max(rates.len()) >= BEATS_MAX {
+            return Err(format!("more than {BEATS_MAX} beats or heart rates"));
+        }
         match message {
-            Message::Record(unix_s, _) => chain.moment(unix_s),
+            Message::Record(unix_s, rate) => {
+                chain.moment(unix_s);
+                rates.extend(rate.map(|rate| (seconds(unix_s), f64::from(rate))));
+            }
             Message::Intervals(intervals) => {
-                for rr_ms in intervals {
-                    if found.len() >= BEATS_MAX {
-                        return Err(format!("more than {BEATS_MAX} beats"));
-                    }
-                    found.push((chain.beat(rr_ms), f64::from(rr_ms)));
-                }
+                beats.extend(intervals.into_iter().map(|ms| (chain.beat(ms), f64::from(ms))));
             }
         }
     }
-    if found.is_empty() {
-        return Err(
-            "the FIT file holds no intervals between beats: switch on HRV logging in the device"
-                .to_owned(),
-        );
+    if beats.is_empty() && rates.is_empty() {
+        return Err("the FIT file holds neither intervals between beats nor heart rates".to_owned());
     }
-    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970")]
-    let started_unix_s = chain.start_unix_s.map(|s| s as f64);
-    Ok(Beats { started_unix_s, beats: found })
+    let started_unix_s = chain.start_unix_s.map(seconds);
+    let beats = (!beats.is_empty()).then_some(Beats { started_unix_s, beats });
+    Ok(Numbers { beats, rates, sleep: Vec::new() })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "seconds since 1970")]
+fn seconds(unix_s: i64) -> f64 {
+    unix_s as f64
 }
 
 /// Lays intervals end to end, and moves on over pauses.
@@ -388,7 +392,7 @@ pub(in crate::intake) mod tests {
         records.extend(hrv([1000, 500, NONE, NONE, NONE]));
         records.extend(record(1_000_000_100, 60));
         records.extend(hrv([800, NONE, NONE, NONE, NONE]));
-        let found = beats(file(&records).as_slice()).unwrap();
+        let found = numbers(file(&records).as_slice()).unwrap().beats.unwrap();
         assert_eq!(found.started_unix_s, Some(1_631_065_600.0));
         assert_eq!(found.beats, [(1.0, 1000.0), (1.5, 500.0), (100.8, 800.0)]);
     }
@@ -396,7 +400,7 @@ pub(in crate::intake) mod tests {
     #[test]
     fn damaged_files_are_refused() {
         let sound = file(&[DEFINITIONS, &hrv([800; 5])].concat());
-        let reason = |bytes: &[u8]| beats(bytes).unwrap_err();
+        let reason = |bytes: &[u8]| numbers(bytes).unwrap_err();
         assert_eq!(reason(b""), "the file is empty");
         assert_eq!(
             reason(b"PK\x03\x04 no FIT at all"),
@@ -412,11 +416,11 @@ pub(in crate::intake) mod tests {
             reason(&file(&DEFINITIONS[..5])),
             "the FIT file is damaged: a record runs over its end"
         );
-        let none = file(&[DEFINITIONS, &record(1, 60)].concat());
-        assert_eq!(
-            reason(&none),
-            "the FIT file holds no intervals between beats: switch on HRV logging in the device"
-        );
+        let none = "the FIT file holds neither intervals between beats nor heart rates";
+        assert_eq!(reason(&file(DEFINITIONS)), none);
+        let rates = numbers(file(&[DEFINITIONS, &record(1, 60)].concat()).as_slice()).unwrap();
+        assert!(rates.beats.is_none());
+        assert_eq!(rates.rates, [(631_065_601.0, 60.0)]);
     }
 
     /// Three records with an interval each, as the encoder fit-tool 0.9.16 writes them.

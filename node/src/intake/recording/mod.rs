@@ -30,6 +30,47 @@ pub struct Reading {
     pub coverage: f64,
 }
 
+/// The same of one window on the grid of UTC.
+#[derive(Clone, Copy, PartialEq)]
+pub struct WindowReading {
+    /// The value, and what it rests on within the window.
+    pub reading: Reading,
+    /// 60 or 300.
+    pub length_s: u16,
+    /// When the window begins, microseconds since 1970 UTC.
+    pub start_us: i64,
+    /// 3 good, 2 with a clock that may be off, 1 low, 0 moved.
+    pub quality: u8,
+    /// Whether its wearer is known to have been at rest.
+    pub at_rest: bool,
+}
+
+impl std::fmt::Debug for WindowReading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WindowReading({}, {} s)", self.reading.feature, self.length_s)
+    }
+}
+
+/// What a recording comes to.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// As a whole: each value, and what it is worth (1 to 3).
+    pub whole: Vec<(Reading, u8)>,
+    /// Window by window, where it tells when it was.
+    pub windows: Vec<WindowReading>,
+    /// By which rules; a number.
+    pub spec: u32,
+}
+
+/// What a device session says of its recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// When it began, microseconds since 1970 UTC: for recordings that do not tell.
+    pub start_us: i64,
+    /// How far the device's clock was ahead, if somebody compared it with another.
+    pub clock_offset_us: Option<i64>,
+}
+
 /// Turns a recording into features.
 pub trait Recorder: Send + Sync {
     /// Whether the site reads recordings at all. If not, no session of a device is taken over.
@@ -37,28 +78,56 @@ pub trait Recorder: Send + Sync {
         true
     }
 
-    /// Reads a file.
+    /// Reads a file as a whole.
     ///
     /// # Errors
     /// Why there are none, in words that quote nothing of the file.
     fn read(&self, file: &Path) -> Result<Vec<Reading>, String>;
+
+    /// Reads a file as a whole and window by window.
+    ///
+    /// # Errors
+    /// Why there is nothing, in words that quote nothing of the file.
+    fn record(&self, file: &Path, _: &About) -> Result<Recorded, String> {
+        let whole = self.read(file)?.into_iter().map(|reading| (reading, 1)).collect();
+        Ok(Recorded { whole, ..Recorded::default() })
+    }
 }
 
-/// Reads the recordings of the good sessions into `temp.reading`; marks the sessions whose recording
-/// gives nothing.
+/// A session that waits for its recording to be read.
+#[derive(sqlx::FromRow)]
+struct Waiting {
+    row_id: i64,
+    file: String,
+    start_us: i64,
+    clock_offset_us: Option<i64>,
+}
+
+const WHOLE: [&str; 7] = ["row_id", "feature", "value", "n", "coverage", "quality", "spec"];
+const WINDOWS: [&str; 10] = [
+    "row_id", "feature", "value", "n", "coverage", "quality", "spec", "length_s", "start_us",
+    "at_rest",
+];
+
+/// Reads the recordings of the good sessions into `temp.reading` and `temp.window_reading`; marks the sessions
+/// whose recording gives nothing.
 pub(super) async fn read(
     connection: &mut SqliteConnection,
     staged: &Staged,
     dir: Option<&Path>,
     (recorder, progress): (&dyn Recorder, &dyn Progress),
 ) -> Result<(), Fault> {
-    let sql = "CREATE TEMP TABLE reading (row_id INTEGER, feature TEXT, value REAL, n INTEGER, coverage REAL)";
-    sqlx::query(sql).execute(&mut *connection).await.map_err(|e| fault(&e))?;
+    for (table, columns) in [("reading", &WHOLE[..]), ("window_reading", &WINDOWS[..])] {
+        let sql = format!("CREATE TEMP TABLE {table} ({})", columns.join(", "));
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await.map_err(|e| fault(&e))?;
+    }
+    let offset = if staged.has("clock_offset_us") { "clock_offset_us" } else { "NULL" };
     let sql = format!(
-        "SELECT row_id, file FROM {} WHERE row_id NOT IN (SELECT row_id FROM temp.bad) ORDER BY row_id",
+        "SELECT row_id, file, start_us, {offset} AS clock_offset_us FROM {} \
+         WHERE row_id NOT IN (SELECT row_id FROM temp.bad) ORDER BY row_id",
         staged.name()
     );
-    let sessions: Vec<(i64, String)> = sqlx::query_as(AssertSqlSafe(sql))
+    let sessions: Vec<Waiting> = sqlx::query_as(AssertSqlSafe(sql))
         .fetch_all(&mut *connection)
         .await
         .map_err(|e| fault(&e))?;
@@ -72,48 +141,94 @@ pub(super) async fn read(
         .hint("give the folder with --recordings-dir"));
     };
     progress.begin("recordings", sessions.len() as u64);
-    let mut bulk = Bulk::new("temp.reading", &["row_id", "feature", "value", "n", "coverage"]);
-    for (done, (row, file)) in sessions.iter().enumerate() {
-        match inside(dir, file).and_then(|path| recorder.read(&path)) {
-            Ok(readings) => {
-                for reading in readings {
-                    let mut cells = vec![
-                        Cell::Integer(*row),
-                        Cell::Text(reading.feature.to_owned()),
-                        Cell::Real(reading.value),
-                        Cell::Integer(i64::from(reading.n)),
-                        Cell::Real(reading.coverage),
-                    ];
-                    let pushed = bulk.push(connection, &mut cells).await;
-                    pushed.map_err(|e| fault(&e))?;
-                }
+    let mut whole = Bulk::new("temp.reading", &WHOLE);
+    let mut windows = Bulk::new("temp.window_reading", &WINDOWS);
+    for (done, session) in sessions.iter().enumerate() {
+        let about = About { start_us: session.start_us, clock_offset_us: session.clock_offset_us };
+        match inside(dir, &session.file).and_then(|path| recorder.record(&path, &about)) {
+            Ok(found) => {
+                let written = write(connection, session.row_id, found, (&mut whole, &mut windows));
+                written.await.map_err(|e| fault(&e))?;
             }
             Err(reason) => {
-                let rejected = quality::reject(connection, *row, "file", &reason).await;
+                let rejected = quality::reject(connection, session.row_id, "file", &reason).await;
                 rejected.map_err(|e| fault(&e))?;
             }
         }
         progress.advance(done as u64 + 1);
     }
-    bulk.flush(connection).await.map_err(|e| fault(&e))?;
+    for mut bulk in [whole, windows] {
+        bulk.flush(connection).await.map_err(|e| fault(&e))?;
+    }
     progress.end(&format!("{} recordings", sessions.len()));
     Ok(())
 }
 
-/// Writes the features of the sessions that were taken over; drops `temp.reading`.
+/// Writes what a recording came to beside its session's row.
+async fn write(
+    connection: &mut SqliteConnection,
+    row: i64,
+    recorded: Recorded,
+    (whole, windows): (&mut Bulk, &mut Bulk),
+) -> Result<(), sqlx::Error> {
+    let cells = |reading: &Reading, quality: u8| {
+        vec![
+            Cell::Integer(row),
+            Cell::Text(reading.feature.to_owned()),
+            Cell::Real(reading.value),
+            Cell::Integer(i64::from(reading.n)),
+            Cell::Real(reading.coverage),
+            Cell::Integer(i64::from(quality)),
+            Cell::Integer(i64::from(recorded.spec)),
+        ]
+    };
+    for (reading, quality) in &recorded.whole {
+        whole.push(connection, &mut cells(reading, *quality)).await?;
+    }
+    for window in &recorded.windows {
+        let mut cells = cells(&window.reading, window.quality);
+        cells.extend([
+            Cell::Integer(i64::from(window.length_s)),
+            Cell::Integer(window.start_us),
+            Cell::Integer(i64::from(window.at_rest)),
+        ]);
+        windows.push(connection, &mut cells).await?;
+    }
+    Ok(())
+}
+
+/// Writes what the recordings of the sessions that were taken over came to; drops the temporary tables. Returns how
+/// many values of whole recordings there are, and how many of windows.
 pub(super) async fn keep(
     connection: &mut SqliteConnection,
     batch: i64,
-) -> Result<u64, sqlx::Error> {
-    let sql = format!(
-        "INSERT INTO feature (session, feature, person, value, n, coverage, src) \
-         SELECT d.session, r.feature, d.person, r.value, r.n, r.coverage, d.src FROM temp.reading r \
-         CROSS JOIN {KEYED} k ON k.row_id = r.row_id \
-         CROSS JOIN device_session d ON d.session = k.session WHERE d.src = ? ORDER BY 1, 2"
-    );
-    let done = sqlx::query(AssertSqlSafe(sql)).bind(batch).execute(&mut *connection).await?;
-    sqlx::query("DROP TABLE temp.reading").execute(connection).await?;
-    Ok(done.rows_affected())
+) -> Result<(u64, u64), sqlx::Error> {
+    let mut counts = [0; 2];
+    let same = "feature, value, n, coverage, quality, spec";
+    for ((from, to, columns), count) in [
+        ("reading", "feature", format!("{same}, src")),
+        ("window_reading", "window_feature", format!("{same}, length_s, start_us, at_rest")),
+    ]
+    .into_iter()
+    .zip(&mut counts)
+    {
+        let read: Vec<String> = columns
+            .split(", ")
+            .map(|name| if name == "src" { "d.src".to_owned() } else { format!("r.{name}") })
+            .collect();
+        let sql = format!(
+            "INSERT INTO {to} (session, person, {columns}) SELECT d.session, d.person, {} FROM temp.{from} r \
+             CROSS JOIN {KEYED} k ON k.row_id = r.row_id \
+             CROSS JOIN device_session d ON d.session = k.session WHERE d.src = ? ORDER BY d.session, r.feature",
+            read.join(", ")
+        );
+        let done = sqlx::query(AssertSqlSafe(sql)).bind(batch).execute(&mut *connection).await?;
+        *count = done.rows_affected();
+        let sql = format!("DROP TABLE temp.{from}");
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+    }
+    let [whole, windows] = counts;
+    Ok((whole, windows))
 }
 
 /// The file, if its path stays inside the folder.

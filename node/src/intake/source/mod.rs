@@ -17,7 +17,7 @@ pub mod parquet;
 pub mod postgres;
 mod redcap;
 mod sessions;
-mod wearable;
+pub mod wearable;
 
 pub use input::{Input, Kind};
 

@@ -1,9 +1,12 @@
 //! Lists the recordings of a folder, so that a mapping can join them to people.
 //!
-//! `NAME=FOLDER` lands in `raw_NAME`, one row a session: an Empatica folder or zip, or a Garmin FIT file. The
-//! recordings stay where they are; `file` is what a device session names, if `--recordings-dir` is the same
-//! folder. Sessions that are not sound are rejects; `_line` is the session's place in the order of the names.
+//! `NAME=FOLDER` lands in `raw_NAME`, one row a session: an Empatica folder or zip, a Garmin FIT file, or a wearable's
+//! export. The recordings stay where they are; `file` is what a device session names, if `--recordings-dir` is the same
+//! folder. Of joined sessions each has a row, with `#1`, `#2`, … behind the file. Sessions that are not sound are rejects;
+//! `_line` is the file's place in the order of the names.
+use super::Kind;
 use super::files;
+use super::wearable::numbers::{self, Numbers};
 use super::{RawTable, Step, Tables, raw_table, real, text, whole};
 use crate::intake::recording::container::Files;
 use crate::intake::recording::{e4, fit};
@@ -40,6 +43,8 @@ impl Sessions {
                 found.insert(file);
             } else if E4_FILES.contains(&name.as_str()) {
                 found.extend(file.parent().map(Path::to_owned));
+            } else if numbers::kind(&file).ok().flatten().is_some() {
+                found.insert(file);
             } else if !["info.txt", "tags.csv"].contains(&name.as_str()) {
                 others += 1;
             }
@@ -47,7 +52,7 @@ impl Sessions {
         if found.is_empty() {
             return Err(Fault::user("no recording was found")
                 .at(path.display().to_string())
-                .hint("expected Empatica folders or .zip files, or Garmin .fit files"));
+                .hint("expected Empatica folders or .zip files, Garmin .fit files, or exports of wearables"));
         }
         let columns = [
             ("session", "TEXT"),
@@ -103,23 +108,30 @@ impl Tables for Sessions {
         // A session that lies in the folder itself is named by its beats.
         let file = if file.is_empty() { "IBI.csv".to_owned() } else { file };
         match list(path) {
-            Ok(found) => {
+            Ok(sessions) => {
                 // Of a file without its ending; of a folder its name, dots and all.
                 let cut = file.rsplit_once('.').filter(|_| path.is_file());
                 let session = cut.map_or(file.as_str(), |(before, _)| before);
-                let row = [
-                    text(Some(session)),
-                    text(Some(file.as_str())),
-                    text(Some(found.kind)),
-                    whole(found.start_us),
-                    whole(found.end_us),
-                    whole(found.beats),
-                    real(found.eda_hz),
-                    whole(found.tags),
-                ];
-                out.row(0, line, row);
+                let joined = sessions.len() > 1;
+                for (number, found) in (1..).zip(sessions) {
+                    let numbered = |name: &str| {
+                        if joined { format!("{name}#{number}") } else { name.to_owned() }
+                    };
+                    let row = [
+                        text(Some(numbered(session))),
+                        text(Some(numbered(&file))),
+                        text(Some(found.kind)),
+                        whole(found.start_us),
+                        whole(found.end_us),
+                        whole(found.beats),
+                        real(found.eda_hz),
+                        whole(found.tags),
+                    ];
+                    out.row(0, line, row);
+                }
             }
-            Err(reason) => out.refuse(0, line, "file", reason),
+            Err(None) => self.others += 1,
+            Err(Some(reason)) => out.refuse(0, line, "file", reason),
         }
         Ok(true)
     }
@@ -134,32 +146,49 @@ impl Tables for Sessions {
     }
 }
 
-fn list(path: &Path) -> Result<Listed, String> {
-    let is_fit = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("fit"));
-    if !is_fit {
-        let found = e4::check(&mut Files::open(path)?)?;
-        return Ok(Listed {
-            kind: "e4",
-            start_us: Some(found.start_us),
-            end_us: Some(found.end_us),
-            beats: found.beats,
-            eda_hz: found.eda_hz,
-            tags: Some(found.tags),
-        });
+/// The sessions of a file or folder. The error is why there are none; none for a file of which nobody said that it is
+/// a recording.
+fn list(path: &Path) -> Result<Vec<Listed>, Option<String>> {
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("fit")) {
+        let file = File::open(path).map_err(|e| Some(format!("cannot be read: {}", e.kind())))?;
+        return Ok(vec![listed("fit", &fit::numbers(BufReader::new(file)).map_err(Some)?)]);
     }
-    let file = File::open(path).map_err(|e| format!("cannot be read: {}", e.kind()))?;
-    let found = fit::beats(BufReader::new(file))?;
-    #[expect(clippy::cast_possible_truncation, reason = "FIT counts seconds in 32 bits")]
-    let at =
-        |offset_s: f64| found.started_unix_s.map(|start| ((start + offset_s) * 1e6).round() as i64);
-    Ok(Listed {
-        kind: "fit",
-        start_us: at(0.0),
-        end_us: found.beats.last().and_then(|last| at(last.0)),
-        beats: i64::try_from(found.beats.len()).ok(),
+    let kind = if path.is_dir() { None } else { numbers::kind(path).map_err(|_| None)? };
+    if let Some(kind) = kind {
+        let word = match kind {
+            Kind::Apple => "apple",
+            Kind::Fitbit => "fitbit",
+            _ => "openmhealth",
+        };
+        return Ok(vec![listed(word, &numbers::read(path, kind).map_err(|_| None)?)]);
+    }
+    let sessions = Files::open(path).and_then(|mut files| e4::check(&mut files)).map_err(Some)?;
+    let of = |found: e4::Session| Listed {
+        kind: "e4",
+        start_us: found.start_us,
+        end_us: found.end_us,
+        beats: found.beats,
+        eda_hz: found.eda_hz,
+        tags: Some(found.tags),
+    };
+    Ok(sessions.into_iter().map(of).collect())
+}
+
+fn listed(kind: &'static str, found: &Numbers) -> Listed {
+    #[expect(clippy::cast_possible_truncation, reason = "a cast to an integer stops at its limits")]
+    let micros = |unix_s: f64| (unix_s * 1e6).round() as i64;
+    let beats = found.beats.as_ref();
+    let start = beats.and_then(|b| b.started_unix_s);
+    let end = start.zip(beats.and_then(|b| b.beats.last())).map(|(start, last)| start + last.0);
+    let rates = || found.rates.iter().map(|(at_s, _)| *at_s);
+    Listed {
+        kind,
+        start_us: start.into_iter().chain(rates()).reduce(f64::min).map(micros),
+        end_us: end.into_iter().chain(rates()).reduce(f64::max).map(micros),
+        beats: beats.and_then(|b| i64::try_from(b.beats.len()).ok()),
         eda_hz: None,
         tags: None,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -169,6 +198,8 @@ mod tests {
     use super::*;
     use crate::intake::recording::fit::tests::{DEFINITIONS, file, hrv, record};
 
+    const WATCH: &str = r#"[{"rr_interval":{"value":800,"unit":"ms"},
+        "effective_time_frame":{"date_time":"2001-09-09T01:46:40.8Z"}}]"#;
     const IBI: &str = "1560279825.0, IBI\n83.5,0.6\n84.25,0.75\n";
 
     #[test]
@@ -187,6 +218,8 @@ mod tests {
             &file(&[DEFINITIONS, &record(1_000_000_000, 60), &hrv([800; 5])].concat()),
         );
         write("notes.docx", b"x");
+        write("settings.json", b"{}");
+        write("watch.json", WATCH.as_bytes());
         write("z.zip", b"x");
         let mut sessions = Sessions::open("wear", dir.path()).unwrap();
         let (rows, refused) = read(&mut sessions).unwrap();
@@ -194,19 +227,16 @@ mod tests {
             rows,
             [
                 "raw_wear|1|ann/A01|ann/A01|e4|1560279825000000|1560279909250000|2|-|0",
+                "raw_wear|2|ann/A02#1|ann/A02#1|e4|1560279825000000|1560279909250000|2|-|0",
+                "raw_wear|2|ann/A02#2|ann/A02#2|e4|1560279825000000|1560279909250000|2|-|0",
                 "raw_wear|3|bob|bob.fit|fit|1631065600000000|1631065604000000|5|-|-",
+                "raw_wear|5|watch|watch.json|openmhealth|1000000000000000|1000000000800000|1|-|-",
             ]
         );
-        assert_eq!(
-            refused,
-            [
-                "2 file: IBI.csv:4: a second header: sessions were joined; split them",
-                "4 file: not a sound zip",
-            ]
-        );
+        assert_eq!(refused, ["6 file: not a sound zip"]);
         assert_eq!(
             sessions.notes(),
-            ["1 other files of the recordings' folder were not looked at"]
+            ["2 other files of the recordings' folder were not looked at"]
         );
     }
 

@@ -9,9 +9,11 @@
 //! can tell apart.
 //!
 //! Whose windows they are, of which value, and that they are valid is the caller's to ensure.
+use std::collections::BTreeMap;
 use std::fmt;
 
-use super::running::median_of;
+use super::hrv::count;
+use super::running::{median, median_of};
 
 /// How far back a baseline looks, µs: 28 days.
 pub const SPAN_US: i64 = 28 * DAY_US;
@@ -98,11 +100,7 @@ impl Baseline {
         let (mut values, mut days) = (Vec::new(), Vec::new());
         for past in history.iter().filter(counts) {
             values.push(past.value);
-            days.push(
-                past.start_us
-                    .saturating_add(i64::from(past.tz_min) * 60_000_000)
-                    .div_euclid(DAY_US),
-            );
+            days.push(day_of(past));
         }
         days.sort_unstable();
         days.dedup();
@@ -124,6 +122,127 @@ impl Baseline {
 /// How unusual the value of `now` is against its owner's `history`; `None` if too little is known.
 pub fn z(now: &Observation, history: &[Observation], floor: Floor) -> Option<f64> {
     Baseline::before(now, history, floor)?.z(now.value)
+}
+
+/// How unusual a window is, and on how many others that rests. `Debug` shows their number only.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Score {
+    /// −3 to 3.
+    pub z: f64,
+    /// Windows of the baseline.
+    pub n: u32,
+}
+
+impl fmt::Debug for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Score({} windows)", self.n)
+    }
+}
+
+/// The same for every window of a person, each against those before it, in their order.
+///
+/// Equals [`z`] of each. The windows of 28 days slide along, sorted: a person's year of minutes takes seconds.
+pub fn z_of_all(all: &[Observation], floor: Floor) -> Vec<Option<Score>> {
+    let mut found = vec![None; all.len()];
+    let mut classes: Vec<Class> = Vec::new();
+    for class in all.iter().map(|one| one.class) {
+        if !classes.contains(&class) {
+            classes.push(class);
+        }
+    }
+    for class in classes {
+        let own = || all.iter().enumerate().filter(|(_, one)| one.class == class);
+        let mut asking: Vec<(usize, &Observation)> = own().collect();
+        asking.sort_by_key(|(_, one)| one.start_us);
+        let lasting = |one: &&Observation| one.start_us < one.end_us && one.value.is_finite();
+        let mut coming: Vec<&Observation> = own().map(|(_, one)| one).filter(lasting).collect();
+        let mut leaving = coming.clone();
+        coming.sort_by_key(|one| one.end_us);
+        leaving.sort_by_key(|one| one.start_us);
+        let (mut coming, mut leaving) =
+            (coming.into_iter().peekable(), leaving.into_iter().peekable());
+        let mut known = Known::default();
+        for (place, now) in asking {
+            while let Some(past) = coming.next_if(|past| past.end_us <= now.start_us) {
+                known.add(past);
+            }
+            let earliest_us = now.start_us.saturating_sub(SPAN_US);
+            // A window that began too early has ended: windows are far shorter than 28 days, or were never added.
+            while let Some(past) = leaving.next_if(|past| past.start_us < earliest_us) {
+                known.remove(past);
+            }
+            let baseline = known.baseline(floor);
+            if let (Some(slot), Some(baseline)) = (found.get_mut(place), baseline) {
+                let n = count(known.sorted.len());
+                *slot = baseline.z(now.value).map(|z| Score { z, n });
+            }
+        }
+    }
+    found
+}
+
+/// The windows of 28 days: their values sorted, and how many there are of each day.
+#[derive(Default)]
+struct Known {
+    sorted: Vec<f64>,
+    days: BTreeMap<i64, u32>,
+}
+
+impl Known {
+    fn place(&self, value: f64) -> usize {
+        self.sorted.partition_point(|other| other.total_cmp(&value).is_lt())
+    }
+
+    fn add(&mut self, past: &Observation) {
+        let place = self.place(past.value);
+        self.sorted.insert(place, past.value);
+        *self.days.entry(day_of(past)).or_default() += 1;
+    }
+
+    fn remove(&mut self, past: &Observation) {
+        let place = self.place(past.value);
+        let there = self.sorted.get(place).is_some_and(|v| v.total_cmp(&past.value).is_eq());
+        if !there {
+            return; // never added
+        }
+        self.sorted.remove(place);
+        let day = day_of(past);
+        if let Some(left) = self.days.get_mut(&day) {
+            *left -= 1;
+            if *left == 0 {
+                self.days.remove(&day);
+            }
+        }
+    }
+
+    fn baseline(&self, floor: Floor) -> Option<Baseline> {
+        if self.sorted.len() < LEAST_WINDOWS || self.days.len() < LEAST_DAYS {
+            return None;
+        }
+        let median = median(&self.sorted);
+        // Distances rise to both sides of the median: merged as far as their own median, they need no sorting.
+        let (below, above) = self.sorted.split_at_checked(self.place(median))?;
+        let mut below = below.iter().rev().map(|value| median - value).peekable();
+        let mut above = above.iter().map(|value| value - median).peekable();
+        let mut next = || match (below.peek(), above.peek()) {
+            (Some(a), Some(b)) if a <= b => below.next(),
+            (_, Some(_)) => above.next(),
+            _ => below.next(),
+        };
+        let half = self.sorted.len() / 2;
+        let (mut last, mut middle) = (0.0, 0.0);
+        for _ in 0..=half {
+            last = middle;
+            middle = next()?;
+        }
+        let spread = if self.sorted.len() % 2 == 1 { middle } else { f64::midpoint(last, middle) };
+        Some(Baseline { median, mad: spread.max(floor.0) })
+    }
+}
+
+/// The day of the person's clock that a window began on.
+fn day_of(one: &Observation) -> i64 {
+    one.start_us.saturating_add(i64::from(one.tz_min) * 60_000_000).div_euclid(DAY_US)
 }
 
 #[cfg(test)]
@@ -247,6 +366,24 @@ mod tests {
             let floor = Floor::new(0.01 * scale).unwrap();
             let other = z(&at(NOW_US, value * scale + offset), &history, floor).unwrap();
             prop_assert!((first - other).abs() < 1e-6);
+        }
+
+        #[test]
+        fn sliding_along_finds_what_looking_at_each_finds(
+            windows in proptest::collection::vec((0_i64..60 * 24, 0_u8..2, 0_i32..40), 0..400),
+            tz_min in -720_i16..720,
+        ) {
+            let all: Vec<Observation> = windows.into_iter().map(|(hour, band, value)| Observation {
+                start_us: hour * 3_600_000_000,
+                end_us: hour * 3_600_000_000 + 300_000_000,
+                tz_min,
+                class: Class { activity: 0, shift_band: band },
+                value: f64::from(value) / 4.0,
+            }).collect();
+            let found = z_of_all(&all, floor());
+            for (one, found) in all.iter().zip(found) {
+                prop_assert_eq!(found.map(|score| score.z), z(one, &all, floor()));
+            }
         }
 
         #[test]

@@ -21,11 +21,14 @@ pub mod format;
 pub mod hrv;
 mod lines;
 pub mod lipponen;
+pub mod movement;
+pub mod personal;
 pub mod quality;
 pub mod recording;
 mod running;
 pub mod signal;
 pub mod spectrum;
+pub mod utc;
 pub mod window;
 
 pub use error::RecordingError;

@@ -115,9 +115,9 @@ pub fn is_exertion(before_bpm: Option<f64>, now_bpm: f64) -> bool {
 pub enum Clock {
     /// At most 2 s off.
     Sound,
-    /// Above 2 s and at most 30 s off: said beside every value.
+    /// Above 2 s and at most 30 s off, or by nobody knows how much: said beside every value.
     Marked,
-    /// Above 30 s off, or unknown: its windows belong to no encounter.
+    /// Above 30 s off: its windows belong to no encounter.
     Refused,
 }
 
@@ -129,6 +129,52 @@ impl Clock {
             off if off <= CLOCK_REFUSED_S => Clock::Marked,
             _ => Clock::Refused,
         }
+    }
+
+    /// By the offset of a session's clock, s, if somebody compared it with another.
+    pub fn of_session(offset_s: Option<f64>) -> Self {
+        offset_s.map_or(Clock::Marked, Clock::of)
+    }
+}
+
+/// What a window is worth, as it stands beside its values: 3 to use, 2 with a clock that may be off, 1 with more
+/// artefacts than usual, 0 of someone who moved. Of a window that is refused there are no values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Quality(u8);
+
+impl Quality {
+    /// Its wearer moved, or the heart rate jumped: it counts nowhere.
+    pub const MOVED: Self = Self(0);
+    /// Valid, though not by much.
+    pub const LOW: Self = Self(1);
+    /// Good, but for a clock that may be off.
+    pub const CLOCK: Self = Self(2);
+    /// Good.
+    pub const GOOD: Self = Self(3);
+
+    /// Of a window of beats; `None` if it is refused.
+    pub fn of_beats(mark: Mark, clock: Clock) -> Option<Self> {
+        match (mark, clock) {
+            (_, Clock::Refused) | (Mark::Artefacts | Mark::Gaps, _) => None,
+            (Mark::Low, _) => Some(Self::LOW),
+            (Mark::Good, Clock::Marked) => Some(Self::CLOCK),
+            (Mark::Good, Clock::Sound) => Some(Self::GOOD),
+        }
+    }
+
+    /// The number, 0 to 3.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
+    /// Of a number from the tables; what is none of 0 to 3 counts nowhere.
+    pub fn from_number(number: i64) -> Self {
+        u8::try_from(number).ok().filter(|n| *n <= 3).map_or(Self::MOVED, Self)
+    }
+
+    /// Whether values of such a window are used for encounters and baselines.
+    pub fn counts(self) -> bool {
+        self > Self::MOVED
     }
 }
 

@@ -92,6 +92,12 @@ impl Recording {
         Ok(())
     }
 
+    /// The same, known to have started then: seconds since 1970 UTC; `None` if that is not known.
+    #[must_use]
+    pub fn starting(self, started_unix_s: Option<f64>) -> Self {
+        Self { started_unix_s, ..self }
+    }
+
     /// The beats, their ends strictly rising.
     pub fn beats(&self) -> &[Beat] {
         &self.beats

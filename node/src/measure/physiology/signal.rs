@@ -43,6 +43,12 @@ impl Rate {
         whole((length_s * self.0).round_ties_even())
     }
 
+    /// The number of the first sample at `time_s` seconds after the first of all, or later; 0 of a time before.
+    pub(super) fn first_at(self, time_s: f64) -> usize {
+        // Times of samples are multiples of 1 / rate but for rounding: a millionth of a sample is none.
+        whole((time_s * self.0 - 1e-6).ceil().max(0.0))
+    }
+
     /// The number of the sample at `time_s` seconds after the first.
     pub(super) fn index_at(self, time_s: f64) -> usize {
         whole(time_s * self.0)
@@ -69,6 +75,12 @@ impl Signal {
     /// A signal that began at `started_unix_s` seconds after 1970 UTC.
     pub fn new(started_unix_s: f64, rate: Rate, samples: Vec<f64>) -> Self {
         Self { started_unix_s, rate, samples }
+    }
+
+    /// The same, begun `ahead_s` seconds earlier: the device's clock was ahead by that.
+    #[must_use]
+    pub fn corrected(self, ahead_s: f64) -> Self {
+        Self { started_unix_s: self.started_unix_s - ahead_s, ..self }
     }
 
     /// When it began, seconds since 1970 UTC.

@@ -192,6 +192,18 @@ pub fn summarise(recording: &Recording) -> Option<Summary> {
     summary_over(&values_on(recording, grid, Filter::LipponenTarvainen))
 }
 
+/// The median over the windows of several recordings of one session.
+pub fn summarise_all(recordings: &[&Recording]) -> Option<Summary> {
+    let grid = Grid::of_recording(Length::FiveMinutes);
+    let values = |one: &&Recording| values_on(one, grid, Filter::LipponenTarvainen);
+    summary_over(&recordings.iter().flat_map(values).collect::<Vec<Values>>())
+}
+
+/// The median of values in any order; `None` of none.
+pub fn median(values: Vec<f64>) -> Option<f64> {
+    median_of(values)
+}
+
 fn summary_over(values: &[Values]) -> Option<Summary> {
     [Mark::Good, Mark::Low].into_iter().find_map(|mark| summary_of(values, mark))
 }

@@ -18,7 +18,7 @@ async fn filled(dir: &std::path::Path) -> Store {
         "INSERT INTO response SELECT randomblob(16), 'care-measure', NULL, 'patient', person, NULL, NULL, 0, 2 FROM person",
         "INSERT INTO answer SELECT response, 'q1', '4', 3 FROM response",
         "INSERT INTO device_session SELECT randomblob(16), person, 'strap', 0, NULL, NULL, 'f', 3 FROM person LIMIT 1",
-        "INSERT INTO feature SELECT session, 'ln_rmssd', person, 3.0, 5, 0.9, 3 FROM device_session",
+        "INSERT INTO feature (session, feature, person, value, n, coverage, src) SELECT session, 'ln_rmssd', person, 3.0, 5, 0.9, 3 FROM device_session",
         // Batch 3 brought one clinician again.
         "UPDATE person SET src = 3 WHERE person = (SELECT person FROM device_session)",
     ] {

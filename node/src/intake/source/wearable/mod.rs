@@ -14,6 +14,7 @@ pub(super) mod apple;
 mod elements;
 pub(super) mod fitbit;
 pub(super) mod garmin;
+pub mod numbers;
 pub(super) mod openmhealth;
 
 use super::{RawTable, Step, raw_table, real, text, whole};
