@@ -54,6 +54,7 @@ impl Site {
             mapping: self.write("site.sql", mapping),
             recordings_dir: Some(self.dir.path().join("wear")),
             replace: false,
+            memory_mib: tacit_node::intake::stream::Memory::default(),
             inputs: inputs.iter().map(|input| input.parse().unwrap()).collect(),
         };
         run(&args, &Silent).await.unwrap()
@@ -225,5 +226,108 @@ async fn a_site_that_reads_no_heart_takes_no_session_over() {
     assert!(printed.contains("recordings are switched off"), "{printed}");
     let store = site.store().await;
     assert_eq!(count(&store, "device_session").await + count(&store, "window_feature").await, 0);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn the_example_for_wearables_brings_every_kind_in() {
+    let site = Site::new("true");
+    site.write("staff.csv", "nr,job,field,works\nN1,nurse,internal,1\nN2,nurse,internal,1\n");
+    site.write("devices.csv", "path;nr;ahead\nday;N1;0.4\nheart_rate-;N2;\nHeart Rate;N2;\n");
+    let wear = site.dir.path().join("wear");
+    for day in 0..2 {
+        shift(&wear, day);
+    }
+    // Joined: the second day's folder has the third day's as well.
+    shift(&wear, 2);
+    for name in ["IBI.csv", "EDA.csv"] {
+        let more = std::fs::read_to_string(wear.join("day02").join(name)).unwrap();
+        let own = std::fs::read_to_string(wear.join("day01").join(name)).unwrap();
+        std::fs::write(wear.join("day01").join(name), own + &more).unwrap();
+    }
+    std::fs::remove_dir_all(wear.join("day02")).unwrap();
+    let rate = |s: u32| {
+        let (minute, second) = (s / 60, s % 60);
+        format!(
+            "{{\"dateTime\":\"07/05/26 09:{minute:02}:{second:02}\",\"value\":{{\"bpm\":{},\"confidence\":3}}}}",
+            70 + s % 3
+        )
+    };
+    let rates: Vec<String> = (0..900).step_by(5).map(rate).collect();
+    site.write("wear/heart_rate-2026-07-05.json", &format!("[{}]", rates.join(",")));
+    let night =
+        "timestamp,rmssd,coverage\n2026-07-06T02:10:00,40,0.96\n2026-07-06T02:15:00,50,0.9\n";
+    site.write("wear/Heart Rate Variability Details - 2026-07-06.csv", night);
+    let mapping = include_str!("../../configs/mappings/wearables-example.sql");
+    let inputs = [
+        site.input("staff", "staff.csv"),
+        site.input("devices", "devices.csv"),
+        site.input("wear", "wear"),
+        site.input("rates.fitbit", "wear/heart_rate-2026-07-05.json"),
+    ];
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let printed = site.import(mapping, &inputs).await;
+    assert!(
+        printed.contains("taken     device_session            5 rows, 0 rejected"),
+        "{printed}"
+    );
+    let store = site.store().await;
+    let sql = "SELECT d.file, group_concat(f.feature, ' ' ORDER BY f.feature) FROM feature f \
+               JOIN device_session d USING (session) WHERE f.feature NOT GLOB 'sc*' GROUP BY d.file ORDER BY d.file";
+    let found: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(store.pool()).await.unwrap();
+    let e4 = "ln_rmssd low_contact_frac mean_hr_bpm";
+    let expected = [
+        ("Heart Rate Variability Details - 2026-07-06.csv", "ln_rmssd_sleep"),
+        ("day00", e4),
+        ("day01#1", e4),
+        ("day01#2", e4),
+        ("heart_rate-2026-07-05.json", "mean_hr_bpm"),
+    ];
+    assert_eq!(found, expected.map(|(file, features)| (file.to_owned(), features.to_owned())));
+    let sql = "SELECT min(w.start_us) FROM window_feature w JOIN device_session d USING (session) WHERE d.file = 'day01#2'";
+    let first: i64 = sqlx::query_scalar(sql).fetch_one(store.pool()).await.unwrap();
+    assert_eq!(first, (FIRST_S + 2 * DAY_S + 8 * 3_600) * 1_000_000);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn under_a_required_consent_nothing_of_who_gave_none_is_opened() {
+    let site = Site::new("true");
+    let config = std::fs::read_to_string(site.dir.path().join("node.toml")).unwrap();
+    let from = "clinicians = \"by-mapping\"";
+    assert!(config.contains(from), "{config}");
+    site.write("node.toml", &config.replacen(from, "clinicians = \"required\"", 1));
+    site.write("staff.csv", "nr\nN1\nN2\n");
+    let consent = "who,purpose\nN1,research-aggregate\nN1,heart\nN2,research-aggregate\n";
+    site.write("consent.csv", consent);
+    let wear = site.dir.path().join("wear");
+    shift(&wear, 0);
+    site.write("wear/day01/IBI.csv", "it would be a reject, were it opened");
+    site.write("sessions.csv", "s,who,file\nS0,N1,day00\nS1,N2,day01\nS2,N2,day00\n");
+    let mapping = "-- @consent
+SELECT who AS person, purpose, 'given' AS state, 1782000000000000 AS from_us, _line AS line FROM raw_consent
+-- @person
+SELECT nr AS person, 'nurse' AS role, 'internal' AS specialty, 1 AS active, _line AS line FROM raw_staff
+-- @device_session
+SELECT s AS session, who AS person, 'e4' AS kind, 1782892800000000 AS start_us, file, _line AS line FROM raw_sessions
+";
+    let inputs = [
+        site.input("staff", "staff.csv"),
+        site.input("consent", "consent.csv"),
+        site.input("sessions", "sessions.csv"),
+    ];
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    let printed = site.import(mapping, &inputs).await;
+    assert!(
+        printed.contains("taken     device_session            1 rows, 0 rejected"),
+        "{printed}"
+    );
+    let note = "noted     device_session: 2 rows of people who did not consent to such recordings were left out";
+    assert!(printed.contains(note), "{printed}");
+    let store = site.store().await;
+    let pseudonyms = Pseudonyms::open_or_create(site.dir.path()).unwrap();
+    let sql = "SELECT DISTINCT person FROM window_feature";
+    let found: Vec<Vec<u8>> = sqlx::query_scalar(sql).fetch_all(store.pool()).await.unwrap();
+    assert_eq!(found, [pseudonyms.key(Kind::Person, "N1").to_vec()]);
     store.close().await;
 }

@@ -5,16 +5,22 @@
 //! and the smoke test (`tests/tests/fuzz_smoke.rs`), which does not.
 pub(crate) mod signed;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::OnceLock;
 use tacit_coordinator::config as coordinator_config;
 use tacit_node::config as node_config;
 use tacit_node::intake::mapping::Mapping;
+use tacit_node::intake::recording::container::{self, Opened};
+use tacit_node::intake::source::Kind;
+use tacit_node::intake::source::wearable::numbers;
 use tacit_node::intake::source::{Rows, csv::CsvRows, parquet::ParquetRows};
 use tacit_node::measure::instrument::{Catalogue, Instrument};
 use tacit_node::measure::physiology::format::{self, Format};
+use tacit_node::measure::physiology::quality::Clock;
+use tacit_node::measure::physiology::utc::{self, Gate};
 use tacit_node::measure::physiology::window::summarise;
+use tacit_node::measure::physiology::{conductance, movement, signal};
 use tacit_shared::codec;
 use tacit_shared::frame;
 use tacit_shared::privacy::ledger;
@@ -33,7 +39,7 @@ const ROWS_MAX: usize = 10_000;
 pub(crate) type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target, by the name that its folder of seeds and its fuzzer have.
-pub(crate) const TARGETS: [Target; 20] = [
+pub(crate) const TARGETS: [Target; 23] = [
     ("frame", frame_header),
     ("to_site", to_site),
     ("to_host", to_host),
@@ -42,6 +48,9 @@ pub(crate) const TARGETS: [Target; 20] = [
     ("study", study),
     ("roster", roster),
     ("recording", recording),
+    ("signal", skin_conductance),
+    ("acceleration", acceleration),
+    ("wearable", wearable),
     ("mapping", mapping),
     ("instrument", instrument),
     ("csv", csv),
@@ -139,6 +148,73 @@ pub(crate) fn recording(data: &[u8]) -> bool {
                 true
             }
             Err(_) => false,
+        })
+        .collect();
+    read.contains(&true)
+}
+
+/// Skin conductance, as an Empatica `EDA.csv` has it: by itself, on the grid of UTC, and as one of a folder's files.
+pub(crate) fn skin_conductance(data: &[u8]) -> bool {
+    session(data, "EDA.csv");
+    let Ok(signal) = signal::parse(data) else { return false };
+    let gate = Gate { clock: Clock::Sound, movement: None };
+    for value in utc::of_conductance(&signal, gate, &utc::Exertion::new()) {
+        assert!(value.value.is_finite(), "a value that is no number");
+        assert!((0.0..=1.0).contains(&value.coverage), "more than all of a window");
+    }
+    for window in conductance::windows(&signal) {
+        assert!(window.values.scl_mean_us.is_finite(), "a level that is no number");
+    }
+    true
+}
+
+/// Acceleration, as an Empatica `ACC.csv` has it.
+pub(crate) fn acceleration(data: &[u8]) -> bool {
+    session(data, "ACC.csv");
+    movement::parse(data, 0.0).is_ok()
+}
+
+/// A folder with this file as one of an Empatica session: whatever is cut out of it was part of it.
+fn session(data: &[u8], name: &str) {
+    as_folder(data, name, |dir| {
+        let Ok(Opened::E4(mut opened)) = container::open(dir) else { return false };
+        let all: usize = (0..opened.sessions().len())
+            .filter_map(|at| {
+                let read = opened.read(at, name, |part| {
+                    let mut text = Vec::new();
+                    part.read_to_end(&mut text).map_err(|e| e.to_string())
+                });
+                read.ok().flatten()
+            })
+            .sum();
+        assert!(all <= data.len(), "more was read than is there");
+        true
+    });
+}
+
+/// The exports of wearables: Fitbit's, Open mHealth's, Apple's.
+pub(crate) fn wearable(data: &[u8]) -> bool {
+    let kinds = [Kind::Fitbit, Kind::OpenMHealth, Kind::Apple];
+    let names = ["file.json", "file.json", "file.xml"];
+    let read: Vec<bool> = kinds
+        .into_iter()
+        .zip(names)
+        .map(|(kind, name)| {
+            as_folder(data, name, |dir| match numbers::read(&dir.join(name), kind) {
+                Ok(found) => {
+                    let ends = found.beats.iter().flat_map(|beats| &beats.beats);
+                    let ends: Vec<f64> = ends.map(|(end_s, _)| *end_s).collect();
+                    assert!(ends.is_sorted(), "beats out of order");
+                    let gate = Gate { clock: Clock::Marked, movement: None };
+                    let windows = utc::of_rates(&found.rates, gate);
+                    assert!(
+                        windows.iter().all(|w| w.value.is_finite()),
+                        "a rate that is no number"
+                    );
+                    true
+                }
+                Err(_) => false,
+            })
         })
         .collect();
     read.contains(&true)

@@ -7,7 +7,7 @@
 //!
 //! Of a modality that is switched off nothing is read. Acceleration is read for what it says of movement alone. A
 //! recording counts if a window of five minutes does, or three of one, or a night's five minutes.
-use crate::config::{Config, Switch};
+use crate::config::{Basis, Config, Switch};
 use crate::intake::recording::container::{self, E4, Opened};
 use crate::intake::recording::{About, Reading, Recorded, Recorder, WindowReading, e4};
 use crate::intake::source::wearable::numbers::Numbers;
@@ -22,6 +22,7 @@ use std::path::Path;
 pub(super) struct Recordings {
     heart: Switch,
     skin_conductance: Switch,
+    basis: Basis,
 }
 
 /// One session: what its files hold.
@@ -39,7 +40,8 @@ impl Recordings {
     pub(super) fn of(config: &Config) -> Self {
         let modalities = config.modalities();
         // Skin conductance has no consent of its own: it is let in with heart beats.
-        Self { heart: modalities.heart, skin_conductance: modalities.heart }
+        let basis = config.consent().clinicians;
+        Self { heart: modalities.heart, skin_conductance: modalities.heart, basis }
     }
 
     fn open(&self, file: &Path, about: &About) -> Result<Vec<Session>, String> {
@@ -114,6 +116,10 @@ impl Recordings {
 impl Recorder for Recordings {
     fn is_on(&self) -> bool {
         self.heart == Switch::On || self.skin_conductance == Switch::On
+    }
+
+    fn basis(&self) -> Basis {
+        self.basis
     }
 
     fn read(&self, file: &Path) -> Result<Vec<Reading>, String> {
@@ -245,7 +251,12 @@ mod tests {
     use std::fmt::Write as _;
     use std::io::Write as _;
 
-    const ON: Recordings = Recordings { heart: Switch::On, skin_conductance: Switch::On };
+    const ON: Recordings = only(Switch::On, Switch::On);
+
+    const fn only(heart: Switch, skin_conductance: Switch) -> Recordings {
+        Recordings { heart, skin_conductance, basis: Basis::ByMapping }
+    }
+
     const ABOUT: About = About { start_us: 1_783_238_400_000_000, clock_offset_us: Some(0) };
 
     /// Fifteen minutes of beats every 750 and 850 ms in turn.
@@ -398,16 +409,16 @@ mod tests {
         write(dir.path(), "IBI.csv", &beats(1_560_279_600));
         write(dir.path(), "EDA.csv", &conductance(1_560_279_600));
         write(dir.path(), "rr.txt", &"790\n810\n".repeat(400));
-        let skin = Recordings { heart: Switch::Off, skin_conductance: Switch::On };
+        let skin = only(Switch::Off, Switch::On);
         let found = skin.record(dir.path(), &ABOUT).unwrap();
         assert!(whole(&found).iter().all(|f| f.starts_with("sc") || *f == "low_contact_frac"));
         assert!(skin.record(&dir.path().join("rr.txt"), &ABOUT).is_err());
-        let heart = Recordings { heart: Switch::On, skin_conductance: Switch::Off };
+        let heart = only(Switch::On, Switch::Off);
         let found = heart.record(dir.path(), &ABOUT).unwrap();
         assert!(
             found.windows.iter().all(|w| ["mean_hr_bpm", "ln_rmssd"].contains(&w.reading.feature))
         );
         assert!(skin.is_on() && heart.is_on());
-        assert!(!Recordings { heart: Switch::Off, skin_conductance: Switch::Off }.is_on());
+        assert!(!only(Switch::Off, Switch::Off).is_on());
     }
 }

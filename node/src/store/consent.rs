@@ -63,6 +63,17 @@ pub(super) const DECISIVE: &str = "SELECT who, person, patient, \
       CASE state WHEN 'withdrawn' THEN 0 WHEN 'refused' THEN 1 ELSE 2 END) AS nth \
       FROM consent WHERE purpose = ?1 AND from_us <= ?2) WHERE nth = 1";
 
+/// The condition under which rows of the person whose key is `column` come in for a purpose: `?1`, its word, at a
+/// moment, `?2`.
+pub fn admits(basis: Basis, column: &str) -> String {
+    let (negated, states) = match basis {
+        Basis::Required => ("", "('given')"),
+        Basis::OptOut => ("NOT ", "('refused', 'withdrawn')"),
+        Basis::ByMapping => ("NOT ", "('withdrawn')"),
+    };
+    format!("{column} {negated}IN (SELECT who FROM ({DECISIVE}) WHERE state IN {states})")
+}
+
 /// Writes the decisive statements on research and on heart beats into `temp.panel_said`.
 pub(super) async fn list(connection: &mut SqliteConnection, now_us: i64) -> Result<(), Error> {
     let sql = "CREATE TEMP TABLE panel_said (purpose TEXT, who BLOB, state TEXT, PRIMARY KEY (purpose, who)) WITHOUT ROWID";

@@ -10,7 +10,9 @@ use super::key::KEYED;
 use super::progress::Progress;
 use super::quality;
 use super::staging::Staged;
+use crate::config::Basis;
 use crate::store::bulk::{Bulk, Cell};
+use crate::store::consent::{self, Purpose};
 use crate::store::fault;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
@@ -76,6 +78,11 @@ pub trait Recorder: Send + Sync {
     /// Whether the site reads recordings at all. If not, no session of a device is taken over.
     fn is_on(&self) -> bool {
         true
+    }
+
+    /// What lets the recordings of a person in.
+    fn basis(&self) -> Basis {
+        Basis::ByMapping
     }
 
     /// Reads a file as a whole.
@@ -162,6 +169,30 @@ pub(super) async fn read(
     }
     progress.end(&format!("{} recordings", sessions.len()));
     Ok(())
+}
+
+/// Takes the sessions out of people who did not consent to recordings of heart beats, as far as the site asks for it;
+/// nothing of theirs is opened. Neither a reject nor a line is recorded, since a line would say who it was. Returns
+/// how many there were.
+pub(super) async fn leave_out(
+    connection: &mut SqliteConnection,
+    staged: &Staged,
+    (basis, now_us): (Basis, i64),
+) -> Result<u64, sqlx::Error> {
+    let stage = staged.name();
+    let admitted = consent::admits(basis, "k.person");
+    let sql = format!(
+        "DELETE FROM {stage} WHERE row_id IN (SELECT s.row_id FROM {stage} s CROSS JOIN {KEYED} k \
+         ON k.row_id = s.row_id WHERE k.person IS NOT NULL AND NOT ({admitted}))"
+    );
+    let gone = sqlx::query(AssertSqlSafe(sql))
+        .bind(Purpose::Heart.word())
+        .bind(now_us)
+        .execute(&mut *connection)
+        .await?;
+    let sql = format!("DELETE FROM temp.bad WHERE row_id NOT IN (SELECT row_id FROM {stage})");
+    sqlx::query(AssertSqlSafe(sql)).execute(connection).await?;
+    Ok(gone.rows_affected())
 }
 
 /// Writes what a recording came to beside its session's row.

@@ -220,24 +220,38 @@ impl Known {
             return None;
         }
         let median = median(&self.sorted);
-        // Distances rise to both sides of the median: merged as far as their own median, they need no sorting.
+        // Distances rise to both sides of the median: their own median needs no sorting.
         let (below, above) = self.sorted.split_at_checked(self.place(median))?;
-        let mut below = below.iter().rev().map(|value| median - value).peekable();
-        let mut above = above.iter().map(|value| value - median).peekable();
-        let mut next = || match (below.peek(), above.peek()) {
-            (Some(a), Some(b)) if a <= b => below.next(),
-            (_, Some(_)) => above.next(),
-            _ => below.next(),
+        let distance = |place: usize| {
+            nth_of_two(place, (below.len(), above.len()), |from_below, nth| {
+                let value = if from_below { below.iter().rev().nth(nth) } else { above.get(nth) };
+                value.map_or(f64::INFINITY, |value| (value - median).abs())
+            })
         };
         let half = self.sorted.len() / 2;
-        let (mut last, mut middle) = (0.0, 0.0);
-        for _ in 0..=half {
-            last = middle;
-            middle = next()?;
-        }
-        let spread = if self.sorted.len() % 2 == 1 { middle } else { f64::midpoint(last, middle) };
+        let spread = if self.sorted.len() % 2 == 1 {
+            distance(half)
+        } else {
+            f64::midpoint(distance(half - 1), distance(half))
+        };
         Some(Baseline { median, mad: spread.max(floor.0) })
     }
+}
+
+/// The value at place `nth` of two rising sequences merged, from 0. `at` yields the value at a place of the first
+/// (`true`) or the second.
+fn nth_of_two(nth: usize, (first, second): (usize, usize), at: impl Fn(bool, usize) -> f64) -> f64 {
+    // How many of the first stand before that place.
+    let (mut low, mut high) = (nth.saturating_sub(second), nth.min(first));
+    while low < high {
+        let middle = low.midpoint(high);
+        if at(true, middle) < at(false, nth - middle - 1) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    at(true, low).min(at(false, nth - low))
 }
 
 /// The day of the person's clock that a window began on.

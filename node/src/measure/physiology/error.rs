@@ -158,7 +158,8 @@ impl RecordingError {
                 "one number a line, with a decimal point; split a file where a second header begins"
             }
             Self::SecondHeader { .. } | Self::Beat { source: BeatError::Backwards, .. } => {
-                "split the file where time starts again: each session is a recording of its own"
+                "split the file where time starts again: each session is a recording of its own (an import does so \
+                 by itself)"
             }
             Self::Fields { .. } | Self::Field { .. } => {
                 "check the format, and that numbers have a decimal point and no quotes"

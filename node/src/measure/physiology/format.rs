@@ -377,8 +377,7 @@ mod tests {
         }
     }
 
-    const SPLIT: &str =
-        "split the file where time starts again: each session is a recording of its own";
+    const SPLIT: &str = "split the file where time starts again: each session is a recording of its own (an import does so by itself)";
     const FIELDS: &str = "check the format, and that numbers have a decimal point and no quotes";
     const CORRECT: &str = "correct or remove the line";
     const NAME: &str = "name the right format with --format, or leave it out";

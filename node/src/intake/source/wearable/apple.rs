@@ -1,8 +1,9 @@
 //! Apple Health's `export.xml`, read as a stream: heart rates.
 //!
 //! Apple's heart rate variability is SDNN over about a minute. It is not RMSSD, cannot be turned into it, and must
-//! not stand beside it: every such record is a reject that says so. The beats nested in it cover that minute
-//! alone, less than a window, and do not land; nor does anything of `Me` (date of birth, sex), nor names of devices.
+//! not stand beside it: every such record is a reject that says so. The beats nested in it land as `rr_interval` of
+//! statistic `from-rate`: what Apple keeps of each is a rate in whole beats a minute, up to 15 ms off, so they are looked
+//! at and counted and no variability is made of them. Nothing of `Me` (date of birth, sex) lands, nor names of devices.
 //! One element is bounded, the file is not; entities of the file's own are never expanded.
 use super::super::files::unreadable;
 use super::super::moment::{Moment, rfc3339};
@@ -16,6 +17,8 @@ use std::path::{Path, PathBuf};
 use tacit_shared::fault::Fault;
 
 const HEART_RATE: &str = "HKQuantityTypeIdentifierHeartRate";
+/// Microseconds of a day.
+const DAY_US: i64 = 86_400_000_000;
 const SDNN: &str = "HKQuantityTypeIdentifierHeartRateVariabilitySDNN";
 
 /// The records of an export.
@@ -30,6 +33,8 @@ pub(in crate::intake::source) struct Export {
     depth: u32,
     others: u64,
     beats: u64,
+    /// When the record around single beats began.
+    around: Option<Moment>,
 }
 
 impl Export {
@@ -48,6 +53,7 @@ impl Export {
             depth: 0,
             others: 0,
             beats: 0,
+            around: None,
         })
     }
 }
@@ -89,12 +95,21 @@ impl Tables for Export {
                 }
                 self.begun = true;
                 match element.name().as_ref() {
-                    "Record" => match sample(element) {
-                        Ok(Some(found)) => found.land(line, out),
-                        Ok(None) => self.others += 1,
+                    "Record" => {
+                        self.around = attribute(element, "startDate").as_deref().and_then(moment);
+                        match sample(element) {
+                            Ok(Some(found)) => found.land(line, out),
+                            Ok(None) => self.others += 1,
+                            Err((column, reason)) => out.refuse(0, line, column, reason),
+                        }
+                    }
+                    "InstantaneousBeatsPerMinute" => match beat(element, self.around) {
+                        Ok(found) => {
+                            self.beats += 1;
+                            found.land(line, out);
+                        }
                         Err((column, reason)) => out.refuse(0, line, column, reason),
                     },
-                    "InstantaneousBeatsPerMinute" => self.beats += 1,
                     _ => {}
                 }
             }
@@ -125,7 +140,7 @@ impl Tables for Export {
         }
         if self.beats > 0 {
             notes.push(format!(
-                "{} single beats beside SDNN cover a minute each, less than a window: left out",
+                "{} single beats beside SDNN are rates in whole beats a minute: no variability is made of them",
                 self.beats
             ));
         }
@@ -133,11 +148,73 @@ impl Tables for Export {
     }
 }
 
-fn sample(element: &BytesStart<'_>) -> Result<Option<Sample>, (&'static str, &'static str)> {
-    let attribute = |name| {
-        let found = element.try_get_attribute(name).ok().flatten()?;
-        found.normalized_value(XmlVersion::Implicit1_0).ok().map(std::borrow::Cow::into_owned)
+fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
+    let found = element.try_get_attribute(name).ok().flatten()?;
+    found.normalized_value(XmlVersion::Implicit1_0).ok().map(std::borrow::Cow::into_owned)
+}
+
+/// A single beat: its rate, and the time of day at which it ended, on the day of the record around it or the next.
+fn beat(
+    element: &BytesStart<'_>,
+    around: Option<Moment>,
+) -> Result<Sample, (&'static str, &'static str)> {
+    let rate = attribute(element, "bpm").and_then(|v| v.parse().ok());
+    let rate = rate.filter(|v: &f64| (1.0..=400.0).contains(v));
+    let rate = rate.ok_or(("bpm", "not 1 to 400 beats per minute"))?;
+    let time = attribute(element, "time");
+    let of_day_us = time.as_deref().and_then(time_of_day_us);
+    let of_day_us = of_day_us.ok_or(("time", "not a time of day"))?;
+    let around = around.ok_or(("time", "stands beside no record with a startDate"))?;
+    let ahead_us = around.tz_min.saturating_mul(60_000_000);
+    let midnight_us = (around.us.saturating_add(ahead_us)).div_euclid(DAY_US) * DAY_US - ahead_us;
+    let same_day_us = midnight_us.saturating_add(of_day_us);
+    // A beat ends within the record: one that seems to have ended a second before it began is of the next day.
+    let next_day = same_day_us < around.us.saturating_sub(1_000_000);
+    let end_us = if next_day { same_day_us.saturating_add(DAY_US) } else { same_day_us };
+    let value = 60_000.0 / rate;
+    #[expect(clippy::cast_possible_truncation, reason = "at most a minute")]
+    let length_us = (value * 1_000.0).round() as i64;
+    Ok(Sample {
+        kind: "rr_interval",
+        unit: "ms",
+        value,
+        start_us: Some(end_us.saturating_sub(length_us)),
+        end_us: Some(end_us),
+        tz_min: Some(around.tz_min),
+        time,
+        statistic: Some("from-rate".to_owned()),
+        ..Sample::default()
+    })
+}
+
+/// `8:00:01.25`, `8:00:01.25 AM` (with whatever space) in microseconds since midnight.
+fn time_of_day_us(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let half = text.to_ascii_uppercase();
+    let afternoon =
+        if half.ends_with("PM") { Some(true) } else { half.ends_with("AM").then_some(false) };
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let mut parts = digits.split(':');
+    let (hour, minute, second) = (parts.next()?, parts.next()?, parts.next()?);
+    let (hour, minute): (i64, i64) = (hour.parse().ok()?, minute.parse().ok()?);
+    let second: f64 = second.replace(',', ".").parse().ok()?;
+    let hour = match afternoon {
+        None => hour,
+        Some(afternoon) if (1..=12).contains(&hour) => hour % 12 + i64::from(afternoon) * 12,
+        Some(_) => return None,
     };
+    let sound =
+        (0..24).contains(&hour) && (0..60).contains(&minute) && (0.0..61.0).contains(&second);
+    if !sound || parts.next().is_some() {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "below a minute")]
+    let second_us = (second * 1e6).round() as i64;
+    Some((hour * 60 + minute) * 60_000_000 + second_us)
+}
+
+fn sample(element: &BytesStart<'_>) -> Result<Option<Sample>, (&'static str, &'static str)> {
+    let attribute = |name| attribute(element, name);
     match attribute("type").as_deref() {
         Some(HEART_RATE) => {}
         Some(SDNN) => {
@@ -252,7 +329,8 @@ mod tests {
             "<Me HKCharacteristicTypeIdentifierDateOfBirth=\"1970-01-01\"/>\n".to_owned(),
             record("HeartRate", &format!("unit=\"count/min\" value=\"61\" {time}/>\n")),
             record("HeartRateVariabilitySDNN", &format!("unit=\"ms\" value=\"37.5\" {time}>\n")),
-            "<HeartRateVariabilityMetadataList><InstantaneousBeatsPerMinute bpm=\"68\" time=\"8:00:01\"/>".to_owned(),
+            "<HeartRateVariabilityMetadataList><InstantaneousBeatsPerMinute bpm=\"75\" time=\"8:00:01\"/>".to_owned(),
+            "<InstantaneousBeatsPerMinute bpm=\"75\" time=\"noon\"/>".to_owned(),
             "</HeartRateVariabilityMetadataList>\n</Record>\n".to_owned(),
             record("HeartRate", &format!("unit=\"Hz\" value=\"1\" {time}/>\n")),
             record("HeartRate", &format!("unit=\"count/min\" value=\"999\" {time}/>\n")),
@@ -264,13 +342,15 @@ mod tests {
         assert_eq!(
             rows,
             [
-                "raw_watch|7|heart_rate|2026-01-01 08:00:00 +0100|1767250800000000|1767250805000000|60|61.0|/min|-|-|-"
+                "raw_watch|7|heart_rate|2026-01-01 08:00:00 +0100|1767250800000000|1767250805000000|60|61.0|/min|-|-|-",
+                "raw_watch|9|rr_interval|8:00:01|1767250800200000|1767250801000000|60|800.0|ms|from-rate|-|-",
             ]
         );
         assert_eq!(
             refused,
             [
                 "8 HeartRateVariabilitySDNN: SDNN, which is not RMSSD and is never taken for it: use a recording of beats",
+                "9 time: not a time of day",
                 "11 unit: a heart rate that is not in count/min",
                 "12 value: not 1 to 400 beats per minute",
                 "13 startDate: not YYYY-MM-DD HH:MM:SS ±HHMM",
@@ -280,8 +360,42 @@ mod tests {
             notes,
             [
                 "1 records are of other types than heart rate: left out",
-                "1 single beats beside SDNN cover a minute each, less than a window: left out",
+                "1 single beats beside SDNN are rates in whole beats a minute: no variability is made of them",
             ]
+        );
+    }
+
+    #[test]
+    fn a_time_of_day_is_read_with_and_without_halves() {
+        let hour = 3_600_000_000;
+        for (text, expected) in [
+            ("8:00:01.25", Some(8 * hour + 1_250_000)),
+            ("8:00:01,25", Some(8 * hour + 1_250_000)),
+            ("12:00:00 AM", Some(0)),
+            ("12:30:00\u{202f}PM", Some(12 * hour + hour / 2)),
+            ("11:59:59.99 pm", Some(24 * hour - 10_000)),
+            ("24:00:00", None),
+            ("13:00:00 PM", None),
+            ("8:00", None),
+            ("8:00:00:00", None),
+            ("", None),
+        ] {
+            assert_eq!(time_of_day_us(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_beat_after_midnight_is_of_the_next_day() {
+        let text = format!(
+            "{HEAD}<Record type=\"{SDNN}\" startDate=\"2026-01-01 23:59:30 +0100\">\
+             <InstantaneousBeatsPerMinute bpm=\"60\" time=\"12:00:10 AM\"/></Record></HealthData>"
+        );
+        let (rows, ..) = read_text(&text).unwrap();
+        let end = 1_767_222_000_000_000_i64 + 86_400_000_000 + 10_000_000;
+        assert_eq!(rows.len(), 1);
+        assert!(
+            rows.first().unwrap().contains(&format!("|{}|{end}|60|", end - 1_000_000)),
+            "{rows:?}"
         );
     }
 

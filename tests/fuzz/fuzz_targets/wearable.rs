@@ -1,0 +1,9 @@
+//! Fuzzes [`targets::wearable`].
+#![no_main]
+#[expect(dead_code, reason = "the other fuzzers' targets")]
+#[path = "../targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    targets::wearable(data);
+});
