@@ -331,3 +331,20 @@ SELECT s AS session, who AS person, 'e4' AS kind, 1782892800000000 AS start_us, 
     assert_eq!(found, [pseudonyms.key(Kind::Person, "N1").to_vec()]);
     store.close().await;
 }
+
+#[test]
+fn no_study_can_ask_for_a_level_or_a_count_of_skin_conductance() {
+    use tacit_shared::study::schema::Source;
+    for name in [
+        "scl_mean_us",
+        "scl_slope_us_per_min",
+        "scr_per_min",
+        "scr_amp_mean_us",
+        "low_contact_frac",
+    ] {
+        for written in [name.to_owned(), name.replace('_', "-"), format!("feature:{name}")] {
+            assert!(written.parse::<Source>().is_err(), "{written}");
+        }
+    }
+    assert!("ln-rmssd".parse::<Source>().is_ok());
+}

@@ -2,20 +2,24 @@
 //!
 //! Prints what [`crate::measure::physiology::conductance`] finds; nothing is stored and nothing leaves.
 use std::fmt::Write as _;
+use std::io::Read;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use tacit_shared::fault::Fault;
 
 use super::hrv::array;
+use super::recordings;
+use crate::intake::recording::e4;
 use crate::measure::physiology::conductance::{Conductance, SignalWindow, windows};
 use crate::measure::physiology::quality::Contact;
 use crate::measure::physiology::read_signal;
+use crate::measure::physiology::signal::parse;
 
 /// Skin conductance of a recording, in whole windows of five minutes.
 #[derive(Debug, clap::Args)]
 pub struct EdaArgs {
-    /// The recording: the EDA.csv of an Empatica E4.
+    /// The recording: the EDA.csv of an Empatica E4, or its folder or .zip (A01#2 is the second of joined sessions).
     pub file: PathBuf,
     /// Print a JSON array, one object a window, instead of a table.
     #[arg(long)]
@@ -30,7 +34,11 @@ pub struct EdaArgs {
 /// # Errors
 /// A fault of the user with file, line and hint if the recording cannot be read.
 pub fn run(args: &EdaArgs) -> Result<String, Fault> {
-    let signal = read_signal(&args.file).map_err(|error| error.fault(&args.file))?;
+    let of_session = |reader: &mut dyn Read| parse(reader);
+    let signal = match recordings::of_session(&args.file, e4::CONDUCTANCE, of_session) {
+        Some(found) => found?,
+        None => read_signal(&args.file).map_err(|error| error.fault(&args.file))?,
+    };
     let windows = windows(&signal);
     if args.json { array(windows.iter().map(Row::of)) } else { Ok(table(&windows)) }
 }

@@ -2,12 +2,16 @@
 //!
 //! Prints what [`crate::measure::physiology`] finds; nothing is stored and nothing leaves.
 use std::fmt::Write as _;
+use std::io::Read;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use tacit_shared::fault::Fault;
 
+use super::recordings;
+use crate::intake::recording::e4;
 use crate::measure::physiology::filter::Filter;
+use crate::measure::physiology::format::parse;
 use crate::measure::physiology::hrv::TimeDomain;
 use crate::measure::physiology::quality::Mark;
 use crate::measure::physiology::window::{Grid, Length, Values, values_on};
@@ -16,7 +20,8 @@ use crate::measure::physiology::{Format, read};
 /// Heart rate variability of a beat-to-beat recording, in windows of five minutes.
 #[derive(Debug, clap::Args)]
 pub struct HrvArgs {
-    /// The recording: Empatica IBI.csv, RR text, Polar .hrm, Holter beat list or MIT-BIH CSV.
+    /// The recording: Empatica IBI.csv, folder or .zip (A01#2 is the second of joined sessions), RR text, Polar .hrm,
+    /// Holter beat list or MIT-BIH CSV.
     pub file: PathBuf,
     /// Print a JSON array, one object a window, instead of a table.
     #[arg(long)]
@@ -37,7 +42,11 @@ pub struct HrvArgs {
 /// # Errors
 /// A fault of the user with file, line and hint if the recording cannot be read.
 pub fn run(args: &HrvArgs) -> Result<String, Fault> {
-    let recording = read(&args.file, args.format).map_err(|error| error.fault(&args.file))?;
+    let of_session = |reader: &mut dyn Read| parse(reader, Some(Format::E4));
+    let recording = match recordings::of_session(&args.file, e4::BEATS, of_session) {
+        Some(found) => found?,
+        None => read(&args.file, args.format).map_err(|error| error.fault(&args.file))?,
+    };
     let grid = Grid::of_recording(Length::FiveMinutes);
     let windows = values_on(&recording, grid, args.filter);
     if args.json { array(windows.iter().map(Row::of)) } else { Ok(table(&windows)) }

@@ -15,13 +15,22 @@ use crate::measure::physiology::movement::{self, Movement};
 use crate::measure::physiology::quality::{Clock, LEAST_COVERAGE, Mark};
 use crate::measure::physiology::utc::{self, Exertion, Gate, WindowValue};
 use crate::measure::physiology::window::{self, Length};
-use crate::measure::physiology::{self, Beat, Format, Recording, Signal, signal};
+use crate::measure::physiology::{self, Beat, Format, Recording, RecordingError, Signal, signal};
+use std::io::Read;
 use std::path::Path;
+use tacit_shared::fault::Fault;
+
+/// Why a recording gives nothing that holds nothing else.
+const OFF: &str = "holds only what is switched off in node.toml";
 
 /// Which recordings are read.
 pub(super) struct Recordings {
+    /// Beats.
     heart: Switch,
     skin_conductance: Switch,
+    /// What a watch worked out by itself: heart rates, the variability of sleep.
+    summaries: Switch,
+    /// What lets those of a clinician in.
     basis: Basis,
 }
 
@@ -39,18 +48,17 @@ impl Recordings {
     /// As a site's settings say.
     pub(super) fn of(config: &Config) -> Self {
         let modalities = config.modalities();
-        // Skin conductance has no consent of its own: it is let in with heart beats.
+        // Skin conductance and summaries have no switch and no consent of their own: they are let in with heart beats.
+        let heart = modalities.heart;
         let basis = config.consent().clinicians;
-        Self { heart: modalities.heart, skin_conductance: modalities.heart, basis }
+        Self { heart, skin_conductance: heart, summaries: heart, basis }
     }
 
     fn open(&self, file: &Path, about: &About) -> Result<Vec<Session>, String> {
         let ahead_s = seconds(about.clock_offset_us.unwrap_or(0));
         let mut sessions = match container::open(file)? {
             Opened::E4(mut opened) => self.sessions(&mut opened, ahead_s)?,
-            _ if self.heart == Switch::Off => {
-                return Err("recordings of heart beats are switched off in node.toml".to_owned());
-            }
+            Opened::File(_) if self.heart == Switch::Off => return Err(OFF.to_owned()),
             Opened::File(file) => {
                 // Without the line, so that recordings with the same fault are counted together; `hrv` tells it.
                 // The name says what it is, even if its first line is lost.
@@ -59,7 +67,8 @@ impl Recordings {
                 let beats = physiology::read(&file, format).map_err(|error| error.to_string())?;
                 vec![Session { beats: Some(corrected(beats, ahead_s)), ..Session::default() }]
             }
-            Opened::Numbers(Numbers { beats, rates, sleep }) => {
+            Opened::Numbers(found) => {
+                let Numbers { beats, rates, sleep } = self.admitted(found)?;
                 let beats = beats.map(|found| {
                     let mut recording = Recording::new(found.started_unix_s);
                     for (end_s, rr_ms) in found.beats {
@@ -79,6 +88,18 @@ impl Recordings {
             session.beats = Some(beats.starting(Some(start_s)));
         }
         Ok(sessions)
+    }
+
+    /// What of a wearable's numbers is read.
+    fn admitted(&self, mut found: Numbers) -> Result<Numbers, String> {
+        if self.heart == Switch::Off {
+            found.beats = None;
+        }
+        if self.summaries == Switch::Off {
+            (found.rates, found.sleep) = (Vec::new(), Vec::new());
+        }
+        let any = found.beats.is_some() || !found.rates.is_empty() || !found.sleep.is_empty();
+        if any { Ok(found) } else { Err(OFF.to_owned()) }
     }
 
     fn sessions(&self, opened: &mut E4, ahead_s: f64) -> Result<Vec<Session>, String> {
@@ -115,7 +136,7 @@ impl Recordings {
 
 impl Recorder for Recordings {
     fn is_on(&self) -> bool {
-        self.heart == Switch::On || self.skin_conductance == Switch::On
+        [self.heart, self.skin_conductance, self.summaries].contains(&Switch::On)
     }
 
     fn basis(&self) -> Basis {
@@ -157,6 +178,37 @@ fn windows_of(session: &Session, clock: Clock) -> Vec<WindowValue> {
         values.extend(utc::of_conductance(signal, gate, &exertion));
     }
     values
+}
+
+/// Reads a file of the one session that a folder, a zip or `NAME#2` holds; `None` if the path is none of these.
+///
+/// # Errors
+/// A user's fault: what is wrong with it, or that there are several.
+pub(super) fn of_session<T>(
+    path: &Path,
+    name: &str,
+    read: impl FnOnce(&mut dyn Read) -> Result<T, RecordingError>,
+) -> Option<Result<T, Fault>> {
+    let is_zip = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip"));
+    if path.is_file() && !is_zip {
+        return None;
+    }
+    let fault = |message: String| Fault::user(message).at(path.display().to_string());
+    let mut opened = match container::open(path) {
+        Ok(Opened::E4(opened)) => opened,
+        Ok(_) => return None,
+        Err(reason) => return Some(Err(fault(reason))),
+    };
+    if let several @ 2.. = opened.sessions().len() {
+        let message = format!("the recording holds {several} sessions, which were joined");
+        let hint = format!("name one of them: {}#1 is the first", path.display());
+        return Some(Err(fault(message).hint(hint)));
+    }
+    Some(match opened.read(0, name, |reader| Ok(read(reader))) {
+        Ok(Some(found)) => found.map_err(|error| error.fault(path)),
+        Ok(None) => Err(fault(format!("the session has no {name}"))),
+        Err(reason) => Err(fault(reason)),
+    })
 }
 
 /// The heart's values: of beats the median of the good windows since the start, of rates that of the windows.
@@ -254,7 +306,7 @@ mod tests {
     const ON: Recordings = only(Switch::On, Switch::On);
 
     const fn only(heart: Switch, skin_conductance: Switch) -> Recordings {
-        Recordings { heart, skin_conductance, basis: Basis::ByMapping }
+        Recordings { heart, skin_conductance, summaries: heart, basis: Basis::ByMapping }
     }
 
     const ABOUT: About = About { start_us: 1_783_238_400_000_000, clock_offset_us: Some(0) };
@@ -357,6 +409,32 @@ mod tests {
     }
 
     #[test]
+    fn the_commands_print_one_session_of_a_folder_and_ask_which_of_several() {
+        use super::super::{eda, hrv};
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("A02");
+        let (first, second) = (1_560_279_600, 1_560_279_600 + 7_200);
+        write(&folder, "IBI.csv", &(beats(first) + &beats(second)));
+        write(&folder, "EDA.csv", &conductance(second));
+        let print = |name: &str| {
+            let filter = physiology::Filter::None;
+            let file = dir.path().join(name);
+            hrv::run(&hrv::HrvArgs { file, json: true, format: None, filter })
+        };
+        let fault = print("A02").unwrap_err();
+        assert_eq!(fault.message, "the recording holds 2 sessions, which were joined");
+        assert!(fault.hint.unwrap().ends_with("A02#1 is the first"));
+        assert_eq!(print("A02#2").unwrap().lines().count(), 6, "the last beat ends in a fourth");
+        assert_eq!(print("A02#2").unwrap(), print("A02#1").unwrap());
+        assert_eq!(print("A02/IBI.csv#2").unwrap(), print("A02#1").unwrap());
+        assert!(print("A03").unwrap_err().message.starts_with("the recording cannot be read"));
+        let of_eda =
+            |name: &str| eda::run(&eda::EdaArgs { file: dir.path().join(name), json: true });
+        assert_eq!(of_eda("A02#2").unwrap().lines().count(), 5);
+        assert_eq!(of_eda("A02#1").unwrap_err().message, "the session has no EDA.csv");
+    }
+
+    #[test]
     fn a_clock_that_is_off_is_corrected_and_one_far_off_gives_no_windows() {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), "IBI.csv", &beats(1_560_279_600 + 10));
@@ -412,7 +490,10 @@ mod tests {
         let skin = only(Switch::Off, Switch::On);
         let found = skin.record(dir.path(), &ABOUT).unwrap();
         assert!(whole(&found).iter().all(|f| f.starts_with("sc") || *f == "low_contact_frac"));
-        assert!(skin.record(&dir.path().join("rr.txt"), &ABOUT).is_err());
+        assert_eq!(skin.record(&dir.path().join("rr.txt"), &ABOUT).unwrap_err(), OFF);
+        let rate = "[{\"dateTime\":\"06/11/19 19:00:00\",\"value\":{\"bpm\":70,\"confidence\":2}}]";
+        write(dir.path(), "heart_rate-1.json", rate);
+        assert_eq!(skin.record(&dir.path().join("heart_rate-1.json"), &ABOUT).unwrap_err(), OFF);
         let heart = only(Switch::On, Switch::Off);
         let found = heart.record(dir.path(), &ABOUT).unwrap();
         assert!(
