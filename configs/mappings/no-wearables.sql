@@ -13,6 +13,9 @@ SELECT hr_number AS person,
                            ELSE 'other' END AS specialty,
        unit AS site_unit,
        left_on IS NULL AS active,
+       age_band AS age_band,
+       gender AS gender,
+       trained_in AS training_country,
        _line AS line
 FROM raw_staff
 
@@ -26,10 +29,18 @@ SELECT episode AS encounter,
        6 - CAST(esi AS INTEGER) AS acuity,
        CASE medium WHEN 'presence' THEN 'in_person' WHEN 'telephone' THEN 'phone'
                    WHEN 'voicebot' THEN 'ivr' WHEN 'videocall' THEN 'video' ELSE 'other' END AS channel,
-       ai_percent / 100.0 AS ai_share,
+       coalesce(ai_percent / 100.0, 0) AS ai_share, -- left empty where no assistant took part
        interpreter = 'true' AS interpreter,
        readmission = 'true' AS readmit_30d,
        ed_visit = 'true' AS ed_30d,
+       CAST(scribe_min AS REAL) AS scribe_minutes,
+       CAST(call_min AS REAL) AS call_minutes,
+       CAST(presence_min AS REAL) AS presence_minutes,
+       CAST(interruptions AS INTEGER) AS interruptions,
+       language AS language,
+       patient_age AS patient_age_band,
+       deprivation AS deprivation_band,
+       payer AS payer,
        _line AS line
 FROM raw_episodes
 
@@ -43,6 +54,15 @@ SELECT CAST(hr_number AS TEXT) AS person,
        training_min / 60.0 AS training_hours,
        _line AS line
 FROM raw_roster
+
+-- @training
+SELECT who AS person,
+       programme AS programme,
+       unixepoch(began) * 1000000 AS from_us,
+       unixepoch(ended) * 1000000 AS to_us,
+       CAST(hours AS REAL) AS hours,
+       _line AS line
+FROM raw_courses
 
 -- @response
 SELECT 'care-' || survey AS response,

@@ -13,6 +13,9 @@ SELECT who AS person,
                   WHEN 'day clinic oncology' THEN 'oncology' WHEN 'hospice' THEN 'palliative'
                   ELSE 'other' END AS specialty,
        working IS NOT NULL AS active,
+       age AS age_band,
+       sex AS gender,
+       trained_where AS training_country,
        _line AS line
 FROM raw_staff
 
@@ -26,10 +29,18 @@ SELECT "no" AS encounter,
        CAST(urgency AS INTEGER) AS acuity,
        CASE how WHEN 'room' THEN 'in_person' WHEN 'phone' THEN 'phone' WHEN 'machine' THEN 'ivr'
                 WHEN 'video' THEN 'video' ELSE 'other' END AS channel,
-       CAST(rtrim(ai, '%') AS REAL) / 100.0 AS ai_share,
+       coalesce(CAST(rtrim(ai, '%') AS REAL) / 100.0, 0) AS ai_share, -- left empty where no assistant took part
        interpreter IS NOT NULL AS interpreter,
        came_back IS NOT NULL AS readmit_30d,
        to_er IS NOT NULL AS ed_30d,
+       CAST(scribe AS REAL) AS scribe_minutes,
+       CAST(call AS REAL) AS call_minutes,
+       CAST(with_patient AS REAL) AS presence_minutes,
+       CAST(interruptions AS INTEGER) AS interruptions,
+       spoken AS language,
+       age_of_patient AS patient_age_band,
+       hardship AS deprivation_band,
+       pays AS payer,
        _line AS line
 FROM raw_visits
 
@@ -43,6 +54,15 @@ SELECT who AS person,
        CAST(courses AS REAL) AS training_hours,
        _line AS line
 FROM raw_roster
+
+-- @training
+SELECT who AS person,
+       programme AS programme,
+       unixepoch(began) * 1000000 AS from_us,
+       unixepoch(ended) * 1000000 AS to_us,
+       CAST(hours AS REAL) AS hours,
+       _line AS line
+FROM raw_courses
 
 -- @response
 SELECT 'care ' || "no" AS response,

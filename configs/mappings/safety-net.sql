@@ -13,6 +13,9 @@ SELECT npi AS person,
                    WHEN 'PC' THEN 'palliative' ELSE 'other' END AS specialty,
        band AS grade_band,
        status = 'A' AS active,
+       age AS age_band,
+       gender AS gender,
+       trained AS training_country,
        _line AS line
 FROM raw_clinicians
 
@@ -26,10 +29,18 @@ SELECT enc_id AS encounter,
        CAST(acuity AS INTEGER) AS acuity,
        CASE chan WHEN '1' THEN 'in_person' WHEN '2' THEN 'phone' WHEN '3' THEN 'ivr'
                  WHEN '4' THEN 'video' ELSE 'other' END AS channel,
-       CAST(ai AS REAL) AS ai_share,
+       coalesce(CAST(ai AS REAL), 0) AS ai_share, -- left empty where no assistant took part
        lang_service = 'Y' AS interpreter,
        back_30d = 'Y' AS readmit_30d,
        ed_30d = 'Y' AS ed_30d,
+       CAST(scribe AS REAL) AS scribe_minutes,
+       CAST(call AS REAL) AS call_minutes,
+       CAST(with_patient AS REAL) AS presence_minutes,
+       CAST(breaks AS INTEGER) AS interruptions,
+       lang AS language,
+       pt_age AS patient_age_band,
+       ses AS deprivation_band,
+       coverage AS payer,
        _line AS line
 FROM raw_encounters
 
@@ -46,6 +57,15 @@ SELECT npi AS person,
 FROM raw_roster, (SELECT 0 AS after UNION ALL
 SELECT 1 UNION ALL
 SELECT 2) AS month
+
+-- @training
+SELECT who AS person,
+       programme AS programme,
+       unixepoch(began) * 1000000 AS from_us,
+       unixepoch(ended) * 1000000 AS to_us,
+       CAST(hours AS REAL) AS hours,
+       _line AS line
+FROM raw_courses
 
 -- @response
 SELECT 'care-' || survey_id AS response,

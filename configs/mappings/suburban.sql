@@ -14,6 +14,9 @@ SELECT personref AS person,
        CAST(grade AS TEXT) AS grade_band,
        CAST(unit AS TEXT) AS site_unit,
        isactive AS active,
+       ageband AS age_band,
+       gender AS gender,
+       trainedin AS training_country,
        _line AS line
 FROM raw_people
 
@@ -27,10 +30,18 @@ SELECT visit AS encounter,
        CAST(substr(acuity, 2) AS INTEGER) AS acuity,
        CASE channel WHEN 'in person' THEN 'in_person' WHEN 'phone' THEN 'phone'
                     WHEN 'voice menu' THEN 'ivr' WHEN 'video' THEN 'video' ELSE 'other' END AS channel,
-       aishare AS ai_share,
+       coalesce(aishare, 0) AS ai_share, -- left empty where no assistant took part
        interpreter AS interpreter,
        readmitted AS readmit_30d,
        edreturn AS ed_30d,
+       scribeminutes AS scribe_minutes,
+       callminutes AS call_minutes,
+       presenceminutes AS presence_minutes,
+       interruptions AS interruptions,
+       language AS language,
+       patientage AS patient_age_band,
+       deprivation AS deprivation_band,
+       payer AS payer,
        _line AS line
 FROM raw_visits
 
@@ -64,6 +75,15 @@ SELECT personref,
        m3_courses,
        _line
 FROM raw_people
+
+-- @training
+SELECT who AS person,
+       programme AS programme,
+       unixepoch(began) * 1000000 AS from_us,
+       unixepoch(ended) * 1000000 AS to_us,
+       CAST(hours AS REAL) AS hours,
+       _line AS line
+FROM raw_courses
 
 -- @response
 SELECT 'care/' || form AS response,

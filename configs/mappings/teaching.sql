@@ -14,6 +14,9 @@ SELECT staff_id AS person,
        CAST(grade AS TEXT) AS grade_band,
        ward AS site_unit,
        employed AS active,
+       age_band AS age_band,
+       sex AS gender,
+       trained_in AS training_country,
        _line AS line
 FROM raw_staff
 
@@ -27,10 +30,18 @@ SELECT contact_no AS encounter,
        6 - triage_level AS acuity,
        CASE mode WHEN 'F2F' THEN 'in_person' WHEN 'TEL' THEN 'phone' WHEN 'BOT' THEN 'ivr'
                  WHEN 'VID' THEN 'video' ELSE 'other' END AS channel,
-       assist__ / 100.0 AS ai_share,
+       coalesce(assist__ / 100.0, 0) AS ai_share, -- left empty where no assistant took part
        interpreter AS interpreter,
        readmit_30d AS readmit_30d,
        ed_30d AS ed_30d,
+       scribe_min AS scribe_minutes,
+       call_min AS call_minutes,
+       presence_min AS presence_minutes,
+       interruptions AS interruptions,
+       language AS language,
+       patient_age AS patient_age_band,
+       deprivation AS deprivation_band,
+       payer AS payer,
        _line AS line
 FROM raw_contacts
 
@@ -44,6 +55,15 @@ SELECT staff_id AS person,
        training_hours AS training_hours,
        _line AS line
 FROM raw_duty
+
+-- @training
+SELECT who AS person,
+       programme AS programme,
+       unixepoch(began) * 1000000 AS from_us,
+       unixepoch(ended) * 1000000 AS to_us,
+       CAST(hours AS REAL) AS hours,
+       _line AS line
+FROM raw_courses
 
 -- @response
 SELECT 'care-' || form_no AS response,

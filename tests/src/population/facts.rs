@@ -2,6 +2,10 @@
 //!
 //! Everything is kept in the resolution of the coarsest file (whole minutes for times, tenths of a
 //! minute for lengths, percent for shares), so that every layout says the same without loss.
+mod programmes;
+
+pub(super) use programmes::{Course, More, Strata};
+
 use super::profile::{Kind, Profile, Specialty};
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt, SeedableRng};
@@ -50,6 +54,8 @@ pub(super) struct Person {
     pub(super) ward: u8,
     pub(super) months: [Month; MONTHS],
     pub(super) sheet: Option<Sheet>,
+    pub(super) strata: Strata,
+    pub(super) courses: Vec<Course>,
 }
 
 /// How an encounter took place.
@@ -90,6 +96,7 @@ pub(super) struct Visit {
     pub(super) interpreter: bool,
     pub(super) readmitted: bool,
     pub(super) emergency: bool,
+    pub(super) more: More,
     pub(super) flaw: Option<Flaw>,
 }
 
@@ -120,6 +127,8 @@ pub(super) struct Facts {
     pub(super) sessions: Vec<Session>,
     /// First month of the period: year and month.
     pub(super) first: (i32, u8),
+    /// The period's first moment: encounters before it are of the earlier days.
+    pub(super) from_us: i64,
 }
 
 /// A generator of its own for each hospital and purpose, so that one does not move the other.
@@ -167,15 +176,30 @@ struct Habit {
     interpreter: f64,
 }
 
-/// Makes one hospital of `heads` clinicians over the period `[from_us, to_us)`.
-pub(super) fn hospital(kind: Kind, heads: usize, span: (i64, i64), rng: &mut ChaCha20Rng) -> Facts {
+/// The days of a population: the period, and the earlier days that a study compares it with, each `[from_us, to_us)`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Days {
+    pub(super) period: (i64, i64),
+    pub(super) earlier: Option<(i64, i64)>,
+}
+
+/// Makes one hospital of `heads` clinicians. What came later to the synthetic hospitals is drawn from `later`.
+pub(super) fn hospital(
+    kind: Kind,
+    heads: usize,
+    days: Days,
+    (rng, later): (&mut ChaCha20Rng, &mut ChaCha20Rng),
+) -> Facts {
+    let span = days.period;
     let profile = kind.profile();
     let mut maker = Maker { profile, span, rng, visits: Vec::new(), patients: 0 };
     let mut persons = Vec::with_capacity(heads + heads / 50 + 1);
+    let mut habits = Vec::with_capacity(heads);
     for number in (1..).take(heads) {
         let (person, habit) = maker.person(number);
         maker.visits_of(&person, &habit);
         persons.push(person);
+        habits.push(habit);
     }
     let clerks = heads / 50 + 1;
     for number in (900_001..).take(clerks) {
@@ -187,11 +211,21 @@ pub(super) fn hospital(kind: Kind, heads: usize, span: (i64, i64), rng: &mut Cha
     }
     maker.flawed(kind);
     let sessions = if kind.wearables() { maker.sessions(heads) } else { Vec::new() };
-    let mut visits = maker.visits;
+    let (mut visits, patients) = (maker.visits, maker.patients);
+    if let Some(span) = days.earlier {
+        let mut maker = Maker { profile, span, rng: &mut *later, visits, patients };
+        for (person, habit) in persons.iter().zip(&habits) {
+            maker.visits_of(person, habit);
+        }
+        visits = maker.visits;
+    }
     visits.sort_by_key(|visit| (visit.start_us, visit.number));
     let first = time::OffsetDateTime::from_unix_timestamp(span.0 / SECOND_US)
         .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-    Facts { persons, visits, sessions, first: (first.year(), u8::from(first.month())) }
+    let first = (first.year(), u8::from(first.month()));
+    let mut facts = Facts { persons, visits, sessions, first, from_us: span.0 };
+    programmes::fill(&mut facts, kind, span.0, later);
+    facts
 }
 
 struct Maker<'a> {
@@ -246,6 +280,8 @@ impl Maker<'_> {
             ward: self.rng.random_range(1..=24),
             months: std::array::from_fn(|_| self.month(volume, night)),
             sheet: self.sheet(burnout),
+            strata: Strata::default(),
+            courses: Vec::new(),
         };
         let habit = Habit { acuity: level, minutes, interpreter };
         (person, habit)
@@ -317,6 +353,7 @@ impl Maker<'_> {
             interpreter: self.rng.random_bool(habit.interpreter.clamp(0.0, 1.0)),
             readmitted: self.rng.random_bool(0.07),
             emergency: self.rng.random_bool(0.09),
+            more: More::default(),
             flaw: None,
         }
     }

@@ -14,10 +14,31 @@ use super::profile::Kind;
 use super::row;
 use tacit_shared::id::{FeatureId, GroupId, SiteId};
 use tacit_shared::study::Study;
-use tacit_shared::study::schema::Source;
+use tacit_shared::study::source::{Channel, PatientGroup, Source};
 
 /// Relational care of a clinician at the reference of every source, in points.
-const BASE: f64 = 36.6;
+pub(super) const BASE: f64 = 36.6;
+/// How it changes for a clinician who was not trained, in points.
+const DRIFT: f64 = -0.4;
+/// What a training that was completed adds, in points.
+const TRAINING: f64 = 1.5;
+
+/// What a study asks of relational care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// How it is.
+    Level,
+    /// How it changed since earlier days. Then trainings matter, and nothing else does.
+    Change,
+}
+
+/// What a study asks.
+pub(super) fn asked(study: &Study) -> Asked {
+    match study.schema().outcome.source {
+        Source::Change { .. } => Asked::Change,
+        _ => Asked::Level,
+    }
+}
 
 /// An effect as planted, and as a mean residual can show it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,11 +76,24 @@ pub struct Clinician {
 }
 
 /// What a source is worth: points a unit, and the value at which it adds nothing.
-fn slope(source: &Source) -> (f64, f64) {
+fn slope(source: &Source, asked: Asked) -> (f64, f64) {
+    if asked == Asked::Change {
+        return match source {
+            Source::Trained { .. } => (TRAINING, 0.0),
+            _ => (0.0, 0.0),
+        };
+    }
     match source {
+        Source::Trained { .. } => (TRAINING, 0.0),
+        Source::PresenceMinutesMean => (0.1, 15.0),
+        Source::AiShare => (-4.0, 0.1),
+        Source::ContinuityShare => (2.0, 0.3),
+        Source::ChannelShare(Channel::Phone) => (-2.0, 0.1),
+        Source::ChannelShare(Channel::Ivr) => (-6.0, 0.0),
+        Source::ChannelShare(Channel::Video) => (-0.8, 0.1),
         Source::AcuityMean => (-1.5, 3.0),
         Source::Volume => (-2.4 / 90.0, 90.0),
-        Source::MinutesMean => (0.13, 22.0),
+        Source::MinutesMean(None) => (0.13, 22.0),
         Source::Scale { instrument, scale }
             if instrument.as_str() == "copenhagen-burnout" && scale.as_str() == "client" =>
         {
@@ -80,6 +114,8 @@ fn level(source: &Source, level: &FeatureId) -> f64 {
 
 fn group(source: &Source) -> f64 {
     match source {
+        Source::PatientGroupShare { column: PatientGroup::DeprivationBand, .. } => 1.8,
+        Source::OtherLanguageShare(_) => 1.2,
         Source::InterpreterShare => 2.2,
         Source::NightShare => 1.6,
         _ => 0.0,
@@ -88,15 +124,19 @@ fn group(source: &Source) -> f64 {
 
 /// β in points per scaled unit, in the order of the columns.
 fn planted(study: &Study) -> Vec<f64> {
-    let mut beta = vec![BASE];
+    let asked = asked(study);
+    let mut beta = vec![if asked == Asked::Change { DRIFT } else { BASE }];
     let mut intercept = 0.0;
     for feature in &study.schema().features {
         if feature.levels.is_empty() {
-            let (per_unit, reference) = slope(&feature.source);
+            let (per_unit, reference) = slope(&feature.source, asked);
             intercept += per_unit * (feature.centre - reference);
             beta.push(per_unit * (feature.high - feature.low) / 2.0);
         } else {
-            let of = |name: &FeatureId| level(&feature.source, name);
+            let of = |name: &FeatureId| match asked {
+                Asked::Level => level(&feature.source, name),
+                Asked::Change => 0.0,
+            };
             let reference = feature.levels.first().map_or(0.0, of);
             intercept += reference;
             beta.extend(feature.levels.iter().skip(1).map(|l| of(l) - reference));
@@ -120,8 +160,10 @@ pub(super) fn apply(
         rows.extend(row::members(study, site, hospital)?);
     }
     let groups = study.schema().groups.iter();
-    let groups: Vec<f64> = groups.map(|g| group(&g.source)).collect();
-    let added: Vec<f64> = rows.iter().map(|row| added(row, &groups, sites)).collect();
+    // What changed did so alike for all groups and hospitals.
+    let share = if asked(study) == Asked::Change { 0.0 } else { 1.0 };
+    let groups: Vec<f64> = groups.map(|g| share * group(&g.source)).collect();
+    let added: Vec<f64> = rows.iter().map(|row| share * added(row, &groups, sites)).collect();
     let expressed = least_squares(rows.iter().map(|row| row.x.as_slice()).zip(&added));
     let left: Vec<f64> =
         rows.iter().zip(&added).map(|(row, added)| added - dot(&row.x, &expressed)).collect();
@@ -135,7 +177,7 @@ pub(super) fn apply(
         (group.id.clone(), Effect { planted, seen })
     });
     let site_effects = sites.iter().enumerate().map(|(at, (site, kind))| {
-        let planted = kind.profile().effect;
+        let planted = share * kind.profile().effect;
         let seen = means(&rows, &left, |row| row.site == at).0;
         (site.clone(), Effect { planted, seen })
     });

@@ -3,21 +3,25 @@
 //! The raw tables are filled here in the plainest way, by the naming rule of `docs/data-mapping.md`;
 //! the mapping's own SQL then makes the canonical tables, and these are held against the truth.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
-use super::tests::{population, small};
+use super::tests::{population, programmes, small};
 use super::{Hospital, Population};
 use arrow_array::{Array, BooleanArray, Float64Array, Int64Array, StringArray};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use std::path::Path;
+use tacit_node::config::{Basis, Consent, Switch};
 use tacit_node::intake::progress::Silent;
 use tacit_node::intake::recording::{Reading, Recorder};
 use tacit_node::intake::summary::Reason;
 use tacit_node::intake::{self, Again, Ports, Questionnaire, Request};
+use tacit_node::measure::feature;
 use tacit_node::measure::instrument::Catalogue;
 use tacit_node::measure::physiology;
 use tacit_node::store::Store;
+use tacit_node::store::consent::Access;
 use tacit_node::store::pseudonym::Pseudonyms;
+use tacit_shared::study::Study;
 
 type Cells = Vec<Option<String>>;
 
@@ -208,6 +212,21 @@ impl Recorder for Beats {
     }
 }
 
+fn request(hospital: &Hospital) -> Request {
+    let inputs = hospital.files.iter().map(|(raw, path)| format!("{raw}={}", path.display()));
+    Request {
+        mapping: hospital.mapping.clone(),
+        inputs: inputs.map(|input| input.parse().unwrap()).collect(),
+        recordings_dir: hospital.recordings_dir.clone(),
+        again: Again::Refuse,
+        database: None,
+        statement_s: 60,
+        on_error: tacit_node::intake::OnError::Reject,
+        at_us: 1_790_812_800_000_000,
+        memory: tacit_node::intake::stream::Memory::default(),
+    }
+}
+
 fn questionnaires() -> Vec<Questionnaire> {
     Catalogue::built_in().unwrap().questionnaires()
 }
@@ -225,18 +244,7 @@ fn the_node_rejects_what_is_wrong_on_purpose_and_nothing_else() {
         progress: &Silent,
     };
     for hospital in population.write(dir.path()).unwrap() {
-        let inputs = hospital.files.iter().map(|(raw, path)| format!("{raw}={}", path.display()));
-        let request = Request {
-            mapping: hospital.mapping.clone(),
-            inputs: inputs.map(|input| input.parse().unwrap()).collect(),
-            recordings_dir: hospital.recordings_dir.clone(),
-            again: Again::Refuse,
-            database: None,
-            statement_s: 60,
-            on_error: tacit_node::intake::OnError::Reject,
-            at_us: 1_790_812_800_000_000,
-            memory: tacit_node::intake::stream::Memory::default(),
-        };
+        let request = request(&hospital);
         let summary = runtime.block_on(async {
             let path = dir.path().join(format!("{}.sqlite", hospital.site));
             let store = Store::open(&path).await.unwrap();
@@ -252,5 +260,67 @@ fn the_node_rejects_what_is_wrong_on_purpose_and_nothing_else() {
         assert_eq!(found, each, "{summary}");
         assert_eq!(summary.rejected(), u64::from(expected.total()), "{summary}");
         assert_eq!(summary.features >= 8, hospital.recordings_dir.is_some(), "{summary}");
+    }
+}
+
+/// Rows in a form that can be sorted: the columns to a millionth, then the groups.
+fn sorted<'a>(rows: impl Iterator<Item = (&'a [f64], &'a [bool])>) -> Vec<(Vec<i64>, Vec<bool>)> {
+    #[expect(clippy::cast_possible_truncation, reason = "scaled columns are small")]
+    let millionths = |x: &f64| (x * 1e6).round() as i64;
+    let row =
+        |(x, member): (&[f64], &[bool])| (x.iter().map(millionths).collect(), member.to_vec());
+    let mut rows: Vec<_> = rows.map(row).collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// From files through mapping, import and tables to rows, with no limit on a patient's clinicians: the rows are those of
+/// the truth, at every kind of hospital.
+#[test]
+fn the_node_s_rows_are_what_happened() {
+    let study =
+        Study::parse(&programmes("scale:care-measure:total", "10.0", "50.0", "36.0")).unwrap();
+    let population = Population::generate(&study, 11, small()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let catalogue = Catalogue::built_in().unwrap();
+    let (pseudonyms, questionnaires) = (Pseudonyms::new(&[7; 32]), catalogue.questionnaires());
+    let ports = Ports {
+        pseudonyms: &pseudonyms,
+        questionnaires: &questionnaires,
+        recorder: &Beats,
+        progress: &Silent,
+    };
+    let basis = Basis::ByMapping;
+    let consent = Consent { clinicians: basis, patients: basis };
+    let access = Access { consent, heart: Switch::Off, now_us: 1_790_812_800_000_000 };
+    for (site, hospital) in population.write(dir.path()).unwrap().iter().enumerate() {
+        let found = runtime.block_on(async {
+            let path = dir.path().join(format!("{}.sqlite", hospital.site));
+            let store = Store::open(&path).await.unwrap();
+            intake::import(&store, &request(hospital), &ports).await.unwrap();
+            feature::rows(&store, &study, &catalogue, &pseudonyms, &access).await.unwrap()
+        });
+        let own = population.clinicians().iter().filter(|c| c.site == site);
+        let truth = sorted(own.map(|c| (c.x.as_slice(), c.member.as_slice())));
+        let found = sorted(found.rows.iter().map(|row| (row.x(), row.member())));
+        assert_eq!(found.len(), truth.len(), "{}", hospital.name);
+        // A sum in another order can round otherwise, so a row is looked for, not compared at its place.
+        let close = |a: &[i64], b: &[i64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1);
+        let mut left = truth.clone();
+        for row in &found {
+            let at = left.iter().position(|other| close(&other.0, &row.0) && other.1 == row.1);
+            let alike = |other: &&(Vec<i64>, Vec<bool>)| {
+                other.0.iter().zip(&row.0).filter(|(a, b)| a == b).count()
+            };
+            let nearest = left.iter().max_by_key(alike);
+            let at = at.unwrap_or_else(|| panic!("{}: {row:?}; {nearest:?}", hospital.name));
+            left.swap_remove(at);
+        }
+        let columns = study.schema().width();
+        for at in 1..columns {
+            let first = truth[0].0[at];
+            assert!(truth.iter().any(|row| row.0[at] != first), "{}: column {at}", hospital.name);
+        }
     }
 }

@@ -14,7 +14,8 @@ mod table;
 
 pub use law::{Clinician, Effect, Truth, least_squares};
 
-use facts::{Facts, Survey};
+use facts::{Days, Facts, Survey};
+use law::Asked;
 use profile::Kind;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -55,7 +56,9 @@ pub enum PopulationError {
         sites: usize,
     },
     /// The study's outcome is not what the synthetic patients answer.
-    #[error("the outcome is `{found}`; synthetic patients answer scale:care-measure:total")]
+    #[error(
+        "the outcome is `{found}`; synthetic patients answer scale:care-measure:total, or say how it changed"
+    )]
     Outcome {
         /// The study's source.
         found: String,
@@ -128,6 +131,7 @@ pub struct Population {
     facts: Vec<Facts>,
     surveys: Vec<Vec<Survey>>,
     clinicians: Vec<Clinician>,
+    asked: Asked,
 }
 
 impl Population {
@@ -137,17 +141,16 @@ impl Population {
     /// [`PopulationError`] if the size is out of bounds or the study's outcome is another.
     pub fn generate(study: &Study, seed: u64, size: Size) -> Result<Self, PopulationError> {
         let outcome = &study.schema().outcome.source;
-        if !matches!(outcome, Source::Scale { instrument, scale }
-            if instrument.as_str() == "care-measure" && scale.as_str() == "total")
-        {
+        if !answered(outcome) {
             return Err(PopulationError::Outcome { found: outcome.to_string() });
         }
         let planned = sites(size)?;
-        let span = span(study);
+        let days = days(study);
         let facts: Vec<Facts> = (0..)
             .zip(&planned)
             .map(|(at, (_, kind, heads))| {
-                facts::hospital(*kind, *heads, span, &mut facts::rng(seed, 2 * at))
+                let (mut rng, mut later) = (facts::rng(seed, 2 * at), facts::rng(seed, LATER + at));
+                facts::hospital(*kind, *heads, days, (&mut rng, &mut later))
             })
             .collect();
         let sites: Vec<(SiteId, Kind)> = planned.into_iter().map(|s| (s.0, s.1)).collect();
@@ -157,10 +160,11 @@ impl Population {
             .map(|(stream, (at, facts))| {
                 let own: Vec<Clinician> =
                     clinicians.iter().filter(|c| c.site == at).cloned().collect();
-                survey::answers(facts, &own, span.1, &mut facts::rng(seed, 2 * stream + 1))
+                let mut rng = facts::rng(seed, 2 * stream + 1);
+                survey::answers(facts, &own, days, (&mut rng, law::asked(study)))
             })
             .collect();
-        Ok(Population { truth, sites, facts, surveys, clinicians })
+        Ok(Population { truth, sites, facts, surveys, clinicians, asked: law::asked(study) })
     }
 
     /// What a fit is to find.
@@ -178,12 +182,21 @@ impl Population {
         &self.sites
     }
 
-    /// Mean of each clinician's complete questionnaires in points, where there is one, in the order
-    /// of [`Population::clinicians`].
+    /// Mean of each clinician's complete questionnaires of the period in points, where there is one, in the order
+    /// of [`Population::clinicians`]; less that of the earlier days, where the study compares them.
     pub fn outcomes(&self) -> Vec<Option<f64>> {
+        let now = self.means(|survey, from_us| survey.authored_us >= from_us);
+        if self.asked == Asked::Level {
+            return now;
+        }
+        let before = self.means(|survey, from_us| survey.authored_us < from_us);
+        now.into_iter().zip(before).map(|(now, before)| Some(now? - before?)).collect()
+    }
+
+    fn means(&self, of: impl Fn(&Survey, i64) -> bool) -> Vec<Option<f64>> {
         let mut sums = std::collections::BTreeMap::new();
-        for (site, surveys) in self.surveys.iter().enumerate() {
-            for survey in surveys {
+        for (site, (surveys, facts)) in self.surveys.iter().zip(&self.facts).enumerate() {
+            for survey in surveys.iter().filter(|survey| of(survey, facts.from_us)) {
                 let codes: Vec<f64> =
                     survey.items.iter().flatten().copied().map(f64::from).collect();
                 let count: f64 = codes.iter().map(|_| 1.0).sum();
@@ -231,11 +244,30 @@ impl Population {
     }
 }
 
-/// The period in microseconds.
-fn span(study: &Study) -> (i64, i64) {
+/// Streams of what came later to the synthetic hospitals stand beyond those of the first things.
+const LATER: u64 = 1_000;
+
+/// Whether synthetic patients answer it: a level, or the change of one.
+fn answered(source: &Source) -> bool {
+    match source {
+        Source::Change { of, .. } => answered(of),
+        Source::Scale { instrument, scale } => {
+            instrument.as_str() == "care-measure" && scale.as_str() == "total"
+        }
+        _ => false,
+    }
+}
+
+/// The study's days in microseconds.
+fn days(study: &Study) -> Days {
     let micros = |day: time::Date| day.midnight().assume_utc().unix_timestamp() * facts::SECOND_US;
     let (from, to) = study.period();
-    (micros(from), micros(to))
+    let period = (micros(from), micros(to));
+    let earlier = study.schema().lag().map(|lag| {
+        let back = i64::from(lag.get()) * facts::DAY_US;
+        (period.0 - back, period.1 - back)
+    });
+    Days { period, earlier }
 }
 
 fn rejects(kind: Kind) -> Rejects {

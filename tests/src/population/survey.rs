@@ -2,8 +2,8 @@
 //!
 //! Chance is symmetric and ends before the ends of the scale, and a sum is rounded up or down by lot,
 //! so the expected sum is exactly the clinician's: no ceiling bends the truth.
-use super::facts::{DAY_US, Facts, SECOND_US, Survey, normal};
-use super::law::Clinician;
+use super::facts::{DAY_US, Days, Facts, SECOND_US, Survey, normal};
+use super::law::{Asked, BASE, Clinician};
 use rand::RngExt;
 use rand::rngs::ChaCha20Rng;
 use std::collections::BTreeMap;
@@ -17,14 +17,15 @@ const PATIENT_SPAN: f64 = 9.0;
 /// How many patients hand a questionnaire in.
 const RESPONSE_RATE: f64 = 0.58;
 
-/// The patients' answers at one hospital, in the order of their authoring.
+/// The patients' answers at one hospital, in the order of their authoring. Where a change is asked for, a clinician's own
+/// level stands in both spans, and the law's change in the period alone.
 pub(super) fn answers(
     facts: &Facts,
     clinicians: &[Clinician],
-    end_us: i64,
-    rng: &mut ChaCha20Rng,
+    days: Days,
+    (rng, asked): (&mut ChaCha20Rng, Asked),
 ) -> Vec<Survey> {
-    let means: BTreeMap<u32, f64> = clinicians
+    let means: BTreeMap<u32, (f64, f64)> = clinicians
         .iter()
         .map(|one| {
             let own = loop {
@@ -33,7 +34,12 @@ pub(super) fn answers(
                     break own;
                 }
             };
-            (one.number, one.expected + CLINICIAN_SD * own)
+            let own = CLINICIAN_SD * own;
+            let means = match asked {
+                Asked::Level => (one.expected + own, one.expected + own),
+                Asked::Change => (BASE + own, BASE + own + one.expected),
+            };
+            (one.number, means)
         })
         .collect();
     let mut surveys = Vec::new();
@@ -41,7 +47,10 @@ pub(super) fn answers(
         if !rng.random_bool(RESPONSE_RATE) {
             continue;
         }
-        let mean = means.get(&visit.person).copied().unwrap_or(36.0);
+        let before = visit.start_us < facts.from_us;
+        let (earlier, now) = means.get(&visit.person).copied().unwrap_or((36.0, 36.0));
+        let mean = if before { earlier } else { now };
+        let end_us = days.earlier.filter(|_| before).map_or(days.period.1, |(_, end)| end);
         let span = PATIENT_SPAN.min(HIGH - mean).min(mean - LOW).max(0.0);
         let chance: f64 = rng.random::<f64>() - rng.random::<f64>();
         let total = by_lot((mean + span * chance).clamp(LOW, HIGH), rng);

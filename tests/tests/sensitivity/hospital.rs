@@ -24,9 +24,18 @@ const PERSON: u8 = 1;
 const PATIENT: u8 = 2;
 const ENCOUNTER: u8 = 3;
 const RESPONSE: u8 = 4;
-/// Times of encounters and answers; some lie outside the period.
-const DAYS: [&str; 6] =
-    ["2026-07-01", "2026-07-20", "2026-08-15", "2026-09-01", "2026-09-30", "2026-10-01"];
+/// Times of encounters and answers: in the period, in the earlier days that it may be compared with, and beyond.
+const DAYS: [&str; 9] = [
+    "2026-01-01",
+    "2026-02-20",
+    "2026-04-02",
+    "2026-07-01",
+    "2026-07-20",
+    "2026-08-15",
+    "2026-09-01",
+    "2026-09-30",
+    "2026-10-01",
+];
 
 /// A clinician as staff records have them.
 #[derive(Clone, Copy, Debug)]
@@ -141,9 +150,16 @@ impl Hospital {
                 to.consent.push(statement(&person, "NULL", said, 0));
             }
             to.person.push(format!(
-                "({person}, '{role}', '{specialty}', NULL, NULL, {}, 1)",
-                u8::from(*active)
+                "({person}, '{role}', '{specialty}', {}, {}, 1)",
+                u8::from(*active),
+                pick(rng, &["NULL", "'female'", "'male'"]),
             ));
+            for programme in ["listening", "breaking-news"] {
+                let ended = pick(rng, &["NULL", "'2026-02-01'", "'2026-04-20'", "'2026-06-30'"]);
+                to.training.push(format!(
+                    "({person}, '{programme}', unixepoch('2026-01-05') * 1000000, unixepoch({ended}) * 1000000, 6, 1)"
+                ));
+            }
             to.period.push(format!(
                 "({person}, unixepoch('2026-07-01') * 1000000, unixepoch('2026-10-01') * 1000000, {}, 300, NULL, NULL, 1)",
                 rng.random_range(0..700)
@@ -164,7 +180,7 @@ impl Hospital {
                 "NULL".to_owned()
             };
             to.encounter.push(format!(
-                "({}, {}, {patient}, unixepoch('{}') * 1000000, NULL, 0, {}, NULL, {}, '{}', {ai}, {}, NULL, NULL, 1)",
+                "({}, {}, {patient}, unixepoch('{}') * 1000000, 0, {}, {}, '{}', {ai}, {}, {}, {}, {}, {}, 1)",
                 key(self.number, ENCOUNTER, at),
                 key(self.number, PERSON, encounter.person),
                 pick(rng, &DAYS),
@@ -172,6 +188,10 @@ impl Hospital {
                 rng.random_range(1..=5),
                 pick(rng, &["in_person", "video", "phone"]),
                 pick(rng, &["NULL", "0", "1"]),
+                pick(rng, &["NULL", "0", "1"]),
+                pick(rng, &["NULL", "0", "1", "9"]),
+                pick(rng, &["NULL", "'de'", "'tr'"]),
+                pick(rng, &["NULL", "'high'", "'low'"]),
             ));
         }
         for (at, response) in (0..).zip(&self.responses) {
@@ -277,6 +297,10 @@ impl Hospital {
     }
 }
 
+/// The tables with the columns that are filled.
+const PERSON_COLUMNS: &str = "person (person, role, specialty, active, gender, src)";
+const ENCOUNTER_COLUMNS: &str = "encounter (encounter, person, patient, start_us, tz_min, minutes, acuity, channel, \
+    ai_share, interpreter, readmit_30d, interruptions, language, deprivation_band, src)";
 /// The table of consents with the columns that [`statement`] fills.
 const STATEMENT: &str = "consent (person, patient, purpose, state, from_us)";
 
@@ -290,6 +314,7 @@ fn statement(person: &str, patient: &str, state: &str, later_us: u8) -> String {
 pub(crate) struct Tables {
     consent: Vec<String>,
     person: Vec<String>,
+    training: Vec<String>,
     period: Vec<String>,
     encounter: Vec<String>,
     response: Vec<String>,
@@ -303,17 +328,19 @@ async fn run(connection: &mut SqliteConnection, sql: String) {
 impl Tables {
     /// Replaces everything in the database.
     pub(crate) async fn fill(self, connection: &mut SqliteConnection) {
-        for table in ["answer", "response", "period", "encounter", "person", "consent"] {
+        for table in ["answer", "response", "period", "training", "encounter", "person", "consent"]
+        {
             run(connection, format!("DELETE FROM {table}")).await;
         }
         let batch = "INSERT OR IGNORE INTO import_batch VALUES (1, 0, zeroblob(32), zeroblob(32))";
         run(connection, batch.to_owned()).await;
-        let Tables { consent, person, period, encounter, response, answer } = self;
+        let Tables { consent, person, training, period, encounter, response, answer } = self;
         for (table, rows) in [
             (STATEMENT, consent),
-            ("person", person),
+            (PERSON_COLUMNS, person),
+            ("training", training),
             ("period", period),
-            ("encounter", encounter),
+            (ENCOUNTER_COLUMNS, encounter),
             ("response", response),
             ("answer", answer),
         ] {
@@ -361,7 +388,7 @@ impl Deletions {
             ),
         )
         .await;
-        for table in ["response", "encounter", "period", "person"] {
+        for table in ["response", "encounter", "period", "training", "person"] {
             run(connection, format!("DELETE FROM {table} WHERE person IN ({gone})")).await;
         }
         let other = list(&self.rewritten);
@@ -369,7 +396,10 @@ impl Deletions {
             connection,
             format!(
                 "UPDATE encounter SET acuity = 6 - acuity, minutes = 60 - minutes, ai_share = 1 - ai_share, \
-                 interpreter = 1 - interpreter, channel = iif(channel = 'video', 'in_person', 'video') \
+                 interpreter = 1 - interpreter, channel = iif(channel = 'video', 'in_person', 'video'), \
+                 readmit_30d = 1 - readmit_30d, interruptions = 9 - interruptions, \
+                 language = iif(language = 'de', 'tr', 'de'), \
+                 deprivation_band = iif(deprivation_band = 'high', 'low', 'high') \
                  WHERE person IN ({other})"
             ),
         )
@@ -387,5 +417,16 @@ impl Deletions {
             format!("UPDATE period SET volume = 700 - volume WHERE person IN ({other})"),
         )
         .await;
+        for sql in [
+            format!(
+                "UPDATE training SET to_us = iif(to_us IS NULL, unixepoch('2026-04-20') * 1000000, NULL) \
+                 WHERE person IN ({other})"
+            ),
+            format!(
+                "UPDATE person SET gender = iif(gender = 'female', 'male', 'female') WHERE person IN ({other})"
+            ),
+        ] {
+            run(connection, sql).await;
+        }
     }
 }

@@ -34,6 +34,8 @@ use tacit_shared::summary::sum::SiteSum;
 use tacit_shared::units::{Delta, Epsilon};
 
 const STUDY: &str = include_str!("study.toml");
+/// Further features and groups: trainings, composites, outcomes of care, changes since earlier days.
+const PROGRAMMES: &str = include_str!("programmes.toml");
 /// Cases of one database when they share it.
 const BATCH: u16 = 250;
 const SEED: u64 = 0x5eed_0003;
@@ -70,9 +72,32 @@ struct Setting {
     links: u64,
 }
 
+/// Which study.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Of {
+    Plain,
+    Programmes,
+}
+
+impl Of {
+    fn text(self) -> String {
+        if self == Of::Plain {
+            return STUDY.to_owned();
+        }
+        let (head, rest) = STUDY.split_once("[outcome]").unwrap();
+        let (_, rest) = rest.split_once("[[features]]").unwrap();
+        let (features, rest) = rest.split_once("[privacy]").unwrap();
+        let outcome = "[outcome]\nid = \"experience\"\nlabel = \"What became of care\"\nunit = \"share\"\n\
+            source = \"change:181:composite:relational-experience:10\"\nlow = -1.0\nhigh = 1.0\ncentre = 0.0\n\
+            residual_bound = 0.6\nprior_count = PRIOR\n";
+        format!("{head}{outcome}\n[[features]]{features}{PROGRAMMES}[privacy]{rest}")
+    }
+}
+
 impl Setting {
-    fn new(links: u64, prior: u32) -> Self {
-        let text = STUDY.replace("LINKS", &links.to_string()).replace("PRIOR", &prior.to_string());
+    fn new(links: u64, prior: u32, of: Of) -> Self {
+        let text = of.text().replace("LINKS", &links.to_string());
+        let text = text.replace("PRIOR", &prior.to_string());
         let study = Study::parse(&text).unwrap();
         let plan = Plan::new(&study, &roster()).unwrap();
         assert_eq!(plan.terms().clinician_l2, CLIP);
@@ -238,8 +263,11 @@ async fn cases(total: u32, each: u16, seed: u64) -> Seen {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let settings: Vec<Setting> =
-        (0..12).map(|i| Setting::new([1, 2, 3, 5][i % 4], u32::try_from(i % 6).unwrap())).collect();
+    let setting = |i: usize| {
+        let of = if i % 2 == 0 { Of::Plain } else { Of::Programmes };
+        Setting::new([1, 2, 3, 5][i / 2 % 4], u32::try_from(i / 2 % 6).unwrap(), of)
+    };
+    let settings: Vec<Setting> = (0..24).map(setting).collect();
     let mut largest = Seen::default();
     for setting in settings.iter().cycle() {
         let left = total - largest.cases;
@@ -282,7 +310,7 @@ async fn nobody_changes_more_than_declared_in_many_hospitals_at_once() {
 /// deleted, a patient who had more than K clinicians counts with the next one.
 #[tokio::test]
 async fn deleting_whom_patients_met_frees_their_links() {
-    let setting = Setting::new(1, 0);
+    let setting = Setting::new(1, 0, Of::Plain);
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
     let mut rng = ChaCha20Rng::seed_from_u64(SEED);

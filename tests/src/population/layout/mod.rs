@@ -6,7 +6,7 @@ mod suburban;
 mod teaching;
 
 use super::PopulationError;
-use super::facts::{Facts, Month, Person, SECOND_US, Session, Sheet, Survey};
+use super::facts::{Facts, Month, More, Person, SECOND_US, Session, Sheet, Survey};
 use super::profile::Kind;
 use super::recording;
 use super::table::{Packing, Table};
@@ -70,6 +70,50 @@ fn sessions(sessions: &[Session], person: fn(u32) -> String) -> Table {
         .text("worn_by", each().map(|s| person(s.person)))
         .int("start_unix", each().map(|s| s.start_us / SECOND_US))
         .text("file", each().map(recording::file))
+}
+
+/// The columns of a clinician's strata, under the hospital's names: age, gender, where they were trained.
+fn strata(table: Table, facts: &Facts, names: [&str; 3]) -> Table {
+    let each = || facts.persons.iter().map(|p| p.strata);
+    let text = |word: Option<&'static str>| word.map(str::to_owned);
+    let [age, gender, trained] = names;
+    table
+        .maybe_text(age, each().map(|s| text(s.age_band)))
+        .maybe_text(gender, each().map(|s| text(s.gender)))
+        .maybe_text(trained, each().map(|s| text(s.training_country)))
+}
+
+/// What is known of encounters beside what every hospital writes: columns under these names and, in minutes, those of
+/// scribe, call and presence; interruptions, language, and the patient's age, deprivation and payer.
+fn more(table: Table, facts: &Facts, names: [&str; 8]) -> Table {
+    let each = || facts.visits.iter().map(|v| v.more);
+    let text =
+        |of: fn(&More) -> Option<&'static str>| each().map(move |m| of(&m).map(str::to_owned));
+    let length = |of: fn(&More) -> Option<i32>| {
+        each().map(move |m| of(&m).map(|tenths| f64::from(tenths) / 10.0))
+    };
+    let [scribe, call, presence, interruptions, language, age, deprivation, payer] = names;
+    table
+        .real(scribe, length(|m| m.scribe))
+        .real(call, length(|m| m.call))
+        .real(presence, length(|m| m.presence))
+        .maybe_int(interruptions, each().map(|m| m.interruptions))
+        .maybe_text(language, text(|m| m.language))
+        .maybe_text(age, text(|m| m.age_band))
+        .maybe_text(deprivation, text(|m| m.deprivation))
+        .maybe_text(payer, text(|m| m.payer))
+}
+
+/// The list of trainings, as the office of further education keeps it: days in UTC, no end while one goes on.
+fn courses(facts: &Facts, person: impl Fn(u32) -> String) -> Table {
+    let each = || facts.persons.iter().flat_map(|p| p.courses.iter().map(move |c| (p.number, *c)));
+    let day = |us| day_and_minute(us, 0).0;
+    Table::default()
+        .text("who", each().map(|(number, _)| person(number)))
+        .text("programme", each().map(|(_, c)| c.programme))
+        .text("began", each().map(|(_, c)| day(c.from_us)))
+        .maybe_text("ended", each().map(|(_, c)| c.to_us.map(day)))
+        .int("hours", each().map(|(_, c)| c.hours))
 }
 
 /// Every answer on a line of its own: survey index, item from 1, code.

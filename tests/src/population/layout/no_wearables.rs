@@ -3,7 +3,9 @@
 use super::super::facts::{Channel, Facts, Role, Survey};
 use super::super::profile::Specialty;
 use super::super::table::{Packing, Table};
-use super::{Folder, PopulationError, SUMMER_HOURS, day_and_minute, item, long, months, sheets};
+use super::{
+    Folder, PopulationError, SUMMER_HOURS, courses, day_and_minute, item, long, months, sheets,
+};
 
 fn hr(number: u32) -> i64 {
     40_000_000 + i64::from(number)
@@ -23,6 +25,7 @@ pub(super) fn write(
     out.parquet("roster", "roster.parquet", roster(facts), Packing::Snappy)?;
     out.csv("episodes", "episodes.csv", episodes(facts))?;
     out.parquet("proms", "proms.parquet", proms(surveys), Packing::Zstd)?;
+    out.csv("courses", "courses.csv", courses(facts, |number| hr(number).to_string()))?;
     out.csv("cbi", "cbi.csv", cbi(facts))
 }
 
@@ -40,12 +43,13 @@ fn staff(facts: &Facts) -> Table {
         Specialty::Palliative => 315,
     };
     let left = |active: bool| (!active).then(|| "2025-12-31".to_owned());
-    Table::default()
+    let table = Table::default()
         .int("HR-Number", each().map(|p| hr(p.number)))
         .text("Contract", each().map(|p| contract(p.role)))
         .int("Specialty-Code", each().map(|p| code(p.specialty)))
         .text("Unit", each().map(|p| format!("U{}", p.ward)))
-        .maybe_text("Left-On", each().map(|p| left(p.active)))
+        .maybe_text("Left-On", each().map(|p| left(p.active)));
+    super::strata(table, facts, ["Age-Band", "Gender", "Trained-In"])
 }
 
 fn roster(facts: &Facts) -> Table {
@@ -70,7 +74,7 @@ fn episodes(facts: &Facts) -> Table {
         Channel::Other => "mail",
     };
     let flag = |is: bool| if is { "true" } else { "false" };
-    Table::default()
+    let table = Table::default()
         .text("Episode", each().map(|v| format!("E{:06}", v.number)))
         .int("HR-Number", each().map(|v| hr(v.person)))
         .int("Patient", each().map(|v| v.patient))
@@ -81,7 +85,21 @@ fn episodes(facts: &Facts) -> Table {
         .maybe_int("AI-Percent", each().map(|v| v.assisted_percent))
         .text("Interpreter", each().map(|v| flag(v.interpreter)))
         .text("Readmission", each().map(|v| flag(v.readmitted)))
-        .text("ED-Visit", each().map(|v| flag(v.emergency)))
+        .text("ED-Visit", each().map(|v| flag(v.emergency)));
+    super::more(
+        table,
+        facts,
+        [
+            "Scribe-Min",
+            "Call-Min",
+            "Presence-Min",
+            "Interruptions",
+            "Language",
+            "Patient-Age",
+            "Deprivation",
+            "Payer",
+        ],
+    )
 }
 
 fn proms(surveys: &[Survey]) -> Table {

@@ -4,8 +4,8 @@ use super::super::facts::{Channel, Facts, Role, Survey};
 use super::super::profile::Specialty;
 use super::super::table::Table;
 use super::{
-    Folder, PopulationError, SUMMER_HOURS, day_and_minute, item, minutes, months, sessions, sheets,
-    tick,
+    Folder, PopulationError, SUMMER_HOURS, courses, day_and_minute, item, minutes, months,
+    sessions, sheets, tick,
 };
 
 fn who(number: u32) -> String {
@@ -31,6 +31,7 @@ pub(super) fn write(
     out.csv("visits", "visits.csv", visits(facts))?;
     out.csv("opinions", "opinions.csv", opinions(surveys))?;
     out.csv("burnout", "burnout.csv", burnout(facts))?;
+    out.csv("courses", "courses.csv", courses(facts, who))?;
     out.csv("devices", "devices.csv", sessions(&facts.sessions, who))
 }
 
@@ -47,11 +48,12 @@ fn staff(facts: &Facts) -> Table {
         Specialty::Oncology => "day clinic oncology",
         Specialty::Palliative => "hospice",
     };
-    Table::default()
+    let table = Table::default()
         .text("who", each().map(|p| who(p.number)))
         .text("profession", each().map(|p| profession(p.role)))
         .text("place", each().map(|p| place(p.specialty)))
-        .maybe_text("working", each().map(|p| tick(p.active, "yes")))
+        .maybe_text("working", each().map(|p| tick(p.active, "yes")));
+    super::strata(table, facts, ["age", "sex", "trained where"])
 }
 
 fn roster(facts: &Facts) -> Table {
@@ -75,7 +77,7 @@ fn visits(facts: &Facts) -> Table {
         Channel::Other => "letter",
     };
     let percent = |percent: Option<u8>| percent.map(|p| format!("{p}%"));
-    Table::default()
+    let table = Table::default()
         .int("no", each().map(|v| v.number))
         .text("who", each().map(|v| who(v.person)))
         .text("card", each().map(|v| card(v.patient)))
@@ -86,7 +88,21 @@ fn visits(facts: &Facts) -> Table {
         .maybe_text("ai", each().map(|v| percent(v.assisted_percent)))
         .maybe_text("interpreter", each().map(|v| tick(v.interpreter, "x")))
         .maybe_text("came back", each().map(|v| tick(v.readmitted, "x")))
-        .maybe_text("to er", each().map(|v| tick(v.emergency, "x")))
+        .maybe_text("to er", each().map(|v| tick(v.emergency, "x")));
+    super::more(
+        table,
+        facts,
+        [
+            "scribe",
+            "call",
+            "with patient",
+            "interruptions",
+            "spoken",
+            "age of patient",
+            "hardship",
+            "pays",
+        ],
+    )
 }
 
 fn opinions(surveys: &[Survey]) -> Table {

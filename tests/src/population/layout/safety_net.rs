@@ -3,7 +3,7 @@
 use super::super::facts::{Channel, Facts, Month, Person, Role, SECOND_US, Survey};
 use super::super::profile::Specialty;
 use super::super::table::Table;
-use super::{Folder, PopulationError, item, long, minutes, sessions, sheets};
+use super::{Folder, PopulationError, courses, item, long, minutes, sessions, sheets};
 
 fn npi(number: u32) -> String {
     format!("1{number:09}")
@@ -28,6 +28,7 @@ pub(super) fn write(
     out.csv("surveys", "surveys.csv", forms(surveys))?;
     out.csv("answers", "answers.csv", answers(surveys))?;
     out.csv("burnout", "burnout.csv", burnout(facts))?;
+    out.csv("courses", "courses.csv", courses(facts, npi))?;
     out.csv("devices", "devices.csv", sessions(&facts.sessions, npi))
 }
 
@@ -44,12 +45,13 @@ fn clinicians(facts: &Facts) -> Table {
         Specialty::Oncology => "ON",
         Specialty::Palliative => "PC",
     };
-    Table::default()
+    let table = Table::default()
         .text("NPI", each().map(|p| npi(p.number)))
         .text("Title", each().map(|p| title(p.role)))
         .text("Clinic", each().map(|p| clinic(p.specialty)))
         .int("Band", each().map(|p| p.grade))
-        .text("Status", each().map(|p| if p.active { "A" } else { "L" }))
+        .text("Status", each().map(|p| if p.active { "A" } else { "L" }));
+    super::strata(table, facts, ["Age", "Gender", "Trained"])
 }
 
 fn roster(facts: &Facts) -> Table {
@@ -75,7 +77,7 @@ fn encounters(facts: &Facts) -> Table {
         Channel::Other => 5,
     };
     let share = |percent: Option<u8>| percent.map(|p| f64::from(p) / 100.0);
-    Table::default()
+    let table = Table::default()
         .int("Enc ID", each().map(|v| v.number))
         .text("NPI", each().map(|v| npi(v.person)))
         .text("MRN", each().map(|v| mrn(v.patient)))
@@ -86,7 +88,12 @@ fn encounters(facts: &Facts) -> Table {
         .real("AI", each().map(|v| share(v.assisted_percent)))
         .text("Lang Service", each().map(|v| yes(v.interpreter)))
         .text("Back 30d", each().map(|v| yes(v.readmitted)))
-        .text("ED 30d", each().map(|v| yes(v.emergency)))
+        .text("ED 30d", each().map(|v| yes(v.emergency)));
+    super::more(
+        table,
+        facts,
+        ["Scribe", "Call", "With Patient", "Breaks", "Lang", "Pt Age", "SES", "Coverage"],
+    )
 }
 
 fn forms(surveys: &[Survey]) -> Table {

@@ -3,7 +3,7 @@
 use super::super::facts::{Channel, Facts, Role, Survey};
 use super::super::profile::Specialty;
 use super::super::table::{Packing, Table};
-use super::{Folder, PopulationError, day_and_minute, item, minutes, sessions, sheets};
+use super::{Folder, PopulationError, courses, day_and_minute, item, minutes, sessions, sheets};
 
 fn reference(number: u32) -> String {
     format!("sub/{number}")
@@ -28,6 +28,7 @@ pub(super) fn write(
     out.parquet("visits", "visits.parquet", visits(facts), snappy)?;
     out.parquet("feedback", "feedback.parquet", feedback(surveys), snappy)?;
     out.parquet("burnout", "burnout.parquet", burnout(facts), snappy)?;
+    out.csv("courses", "courses.csv", courses(facts, reference))?;
     out.csv("devices", "devices.csv", sessions(&facts.sessions, reference))
 }
 
@@ -45,7 +46,7 @@ fn people(facts: &Facts) -> Table {
         Specialty::Palliative => "Palliative Care",
     };
     let first = format!("{:04}-{:02}-01", facts.first.0, facts.first.1);
-    let table = Table::default()
+    let base = Table::default()
         .text("personRef", each().map(|p| reference(p.number)))
         .text("role", each().map(|p| role(p.role)))
         .text("service", each().map(|p| service(p.specialty)))
@@ -53,6 +54,7 @@ fn people(facts: &Facts) -> Table {
         .int("unit", each().map(|p| p.ward))
         .flag("isActive", each().map(|p| p.active))
         .text("firstMonth", each().map(|_| first.clone()));
+    let table = super::strata(base, facts, ["ageBand", "gender", "trainedIn"]);
     (0..super::super::facts::MONTHS).fold(table, |table, at| {
         let months = || each().filter_map(move |p| p.months.get(at));
         let name = |what: &str| format!("m{}.{what}", at + 1);
@@ -74,7 +76,7 @@ fn visits(facts: &Facts) -> Table {
         Channel::Other => "portal",
     };
     let share = |percent: Option<u8>| percent.map(|p| f64::from(p) / 100.0);
-    Table::default()
+    let table = Table::default()
         .text("visit", each().map(|v| format!("V-{}", v.number)))
         .text("clinician", each().map(|v| reference(v.person)))
         .text("patient", each().map(|v| card(v.patient)))
@@ -85,7 +87,21 @@ fn visits(facts: &Facts) -> Table {
         .real("aiShare", each().map(|v| share(v.assisted_percent)))
         .flag("interpreter", each().map(|v| v.interpreter))
         .flag("readmitted", each().map(|v| v.readmitted))
-        .flag("edReturn", each().map(|v| v.emergency))
+        .flag("edReturn", each().map(|v| v.emergency));
+    super::more(
+        table,
+        facts,
+        [
+            "scribeMinutes",
+            "callMinutes",
+            "presenceMinutes",
+            "interruptions",
+            "language",
+            "patientAge",
+            "deprivation",
+            "payer",
+        ],
+    )
 }
 
 fn feedback(surveys: &[Survey]) -> Table {

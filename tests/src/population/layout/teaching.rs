@@ -3,7 +3,7 @@
 use super::super::facts::{Channel, Facts, Role, Survey};
 use super::super::profile::Specialty;
 use super::super::table::{Packing, Table};
-use super::{Folder, PopulationError, item, months, sessions, sheets};
+use super::{Folder, PopulationError, courses, item, months, sessions, sheets};
 
 fn staff(number: u32) -> String {
     format!("T{number:06}")
@@ -24,6 +24,7 @@ pub(super) fn write(
     out.parquet("contacts", "contacts.parquet", contacts(facts), zstd)?;
     out.parquet("care", "care.parquet", care(surveys), zstd)?;
     out.csv("cbi", "cbi.csv", cbi(facts))?;
+    out.csv("courses", "courses.csv", courses(facts, staff))?;
     out.csv("devices", "devices.csv", sessions(&facts.sessions, staff))
 }
 
@@ -40,13 +41,14 @@ fn people(facts: &Facts) -> Table {
         Specialty::Oncology => "ONC",
         Specialty::Palliative => "PAL",
     };
-    Table::default()
+    let table = Table::default()
         .text("Staff ID", each().map(|p| staff(p.number)))
         .text("Job Family", each().map(|p| job(p.role)))
         .text("Department", each().map(|p| department(p.specialty)))
         .int("Grade", each().map(|p| p.grade))
         .text("Ward", each().map(|p| format!("W{:02}", p.ward)))
-        .flag("Employed", each().map(|p| p.active))
+        .flag("Employed", each().map(|p| p.active));
+    super::strata(table, facts, ["Age Band", "Sex", "Trained In"])
 }
 
 fn duty(facts: &Facts) -> Table {
@@ -69,7 +71,7 @@ fn contacts(facts: &Facts) -> Table {
         Channel::Video => "VID",
         Channel::Other => "MSG",
     };
-    Table::default()
+    let table = Table::default()
         .int("Contact No", each().map(|v| v.number))
         .text("Staff ID", each().map(|v| staff(v.person)))
         .text("Patient Key", each().map(|v| patient(v.patient)))
@@ -80,7 +82,21 @@ fn contacts(facts: &Facts) -> Table {
         .maybe_int("Assist %", each().map(|v| v.assisted_percent))
         .flag("Interpreter", each().map(|v| v.interpreter))
         .flag("Readmit 30d", each().map(|v| v.readmitted))
-        .flag("ED 30d", each().map(|v| v.emergency))
+        .flag("ED 30d", each().map(|v| v.emergency));
+    super::more(
+        table,
+        facts,
+        [
+            "Scribe Min",
+            "Call Min",
+            "Presence Min",
+            "Interruptions",
+            "Language",
+            "Patient Age",
+            "Deprivation",
+            "Payer",
+        ],
+    )
 }
 
 fn care(surveys: &[Survey]) -> Table {
