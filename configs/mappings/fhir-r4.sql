@@ -53,6 +53,7 @@ SELECT e.id AS encounter,
                        END AS acuity,
        CASE e.class WHEN 'VR' THEN 'video' ELSE 'in_person' END AS channel,
        CASE WHEN e.class = 'IMP' THEN e.readmission END AS readmit_30d,
+       CASE e.class WHEN 'VR' THEN e.minutes END AS call_minutes,
        e._line AS line
 FROM raw_encounter e
 LEFT JOIN raw_practitioner_role r ON e.clinician_type = 'PractitionerRole' AND r.id = e.clinician
@@ -60,7 +61,8 @@ WHERE e.status = 'finished' AND e.class IN ('AMB', 'EMER', 'VR', 'HH') AND e.sta
 
 -- @response
 -- The last part of a questionnaire's canonical URL names the instrument. A patient's form speaks about the
--- clinician of its encounter; a clinician's about its source, else its author.
+-- clinician of its encounter; a clinician's about its source, else its author. The version after the URL's `|` must be
+-- the instrument's, as `tacit-node instrument list` shows it; where the server counts versions of its own, leave it out.
 SELECT q.id AS response,
        q.instrument AS instrument,
        q.version AS version,

@@ -26,9 +26,11 @@ SELECT p.provider_id AS person,
        c.care_site_name AS site_unit,
        CASE WHEN p.provider_id IN (SELECT v.provider_id FROM raw_visit_occurrence v WHERE v.provider_id IS NOT NULL)
             THEN 1 ELSE 0 END AS active,
+       'born-' || (CAST(p.year_of_birth AS INTEGER) / 10 * 10) || 's' AS age_band, -- a decade says enough
+       CASE CAST(p.gender_concept_id AS INTEGER) WHEN 8507 THEN 'male' WHEN 8532 THEN 'female' END AS gender,
        p.line AS line
 FROM (SELECT provider_id, care_site_id, specialty_source_value, CAST(specialty_concept_id AS BIGINT) AS concept,
-             _line AS line
+             year_of_birth, gender_concept_id, _line AS line
       FROM raw_provider) p
 LEFT JOIN raw_care_site c ON c.care_site_id = p.care_site_id
 
@@ -46,6 +48,7 @@ SELECT id AS encounter,
        CASE WHEN concept = 9203 THEN 4 WHEN concept = 32037 THEN 5 WHEN part = 1 THEN 3 ELSE 2 END AS acuity,
        CASE WHEN concept = 5083 THEN 'video' ELSE 'in_person' END AS channel,
        CASE WHEN next_ed_s <= end_s + 30 * 86400 THEN 1 ELSE 0 END AS ed_30d,
+       CASE WHEN concept = 5083 THEN (end_s - start_s) / CAST(60 AS DOUBLE PRECISION) END AS call_minutes,
        line
 FROM (SELECT id, part, provider_id, person_id, concept, start_s, end_s, line,
              min(start_s) FILTER (WHERE concept = 9203 AND part = 0)

@@ -234,8 +234,8 @@ async fn a_common_data_model_becomes_canonical_by_the_mapping_that_comes_along()
     let site = Site::new().await;
     let provider = site.write(
         "provider.csv",
-        "provider_id,provider_name,npi,specialty_concept_id,care_site_id,specialty_source_value\n\
-         1,Ann,99,0,7,Internal Medicine\n2,Bob,98,0,7,Oncology nursing\n3,Eve,97,0,,Astrology\n",
+        "provider_id,provider_name,npi,specialty_concept_id,care_site_id,year_of_birth,gender_concept_id,specialty_source_value\n\
+         1,Ann,99,0,7,1974,8532,Internal Medicine\n2,Bob,98,0,7,,0,Oncology nursing\n3,Eve,97,0,,1990,8507,Astrology\n",
     );
     let care_site = site.write("care_site.csv", "care_site_id,care_site_name\n7,West\n");
     let visits = site.write(
@@ -288,8 +288,14 @@ async fn a_common_data_model_becomes_canonical_by_the_mapping_that_comes_along()
             "in_person 4 120.0 0 1784534400000000",
         ]
     );
-    let sql = "SELECT p.role || ' ' || p.specialty || ' ' || p.site_unit || ' ' || p.active FROM person p ORDER BY 1";
-    assert_eq!(site.rows(sql).await, ["nurse oncology West 1", "physician internal West 1"]);
+    let sql = "SELECT p.role || ' ' || p.specialty || ' ' || p.site_unit || ' ' || p.active || ' ' || \
+               coalesce(p.age_band, '-') || ' ' || coalesce(p.gender, '-') FROM person p ORDER BY 1";
+    assert_eq!(
+        site.rows(sql).await,
+        ["nurse oncology West 1 - -", "physician internal West 1 born-1970s female"]
+    );
+    let sql = "SELECT count(*) || ' ' || sum(call_minutes) FROM encounter WHERE call_minutes > 0";
+    assert_eq!(site.rows(sql).await, ["1 15.0"]);
     let sql = "SELECT a.item || ' ' || a.code || ' ' || r.instrument FROM answer a JOIN response r USING (response) ORDER BY 1";
     assert_eq!(site.rows(sql).await, ["q1 5 care-measure", "q2 DNA care-measure"]);
 }

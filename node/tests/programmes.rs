@@ -10,8 +10,9 @@ use tacit_node::intake::progress::Silent;
 use tacit_node::intake::recording::{Reading, Recorder};
 use tacit_node::intake::summary::Summary;
 use tacit_node::intake::{self, Again, Ports, Request};
-use tacit_node::measure::feature::{self, Rows};
+use tacit_node::measure::feature::{self, Rows, spread};
 use tacit_node::measure::instrument::Catalogue;
+use tacit_node::office::quality_page::{Missing, Standing};
 use tacit_node::store::Store;
 use tacit_node::store::consent::Access;
 use tacit_node::store::pseudonym::Pseudonyms;
@@ -121,6 +122,9 @@ impl Site {
             inputs,
             recordings_dir: None,
             again: Again::Refuse,
+            database: None,
+            statement_s: 60,
+            on_error: tacit_node::intake::OnError::Reject,
             at_us: ACCESS.now_us,
             memory: tacit_node::intake::stream::Memory::default(),
         };
@@ -381,6 +385,42 @@ async fn a_patient_s_links_are_those_of_both_spans_together() {
     let with_a = (before_of_a - 40.5).abs() < 1e-9 && (now_of_b - 12.0).abs() < 1e-9;
     let with_b = (before_of_a - 40.0).abs() < 1e-9 && (now_of_b - 12.5).abs() < 1e-9;
     assert!(with_a != with_b, "{before_of_a} {now_of_b}");
+}
+
+#[tokio::test]
+async fn what_a_study_misses_here_is_told_with_what_to_import() {
+    let (site, _) = Site::with_files().await;
+    let missing = async |source: &str, (low, high): (f64, f64)| -> Vec<String> {
+        let study = Study::parse(&study(source, (low, high, low, 0), "")).unwrap();
+        let standing = (Standing::Named, None);
+        let read = (&site.pseudonyms, &ACCESS);
+        let found = spread::of_study(&site.store, &study, standing, &site.catalogue, read).await;
+        let told = |m: Missing| format!("{}: {}; {}", m.part, m.what, m.hint.unwrap_or_default());
+        found.unwrap().missing.into_iter().map(told).collect()
+    };
+    for (source, bounds, expected) in [
+        (
+            "trained:resilience",
+            (0.0, 1.0),
+            "features.it: nobody here counts as trained by `trained:resilience`; import trainings with their end (section @training)",
+        ),
+        (
+            "patient-group-share:group:asylum",
+            (0.0, 1.0),
+            "features.it: no clinician has a value from `patient-group-share:group:asylum` in the period; \
+             import encounters with this column (section @encounter)",
+        ),
+        (
+            "change:181:scale:care-measure:total",
+            (-40.0, 40.0),
+            "features.it: no clinician has a value from `change:181:scale:care-measure:total` in the period; \
+             import responses and their answers (sections @response, @answer)",
+        ),
+    ] {
+        let found = missing(source, bounds).await;
+        assert!(found.iter().any(|one| one == expected), "{found:?}");
+    }
+    assert_eq!(missing("trained:listening", (0.0, 1.0)).await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 //! and the smoke test (`tests/tests/fuzz_smoke.rs`), which does not.
 pub(crate) mod signed;
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::OnceLock;
 use tacit_coordinator::config as coordinator_config;

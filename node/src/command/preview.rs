@@ -96,8 +96,11 @@ fn left_out(Excluded { encounters, excluded }: Excluded) -> String {
 }
 
 fn questionnaires(scored_by: &[ScoredBy]) -> String {
-    let mut lines =
-        vec![String::new(), String::new(), "Questionnaires it rests on, scored here".to_owned()];
+    let mut lines = vec![
+        String::new(),
+        String::new(),
+        "Questionnaires and composites it rests on, scored here".to_owned(),
+    ];
     if scored_by.is_empty() {
         lines.push("  none".to_owned());
     }

@@ -5,10 +5,10 @@ use sqlx::Row as _;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::{Digest, FeatureId};
 
-/// A questionnaire that a release rests on: which rules made its scores, and under which licence.
+/// A questionnaire or composite that a release rests on: which rules made its scores, and under which licence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ScoredBy {
-    /// The instrument.
+    /// The instrument, or the composite.
     pub instrument: FeatureId,
     /// Its version.
     pub version: String,
