@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 use super::*;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 const STUDY: &str = include_str!("../../../configs/studies/empathy-billing.toml");
 
@@ -42,7 +43,8 @@ pub(super) fn programmes(outcome: &str, low: &str, high: &str, centre: &str) -> 
     .iter()
     .enumerate()
     {
-        text += &format!(
+        let _ = write!(
+            text,
             "[[features]]\nid = \"f{at}\"\nlabel = \"{source}\"\nsource = \"{source}\"\nlow = 0.0\nhigh = {high}\n\
              centre = {centre}\nrms = 0.4\nprior_count = {}\n",
             at % 3
@@ -56,7 +58,8 @@ pub(super) fn programmes(outcome: &str, low: &str, high: &str, centre: &str) -> 
         ("private", "patient-group-share:payer:private"),
         ("other-language", "other-language-share:de"),
     ] {
-        text += &format!(
+        let _ = write!(
+            text,
             "[[groups]]\nid = \"{id}\"\nlabel = \"{id}\"\nsource = \"{source}\"\nat_least = 0.26\nlow = 0.0\nhigh = 1.0\n\
              centre = 0.1\n"
         );

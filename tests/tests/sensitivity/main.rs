@@ -264,7 +264,7 @@ async fn cases(total: u32, each: u16, seed: u64) -> Seen {
     let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let setting = |i: usize| {
-        let of = if i % 2 == 0 { Of::Plain } else { Of::Programmes };
+        let of = if i.is_multiple_of(2) { Of::Plain } else { Of::Programmes };
         Setting::new([1, 2, 3, 5][i / 2 % 4], u32::try_from(i / 2 % 6).unwrap(), of)
     };
     let settings: Vec<Setting> = (0..24).map(setting).collect();
