@@ -2,7 +2,7 @@
 use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use tacit_coordinator::command::{fit, init, report, roster, run, serve, verify};
+use tacit_coordinator::command::{fit, init, plan, report, roster, run, serve, verify};
 use tacit_shared::fault::{Audience, Fault};
 
 /// The coordinator of a Tacit federation: it learns the noisy sum of a quorum of hospitals, nothing else.
@@ -21,6 +21,8 @@ enum Command {
     Roster(roster::RosterArgs),
     /// Read a study against a roster, and print its digest
     Check(roster::CheckArgs),
+    /// Forecast what a study can say with so many clinicians, before anyone pays
+    Plan(plan::PlanArgs),
     /// Run one round of a study with the sites of a roster
     Run(run::RunArgs),
     /// Write a round's signed transcript for an auditor
@@ -40,6 +42,7 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Init(args) => init::run(args).await,
         Command::Roster(args) => roster::run(args),
         Command::Check(args) => roster::check(args),
+        Command::Plan(args) => plan::run(args),
         Command::Run(args) => run::run(args).await,
         Command::Export(args) => verify::export(args).await,
         Command::Verify(args) => verify::verify(args),

@@ -20,12 +20,14 @@ mod delta;
 pub mod dial;
 mod error;
 pub mod fair;
+pub mod filter;
 pub mod glm;
 pub mod gram;
 pub mod histogram;
 pub mod linear;
 pub mod measure;
 pub mod plain;
+pub mod planning;
 pub mod reml;
 pub mod rows;
 pub mod site;
@@ -99,6 +101,8 @@ pub struct Fitted {
     t: DVector<f64>,
     #[serde(skip)]
     published: DVector<f64>,
+    #[serde(skip)]
+    predicting: DVector<f64>,
 }
 
 impl Fitted {
@@ -111,6 +115,12 @@ impl Fitted {
     /// was applied, otherwise t̂.
     pub fn published(&self) -> &DVector<f64> {
         &self.published
+    }
+
+    /// The solution that predicts best, in whitened units, p: [`filter::solve`] where κ < 2 and no dial
+    /// was applied, otherwise [`Fitted::published`]. No interval of it is valid.
+    pub fn predicting(&self) -> &DVector<f64> {
+        &self.predicting
     }
 }
 
@@ -222,7 +232,9 @@ pub fn fit(spec: &Spec, inputs: &Inputs) -> Result<Fitted, ModelError> {
     let coefficients = coefficients(spec, inputs, (&solution, between.as_ref()), fair_t)?;
     let groups = group_results(spec, inputs, t, fair.as_ref())?;
     let sites = site_results(spec, inputs, &solution, between.as_ref())?;
+    let filtered = fair.is_none() && solution.kappa() < filter::PLAIN_FROM;
     let published = fair.map_or_else(|| t.clone(), |(t, _)| t);
+    let predicting = if filtered { filter::solve(inputs.gram())? } else { published.clone() };
     let dial = attempt.map(|attempt| match attempt {
         Ok((_, result)) => DialOutcome::Applied(result),
         Err(error) => DialOutcome::Withheld { reason: error.to_string() },
@@ -240,6 +252,7 @@ pub fn fit(spec: &Spec, inputs: &Inputs) -> Result<Fitted, ModelError> {
         dial,
         t: t.clone(),
         published,
+        predicting,
     })
 }
 
