@@ -432,6 +432,11 @@ fn columns_that_determine_nothing_are_refused_by_name() {
             "the column `b` has the same value in every row",
         ),
         (
+            "y,a,b\n1e-300,2,4\n2e-300,4,4\n3e-300,1,3\n1e-300,4,1\n",
+            GOOD.to_owned(),
+            "the values of `y` differ by too little or too much to square",
+        ),
+        (
             "y,a,b\n1,2,4\n1,4,4\n1,1,3\n1,4,1\n",
             GOOD.to_owned(),
             "the column `y` has the same value in every row",

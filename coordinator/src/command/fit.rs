@@ -177,10 +177,14 @@ fn check(profile: &Profile, spec: &Spec) -> Result<(), Fault> {
             .hint("a group needs rows inside and outside it"));
     }
     let named = spec.covariates.iter().zip(profile.columns());
-    let outcome = std::iter::once((&spec.outcome, profile.outcome()));
-    if let Some((name, _)) = named.chain(outcome).find(|(_, column)| column.is_constant()) {
+    let named = named.chain(std::iter::once((&spec.outcome, profile.outcome())));
+    if let Some((name, _)) = named.clone().find(|(_, column)| column.is_constant()) {
         return Err(Fault::user(format!("the column `{name}` has the same value in every row"))
             .hint("an intercept is always part of the model; leave constant columns out"));
+    }
+    if let Some((name, _)) = named.clone().find(|(_, column)| column.is_out_of_scale()) {
+        let problem = format!("the values of `{name}` differ by too little or too much to square");
+        return Err(Fault::user(problem).hint("write the column in another unit"));
     }
     Ok(())
 }

@@ -63,6 +63,11 @@ impl Column {
         let size = self.least.abs().max(self.most.abs());
         (self.most - self.least).is_nan() || self.most - self.least <= 1e-13 * size
     }
+
+    /// Whether its differences are so small or large that their squares lose digits.
+    pub fn is_out_of_scale(&self) -> bool {
+        !(1e-200..=1e280).contains(&self.squares)
+    }
 }
 
 /// What the first pass learns.

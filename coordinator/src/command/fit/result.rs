@@ -128,8 +128,9 @@ impl FitResult {
         let value = |figure: Option<Figure>| figure.map(|figure| figure.value);
         let mut result = Self::bare(spec, profile, &fit.coefficients, fit.sigma2);
         result.degrees_of_freedom = Some(fit.freedom);
-        result.r2 = value(overall.r_squared);
-        result.mse = value(overall.mean_squared_error);
+        // Rounding of a fit without error must not pass its bounds.
+        result.r2 = value(overall.r_squared).map(|r2| r2.min(1.0));
+        result.mse = value(overall.mean_squared_error).map(|mse| mse.max(0.0));
         result.overall_mean_residual = value(overall.overall_mean_residual);
         for (at, name) in spec.groups.iter().enumerate() {
             let group = measure::group(&sums.inputs, at, &fit.t)?;
