@@ -55,6 +55,10 @@ impl Site {
             recordings_dir: Some(self.dir.path().join("wear")),
             replace: false,
             memory_mib: tacit_node::intake::stream::Memory::default(),
+            on_error: tacit_node::intake::OnError::default(),
+            postgres: None,
+            schema: Vec::new(),
+            statement_seconds: 60,
             inputs: inputs.iter().map(|input| input.parse().unwrap()).collect(),
         };
         run(&args, &Silent).await.unwrap()

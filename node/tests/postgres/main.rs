@@ -131,6 +131,7 @@ impl Site {
         };
         let questionnaire = Questionnaire {
             instrument: "care-measure".to_owned(),
+            version: "2004".to_owned(),
             respondent: "patient".to_owned(),
             items: ["q1", "q2"].map(str::to_owned).to_vec(),
             codes: ["1", "2", "3", "4", "5", "NA", "DNA"].map(str::to_owned).to_vec(),
