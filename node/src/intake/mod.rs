@@ -329,7 +329,7 @@ async fn take_over(
     if table == Table::DeviceSession {
         let asked = (ports.recorder.basis(), request.at_us);
         let silent =
-            recording::leave_out(connection, &staged, asked).await.map_err(|e| fault(&e))?;
+            recording::leave_out(connection, staged, asked).await.map_err(|e| fault(&e))?;
         if silent > 0 {
             let of = "people who did not consent to such recordings";
             summary.notes.push(format!("device_session: {silent} rows of {of} were left out"));
