@@ -335,7 +335,7 @@ async fn what_a_watch_counts_is_noted_and_faces_are_refused() {
         ("ndjson", "the line is not JSON"),
         ("openmhealth", "not a JSON object, or a list of them"),
         ("fit", "not a FIT file: its header has neither 12 nor 14 bytes"),
-        ("apple", "the file ends within the export"),
+        ("apple", "the file holds no XML"),
         ("fitbit", "the file is neither JSON nor CSV"),
         ("recordings", "no recording was found"),
         ("parquet", "the file is not sound Parquet"),

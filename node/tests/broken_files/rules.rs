@@ -29,9 +29,9 @@ fn mappings() -> Vec<Broken> {
             staff("FROM raw_staff", "FROM raw_staff, raw_staff AS b"),
         )
         .says(&["section `@person` does not run: ambiguous column name: nr", "  at:   site.sql:2", "  hint: raw_staff has _line, nr, role, field, works; raw_x has _line, a"]),
-        mapped("a column that is left out", staff(", works AS active", "")).says(&["section `@person` does not yield active", "  at:   site.sql:1", "  hint: @person yields line, person, role, specialty, grade_band?, site_unit?, active (? may be left out)"]),
+        mapped("a column that is left out", staff(", works AS active", "")).says(&["section `@person` does not yield active", "  at:   site.sql:1", "  hint: @person yields line, person, role, specialty, grade_band?, site_unit?, active, age_band?, gender?, training_country? (? may be left out)"]),
         mapped("a column too many", staff("works AS active", "works AS active, 7 AS salary"))
-            .says(&["section `@person` yields `salary`, which is not one of its columns", "  at:   site.sql:1", "  hint: @person yields line, person, role, specialty, grade_band?, site_unit?, active (? may be left out)"]),
+            .says(&["section `@person` yields `salary`, which is not one of its columns", "  at:   site.sql:1", "  hint: @person yields line, person, role, specialty, grade_band?, site_unit?, active, age_band?, gender?, training_country? (? may be left out)"]),
         mapped("a section that writes", person("DELETE FROM person")).says(&["section `@person` starts with `DELETE`", "  at:   site.sql:2", "  hint: a section is one SELECT, or WITH … SELECT; it reads the raw tables and changes nothing"]),
         mapped("a section that attaches", person("ATTACH 'other.db' AS other")).says(&["section `@person` starts with `ATTACH`", "  at:   site.sql:2", "  hint: a section is one SELECT, or WITH … SELECT; it reads the raw tables and changes nothing"]),
         mapped("a pragma", person("PRAGMA user_version = 7")).says(&["section `@person` starts with `PRAGMA`", "  at:   site.sql:2", "  hint: a section is one SELECT, or WITH … SELECT; it reads the raw tables and changes nothing"]),
@@ -48,7 +48,7 @@ fn mappings() -> Vec<Broken> {
         )
         .within_seconds(1)
         .says(&["section `@person` ran for more than 1 s", "  at:   site.sql:1", "  hint: look for a WITH RECURSIVE without an end, or a JOIN without a condition; --statement-seconds says how long a section may run"]),
-        mapped("a table that is none", "-- @people\nSELECT 1\n").says(&["`@people` is not a canonical table", "  at:   site.sql:1", "  hint: expected one of @consent, @person, @encounter, @period, @response, @answer, @device_session"]),
+        mapped("a table that is none", "-- @people\nSELECT 1\n").says(&["`@people` is not a canonical table", "  at:   site.sql:1", "  hint: expected one of @consent, @person, @encounter, @period, @training, @response, @answer, @device_session"]),
         mapped("a section twice", format!("{STAFF}{STAFF}")).says(&["section `@person` appears twice", "  at:   site.sql:3"]),
         mapped("no section", "SELECT 1\n").says(&["SQL before the first section", "  at:   site.sql:1", "  hint: a section starts with a line such as `-- @person`"]),
         mapped("a mapping in Latin-1", b"-- @person\n-- M\xfcller\n").says(&["the mapping cannot be read: stream did not contain valid UTF-8", "  at:   site.sql", "  hint: expected the site's SQL as UTF-8 text (docs/data-mapping.md)"]),

@@ -24,8 +24,8 @@ const OMOP: &str = include_str!("../../../configs/mappings/omop-5.4.sql");
 const TABLES: [(&str, &str, &str); 6] = [
     (
         "provider",
-        "provider_id integer PRIMARY KEY, provider_name varchar(255), specialty_concept_id integer, care_site_id integer, specialty_source_value varchar(50)",
-        "1,Ann,38004456,7,IM\n2,Bob,0,7,Oncology nursing\n3,Eve,0,,Astrology\n4,Dan,,8,Emergency physician\n",
+        "provider_id integer PRIMARY KEY, provider_name varchar(255), specialty_concept_id integer, care_site_id integer, year_of_birth integer, gender_concept_id integer, specialty_source_value varchar(50)",
+        "1,Ann,38004456,7,1979,8532,IM\n2,Bob,0,7,1990,8507,Oncology nursing\n3,Eve,0,,,,Astrology\n4,Dan,,8,,0,Emergency physician\n",
     ),
     (
         "care_site",
@@ -155,10 +155,10 @@ impl Site {
     async fn everything(&self, header: i64) -> Vec<String> {
         let mut all = Vec::new();
         for (table, columns) in [
-            ("person", "hex(person), role, specialty, site_unit, active"),
+            ("person", "hex(person), role, specialty, site_unit, active, age_band, gender"),
             (
                 "encounter",
-                "hex(encounter), hex(person), hex(patient), start_us, end_us, tz_min, minutes, acuity, channel, ed_30d",
+                "hex(encounter), hex(person), hex(patient), start_us, end_us, tz_min, minutes, acuity, channel, ed_30d, call_minutes",
             ),
             (
                 "response",
@@ -304,7 +304,7 @@ async fn what_does_not_run_there_is_told_with_its_line_and_leaves_nothing() {
         (
             format!("SELECT id, {person}"),
             "section `@person` yields `id`, which is not one of its columns\n  at:   site.sql:1\n  hint: @person yields \
-             line, person, role, specialty, grade_band?, site_unit?, active (? may be left out)"
+             line, person, role, specialty, grade_band?, site_unit?, active, age_band?, gender?, training_country? (? may be left out)"
                 .to_owned(),
         ),
         (

@@ -167,6 +167,10 @@ mod tests {
             fault(long.as_bytes()),
             "a line is longer than 8388608 bytes\n  at:   a.ndjson:2\n  hint: expected one JSON object a line"
         );
-        assert!(read("a.ndjson.gz", b"{}").unwrap_err().starts_with("the file cannot be read"));
+        assert!(
+            read("a.ndjson.gz", b"{}")
+                .unwrap_err()
+                .starts_with("the packed file cannot be unpacked")
+        );
     }
 }
