@@ -12,6 +12,7 @@ mod barred;
 mod batch;
 pub mod canonical;
 mod key;
+mod known;
 pub mod mapping;
 mod origin;
 pub mod progress;
@@ -314,7 +315,7 @@ async fn take_over(
     let prepared = async {
         quality::check(&mut *connection, ports.pseudonyms, staged).await?;
         let left_out = barred::leave_out(&mut *connection, staged).await?;
-        let known = quality::leave_known(&mut *connection, staged).await?;
+        let known = known::leave_out(&mut *connection, staged).await?;
         if keeping {
             key::meet(&mut *connection, staged).await?;
         }

@@ -8,6 +8,7 @@
 use super::Questionnaire;
 use super::canonical::{Column, Presence, Table};
 use super::key::{self, KEYED};
+use super::known;
 use super::staging::Staged;
 use crate::store::bulk::{Bulk, Cell};
 use crate::store::pseudonym::Pseudonyms;
@@ -246,7 +247,7 @@ fn column_checks(column: &Column) -> Vec<(String, String)> {
     checks
 }
 
-async fn mark(
+pub(super) async fn mark(
     connection: &mut SqliteConnection,
     staged: &Staged,
     (condition, column, reason): (&str, &str, &str),
@@ -355,53 +356,5 @@ async fn check_keys(connection: &mut SqliteConnection, staged: &Staged) -> Resul
          FROM {stage} WHERE row_id NOT IN (SELECT row_id FROM temp.bad)) WHERE nth > 1)"
     );
     mark(connection, staged, (&twice, first, "the key of an earlier row")).await?;
-    if staged.table.renewed() {
-        return Ok(());
-    }
-    let differs: Vec<String> = staged
-        .columns
-        .iter()
-        .filter(|c| !key.contains(&c.name))
-        .map(|c| format!("t.{0} IS NOT {1}.{0}", c.name, side(c)))
-        .collect();
-    if differs.is_empty() {
-        return Ok(());
-    }
-    let changed = format!("row_id IN ({} WHERE {})", there_before(staged), differs.join(" OR "));
-    let reason = "already there from an earlier import, with other values";
-    mark(connection, staged, (&changed, first, reason)).await
-}
-
-/// Takes the rows out that an earlier import brought with the same values, so that nothing counts twice. Returns
-/// how many there were.
-pub(super) async fn leave_known(
-    connection: &mut SqliteConnection,
-    staged: &Staged,
-) -> Result<u64, Error> {
-    if staged.table.renewed() {
-        return Ok(0);
-    }
-    let sql = format!(
-        "DELETE FROM {} WHERE row_id NOT IN (SELECT row_id FROM temp.bad) AND row_id IN ({})",
-        staged.name(),
-        there_before(staged)
-    );
-    Ok(sqlx::query(AssertSqlSafe(sql)).execute(connection).await?.rows_affected())
-}
-
-/// Selects the rows `s` whose key a row `t` of the canonical table has; `k` holds the hashes.
-fn there_before(staged: &Staged) -> String {
-    let key = staged.columns.iter().filter(|c| staged.table.key().contains(&c.name));
-    let on: Vec<String> = key.map(|c| format!("t.{0} = {1}.{0}", c.name, side(c))).collect();
-    format!(
-        "SELECT s.row_id FROM {} s JOIN {KEYED} k ON k.row_id = s.row_id CROSS JOIN main.{} t ON {}",
-        staged.name(),
-        staged.table.name(),
-        on.join(" AND ")
-    )
-}
-
-/// Where a column's value is as the canonical table has it: among the hashes, or in the staging table.
-fn side(column: &Column) -> &'static str {
-    if key::is_key(column) { "k" } else { "s" }
+    known::check(connection, staged).await
 }
