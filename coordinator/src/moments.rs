@@ -53,6 +53,7 @@ pub struct Moments {
     sites: Vec<SiteIndex>,
     rows_capped: Noisy,
     residuals_cut: Noisy,
+    excluded_shares: Noisy,
 }
 
 impl Moments {
@@ -69,7 +70,8 @@ impl Moments {
         let inputs = Inputs::new(reader.gram()?, reader.group(0)?, groups, site_sums)?;
         let (rows_capped, residuals_cut) =
             (reader.one(Part::RowsCapped)?, reader.one(Part::ResidualsCut)?);
-        Ok(Self { inputs, sites, rows_capped, residuals_cut })
+        let excluded_shares = reader.one(Part::ExcludedShare)?;
+        Ok(Self { inputs, sites, rows_capped, residuals_cut, excluded_shares })
     }
 
     /// The sums a model reads; sites in the order of [`Moments::sites`].
@@ -90,6 +92,11 @@ impl Moments {
     /// Clinicians whose outcome was cut to the residual bound.
     pub fn residuals_cut(&self) -> Noisy {
         self.residuals_cut
+    }
+
+    /// Over all clinicians, the share of their encounters that each excluded: over the heads, the mean share.
+    pub fn excluded_shares(&self) -> Noisy {
+        self.excluded_shares
     }
 }
 

@@ -3,8 +3,9 @@ use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tacit_node::command::{
-    annotate, approve, batches, check, eda, hrv, identities, import, init, instrument, ledger,
-    officer, preview, privacy, retain, review, run, verify, withdraw,
+    annotate, approve, batches, check, contests, dpia, eda, hrv, identities, import, init,
+    instrument, ledger, officer, preview, privacy, profile, retain, review, run, subject, verify,
+    withdraw,
 };
 use tacit_shared::fault::{Audience, Fault};
 
@@ -22,6 +23,8 @@ enum Command {
     Init(init::InitArgs),
     /// Make the key that the officer's decisions are signed with
     Officer(officer::OfficerArgs),
+    /// Show the profile in force, or sign another one
+    Profile(profile::ProfileArgs),
     /// Pin the roster the hospitals agreed on
     Join(approve::DecideArgs),
     /// Read the hospital's files into the canonical tables
@@ -38,6 +41,11 @@ enum Command {
     Retain(retain::RetainArgs),
     /// Exclude an encounter, contest it, or say what explains it
     Annotate(annotate::AnnotateArgs),
+    /// List what clinicians contest, or resolve it
+    Contests(contests::ContestsArgs),
+    /// Write all that is held about one person, for that person
+    #[command(name = "self")]
+    Subject(subject::SubjectArgs),
     /// Show what a study would open, cost and be worth; nothing is decided
     Preview(preview::PreviewArgs),
     /// Show what a study would send, and approve it by its digest
@@ -56,6 +64,8 @@ enum Command {
     Export(verify::ExportArgs),
     /// Check the evidence of a site: anyone, offline
     Verify(verify::VerifyArgs),
+    /// Write the impact assessment, the notice for staff and the record of processing
+    Dpia(dpia::DpiaArgs),
     /// Check the definition of a questionnaire, score answers by it, list those the node knows
     Instrument(instrument::InstrumentArgs),
     /// Heart-rate variability of a recording, by five-minute windows
@@ -69,6 +79,7 @@ enum Command {
 async fn dispatch(command: &Command) -> Result<String, Fault> {
     match command {
         Command::Init(args) => init::run(args).await,
+        Command::Profile(args) => profile::run(args).await,
         Command::Join(args) => approve::join(args).await,
         Command::Import(args) => import::run(args, &import::Bars::default()).await,
         Command::Batches(args) => batches::run(args).await,
@@ -77,6 +88,8 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Withdraw(args) => withdraw::run(args).await,
         Command::Retain(args) => retain::run(args).await,
         Command::Annotate(args) => annotate::run(args).await,
+        Command::Contests(args) => contests::run(args).await,
+        Command::Subject(args) => subject::run(args).await,
         Command::Preview(args) => preview::run(args).await,
         Command::Approve(args) => approve::approve_with(args).await,
         Command::Officer(args) => officer::run(args).await,
@@ -87,7 +100,8 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Run(args) => run::run(args).await,
         Command::Export(args) => verify::export(args).await,
         Command::Verify(args) => verify::verify(args),
-        Command::Instrument(args) => instrument::run(args),
+        Command::Dpia(args) => dpia::run(args).await,
+        Command::Instrument(args) => instrument::run(args).await,
         Command::Hrv(args) => hrv::run(args),
         Command::Eda(args) => eda::run(args),
         Command::Privacy(args) => privacy::run(args),

@@ -6,7 +6,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use sqlx::AssertSqlSafe;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use tacit_node::config::{Basis, Consent, Retention, Switch};
+use tacit_node::config::{Basis, Consent, Modalities, Retention};
 use tacit_node::intake::progress::Silent;
 use tacit_node::intake::recording::{Reading, Recorder};
 use tacit_node::intake::stream::Memory;
@@ -157,7 +157,7 @@ struct Site {
 
 fn access(basis: Basis) -> Access {
     let consent = Consent { clinicians: basis, patients: basis };
-    Access { consent, heart: Switch::On, now_us: NOW }
+    Access { consent, modalities: Modalities::EVERYTHING, now_us: NOW }
 }
 
 impl Site {
@@ -579,6 +579,9 @@ async fn recordings_that_are_switched_off_are_neither_imported_nor_read() {
     let (pseudonyms, questionnaires) = (&site.pseudonyms, questionnaires.as_slice());
     let ports = Ports { pseudonyms, questionnaires, recorder: &Off, progress: &Silent };
     let summary = intake::import(&site.store, &request, &ports).await.unwrap();
-    assert_eq!(summary.notes, ["device_session: recordings are switched off in node.toml"]);
+    assert_eq!(
+        summary.notes,
+        ["device_session: recordings are switched off in node.toml or not allowed by the profile"]
+    );
     assert_eq!((site.count("device_session").await, site.count("encounter").await), (0, 3));
 }

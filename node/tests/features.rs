@@ -2,13 +2,14 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use sqlx::AssertSqlSafe;
-use tacit_node::config::{Basis, Consent, Switch};
+use tacit_node::config::{Basis, Consent, Modalities};
 use tacit_node::measure::feature::{self, Rows};
 use tacit_node::measure::instrument::Catalogue;
 use tacit_node::store::Store;
 use tacit_node::store::consent::Access;
 use tacit_node::store::pseudonym::Pseudonyms;
 use tacit_shared::study::Study;
+use tacit_shared::study::modality::Modality;
 
 const STUDY: &str = r#"
 format = 1
@@ -16,7 +17,7 @@ id = "small"
 title = "A small study"
 question = "Does it hold?"
 purpose = "research-aggregate"
-recipients = ["research-consortium"]
+recipients = [{ name = "research-consortium", class = "research" }]
 limits = ["No decision about a person."]
 fairness = { groups = ["interpreter-panel"], phi = 0.5 }
 
@@ -122,7 +123,7 @@ cap_percent_per_head = 130
 /// The settings of a site that left everything to its mapping.
 const ACCESS: Access = Access {
     consent: Consent { clinicians: Basis::ByMapping, patients: Basis::ByMapping },
-    heart: Switch::On,
+    modalities: Modalities::EVERYTHING,
     now_us: NOW,
 };
 /// 2026-11-01.
@@ -358,7 +359,7 @@ async fn recordings_are_read_where_they_are_switched_on_and_allowed() {
         )
     };
     run(&store, state("research-aggregate", "given")).await;
-    let off = Access { heart: Switch::Off, ..ACCESS };
+    let off = Access { modalities: ACCESS.modalities.without(Modality::Heart), ..ACCESS };
     let with = |clinicians| Access { consent: Consent { clinicians, ..ACCESS.consent }, ..ACCESS };
     let asked =
         [(ACCESS, true), (off, false), (with(Basis::OptOut), true), (with(Basis::Required), false)];

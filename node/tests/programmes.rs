@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
-use tacit_node::config::{Basis, Consent, Switch};
+use tacit_node::config::{Basis, Consent, Modalities};
 use tacit_node::intake::progress::Silent;
 use tacit_node::intake::recording::{Reading, Recorder};
 use tacit_node::intake::summary::Summary;
@@ -21,7 +21,7 @@ use tacit_shared::study::Study;
 
 const ACCESS: Access = Access {
     consent: Consent { clinicians: Basis::ByMapping, patients: Basis::ByMapping },
-    heart: Switch::Off,
+    modalities: Modalities::EVERYTHING,
     now_us: 1_793_491_200_000_000,
 };
 const HEAD: &str = r#"
@@ -30,7 +30,7 @@ id = "small"
 title = "A small study"
 question = "Does it hold?"
 purpose = "research-aggregate"
-recipients = ["research-consortium"]
+recipients = [{ name = "research-consortium", class = "research" }]
 limits = ["No decision about a person."]
 groups = []
 fairness = { groups = [], phi = 0.5 }

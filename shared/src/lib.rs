@@ -38,7 +38,7 @@
 //! ```compile_fail,E0451
 //! # use tacit_shared::summary::feature::FeatureRow;
 //! fn row() -> FeatureRow {
-//!     FeatureRow { x: vec![1.0], y: 9e9, member: vec![] } // not scaled, not bounded
+//!     FeatureRow { x: vec![1.0], y: 9e9, member: vec![], excluded: 0.0 } // not scaled, not bounded
 //! }
 //! ```
 //! ```compile_fail,E0451

@@ -31,6 +31,7 @@ use tacit_shared::protocol::message::{
 use tacit_shared::protocol::transcript;
 use tacit_shared::roster::Roster;
 use tacit_shared::study::Study;
+use tacit_shared::study::profile::document::Document;
 
 /// A few bytes can stand for a million equal rows, which are read one by one and tell nothing new.
 const ROWS_MAX: usize = 10_000;
@@ -39,12 +40,13 @@ const ROWS_MAX: usize = 10_000;
 pub(crate) type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target, by the name that its folder of seeds and its fuzzer have.
-pub(crate) const TARGETS: [Target; 23] = [
+pub(crate) const TARGETS: [Target; 24] = [
     ("frame", frame_header),
     ("to_site", to_site),
     ("to_host", to_host),
     ("payload", payload),
     ("entry", entry),
+    ("profile", profile),
     ("study", study),
     ("roster", roster),
     ("recording", recording),
@@ -110,6 +112,19 @@ pub(crate) fn payload(data: &[u8]) -> bool {
 /// An entry of a ledger or of a transcript, as exports hold them.
 pub(crate) fn entry(data: &[u8]) -> bool {
     one_encoding::<ledger::Entry>(data) || one_encoding::<transcript::Entry>(data)
+}
+
+/// A profile's document: what is read has one digest.
+pub(crate) fn profile(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else { return false };
+    match Document::parse(text) {
+        Ok(document) => {
+            let again = Document::parse(text).ok().map(|again| again.digest());
+            assert_eq!(again, Some(document.digest()));
+            true
+        }
+        Err(_) => false,
+    }
 }
 
 /// A study file: what is read has one digest.

@@ -8,12 +8,13 @@ use tacit_coordinator::command::{init as host_init, roster as host_roster, run a
 use tacit_coordinator::config::Config as HostConfig;
 use tacit_coordinator::link::session::Progress as RoundProgress;
 use tacit_link::keys::ENROLMENT;
-use tacit_node::command::{approve, import, init, run};
+use tacit_node::command::{approve, import, init, profile, run};
 use tacit_node::config::{Basis, Config as NodeConfig};
 use tacit_node::intake::progress::Progress as ImportProgress;
 use tacit_node::link::session::unix_now;
 use tacit_node::measure::feature;
 use tacit_node::measure::instrument::Catalogue;
+use tacit_node::office::profile::Role;
 use tacit_node::store::consent::Access;
 use tacit_node::store::{self, Store, pseudonym::Pseudonyms};
 use tacit_shared::fault::Fault;
@@ -21,7 +22,7 @@ use tacit_shared::id::SiteId;
 use tacit_shared::protocol::config::Deadlines;
 use tacit_shared::roster::Roster;
 use tacit_shared::study::Study;
-use tacit_shared::study::profile::Profile;
+use tacit_shared::study::profile::document::Document;
 use tacit_shared::units::Epsilon;
 use tokio::task::JoinSet;
 
@@ -54,8 +55,8 @@ pub struct SetUp {
     pub study_text: String,
     /// t.
     pub max_colluders: u16,
-    /// The profile of every node, with the approval it rests on.
-    pub profile: Option<(Profile, String)>,
+    /// The profile that two people sign at every node; the built-in one without.
+    pub profile: Option<String>,
     /// What each site allows: ε of a clinician and of a patient.
     pub budget: (Epsilon, Epsilon),
     /// How long the coordinator waits in each phase.
@@ -121,11 +122,12 @@ impl Federation {
             clinicians: Basis::ByMapping,
         };
         let (clinician, patient) = self.set_up.budget;
-        let mut config = NodeConfig::new(coordinator).with_budget(clinician, patient);
-        if let Some((profile, approval)) = &self.set_up.profile {
-            config = config.with_profile(*profile, approval);
+        let config = NodeConfig::new(coordinator).with_budget(clinician, patient);
+        init::with_config(&args, &config).await?;
+        match &self.set_up.profile {
+            Some(text) => put_in_force(&args.dir, text).await,
+            None => Ok(()),
         }
-        init::with_config(&args, &config).await.map(|_| ())
     }
 
     /// Imports one member's files; returns what the command printed.
@@ -213,7 +215,8 @@ impl Federation {
             let store = Store::open(&dir.join(store::FILE)).await?;
             let catalogue = Catalogue::built_in()?;
             let pseudonyms = Pseudonyms::open_or_create(&dir)?;
-            let access = Access::of(&NodeConfig::open(&dir)?, unix_now().saturating_mul(1_000_000));
+            let now_us = unix_now().saturating_mul(1_000_000);
+            let access = Access::now(&store, &NodeConfig::open(&dir)?, now_us).await?;
             let rows = feature::rows(&store, &self.study, &catalogue, &pseudonyms, &access).await?;
             all.extend(rows.rows.iter().map(|row| Row::of(row, site)));
             store.close().await;
@@ -258,6 +261,34 @@ impl Federation {
     pub fn roster_path(&self) -> PathBuf {
         self.set_up.dir.join("roster.toml")
     }
+}
+
+/// Has the officer and a representative of staff sign a profile, as each of them would.
+///
+/// # Errors
+/// The fault of the command that failed.
+pub async fn put_in_force(dir: &Path, text: &str) -> Result<(), Fault> {
+    let (file, staff) = (dir.join("profile.toml"), dir.join("staff.p8"));
+    std::fs::write(&file, text).map_err(|e| Fault::operator(e.to_string()))?;
+    let document = Document::parse(text).map_err(|e| e.into_fault("the profile"))?;
+    let key = profile::KeyArgs { dir: dir.to_owned(), key: staff.clone(), replace: false };
+    let sign = |role, key| {
+        profile::ProfileCommand::Sign(profile::SignArgs {
+            dir: dir.to_owned(),
+            file: file.clone(),
+            role,
+            digest: Some(document.digest()),
+            key,
+        })
+    };
+    for what in [
+        profile::ProfileCommand::Key(key),
+        sign(Role::Officer, None),
+        sign(Role::StaffRepresentative, Some(staff)),
+    ] {
+        profile::run(&profile::ProfileArgs { what }).await?;
+    }
+    Ok(())
 }
 
 /// A loopback address whose port was free a moment ago.

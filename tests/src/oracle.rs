@@ -20,6 +20,8 @@ pub struct Row {
     pub y: f64,
     /// Membership in each group.
     pub member: Vec<bool>,
+    /// The share of the clinician's encounters that they excluded.
+    pub excluded: f64,
     /// The site, counted from 0.
     pub site: usize,
 }
@@ -27,7 +29,8 @@ pub struct Row {
 impl Row {
     /// The same row, out of the type that guards it.
     pub fn of(row: &FeatureRow, site: usize) -> Self {
-        Self { x: row.x().to_vec(), y: row.y(), member: row.member().to_vec(), site }
+        let (x, member) = (row.x().to_vec(), row.member().to_vec());
+        Self { x, y: row.y(), member, excluded: row.excluded(), site }
     }
 }
 
@@ -99,8 +102,9 @@ pub fn quanta(study: &Study, sites: usize, row: &Row) -> Vec<i64> {
         wire.push(here * ((f.site_residual.sqrt() / rho) * r));
         wire.extend(x.iter().map(|x| here * ((f.site_features.sqrt() / c) * x)));
     }
-    wire.push(flag(shrunk) * (f.meta / 2.0).sqrt());
-    wire.push(flag(cut) * (f.meta / 2.0).sqrt());
+    for value in [flag(shrunk), flag(cut), row.excluded] {
+        wire.push(value * (f.meta / 3.0).sqrt());
+    }
     #[expect(clippy::cast_possible_truncation, reason = "cutting toward zero is the definition")]
     let cut_toward_zero = |v: f64| (v * 16_777_216.0).trunc() as i64;
     wire.into_iter().map(cut_toward_zero).collect()

@@ -36,6 +36,7 @@ fn folder(of: &str) -> PathBuf {
 /// The seeds of a target: its own, and files of the configuration that it reads.
 fn seeds(name: &str) -> Vec<(String, Vec<u8>)> {
     let configured = match name {
+        "profile" => Some("../configs/profiles"),
         "study" => Some("../configs/studies"),
         "instrument" => Some("../configs/instruments"),
         "mapping" => Some("../configs/mappings"),

@@ -14,13 +14,13 @@ use tacit_node::measure::physiology::{read, summarise};
 use tacit_node::store::{FILE, Store};
 use tacit_shared::protocol::config::Deadlines;
 use tacit_shared::study::Study;
-use tacit_shared::study::profile::Profile;
 use tacit_shared::units::Epsilon;
 use tacit_tests::federation::{Federation, Member, SetUp, adapted};
 use tacit_tests::population::{Hospital, Population, Size};
 
 const NAME: &str = "recordings_go_all_the_way_to_the_report";
 const STUDY: &str = include_str!("../../configs/studies/empathy-billing.toml");
+const RESEARCH: &str = include_str!("../../configs/profiles/ethics-approved-research.toml");
 const FEATURE: &str = r#"
 id = "ln-rmssd"
 label = "Heart rate variability, logarithm of RMSSD"
@@ -136,6 +136,8 @@ fn study_with_recordings() -> String {
     let features = study["features"].as_array_mut().unwrap();
     features.retain(|feature| feature["id"].as_str() == Some("volume"));
     features.push(FEATURE.parse::<toml::Table>().unwrap().into());
+    // The profile for research allows readers of class research and oversight.
+    study["recipients"].as_array_mut().unwrap().truncate(1);
     toml::to_string(&study).unwrap()
 }
 
@@ -181,7 +183,7 @@ async fn enrolled(dir: &Path, study_text: String, hospitals: Vec<Hospital>) -> F
         dir: dir.join("federation"),
         study_text,
         max_colluders: 1,
-        profile: Some((Profile::EthicsApprovedResearch, "EC-2026-017".to_owned())),
+        profile: Some(RESEARCH.replace("YOUR", "OUR").replace("ends = \"2027", "ends = \"9999")),
         budget: (Epsilon::new(24.0).unwrap(), Epsilon::new(80.0).unwrap()),
         deadlines: Deadlines {
             advertise_ms: minute,

@@ -16,6 +16,7 @@ use std::fs;
 use tacit_node::intake::mapping::Mapping;
 use tacit_node::measure::instrument::Instrument;
 use tacit_shared::study::Study;
+use tacit_shared::study::profile::document::Document;
 
 const LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
@@ -253,6 +254,8 @@ fn sample_files_are_read_by_the_programs() {
             Mapping::parse(path, text).err().map(|e| e.to_string())
         } else if path.starts_with("configs/instruments/") {
             Instrument::parse(path, text).err().map(|e| e.to_string())
+        } else if path.starts_with("configs/profiles/") {
+            Document::parse(text).err().map(|e| e.to_string())
         } else if has_extension(path, "toml") {
             text.parse::<toml::Table>().err().map(|e| e.to_string())
         } else {

@@ -53,7 +53,7 @@ impl Scene<'_> {
             title: study.title().to_owned(),
             question: study.question().to_owned(),
             purpose: study.purpose().to_owned(),
-            recipients: study.recipients().to_vec(),
+            recipients: study.recipients().iter().map(ToString::to_string).collect(),
             limits: study.limits().to_vec(),
             from: from.to_string(),
             to: to.to_string(),
@@ -128,6 +128,7 @@ impl Scene<'_> {
             heads: Noisy { value: all.heads, sd: all.noise.heads },
             rows_shrunk: noisy(self.moments.rows_capped()),
             residuals_cut: noisy(self.moments.residuals_cut()),
+            excluded_shares: noisy(self.moments.excluded_shares()),
         }
     }
 

@@ -147,6 +147,7 @@ fn check_fit(data: &ReportData) -> Checked {
     noisy("quality.heads", quality.heads)?;
     noisy("quality.rows_shrunk", quality.rows_shrunk)?;
     noisy("quality.residuals_cut", quality.residuals_cut)?;
+    noisy("quality.excluded_shares", quality.excluded_shares)?;
     finite("fit.kappa", fit.kappa)?;
     finite("fit.heads_weighted", fit.heads_weighted)?;
     let least = match fit.quality {

@@ -53,7 +53,7 @@ pub struct StudyPart {
     pub question: String,
     /// The purpose of processing.
     pub purpose: String,
-    /// Who receives the result.
+    /// Who receives the result, each with its class in brackets.
     pub recipients: Vec<String>,
     /// What the result must not be used for.
     pub limits: Vec<String>,
@@ -157,6 +157,8 @@ pub struct QualityPart {
     pub rows_shrunk: Noisy,
     /// Clinicians whose outcome was cut to the residual bound.
     pub residuals_cut: Noisy,
+    /// Shares of their encounters that clinicians excluded, 0 to 1 each, summed over clinicians.
+    pub excluded_shares: Noisy,
 }
 
 /// How far the noise lets the coefficients be known (gate of the statistics: κ ≥ 2, ≥ 1, below).

@@ -46,6 +46,7 @@ pub(crate) fn data() -> ReportData {
             heads: noisy(3_998.6, 9.4),
             rows_shrunk: noisy(212.3, 15.8),
             residuals_cut: noisy(31.0, 15.8),
+            excluded_shares: noisy(46.1, 15.8),
         },
         fit: FitPart {
             kappa: 3.4,
@@ -104,7 +105,7 @@ fn study() -> StudyPart {
                    a pool of money be divided so that no group of them is valued too low?"
             .to_owned(),
         purpose: "research-aggregate".to_owned(),
-        recipients: vec!["research-consortium".to_owned(), "public".to_owned()],
+        recipients: vec!["research-consortium (research)".to_owned(), "everyone (public)".to_owned()],
         limits: vec![
             "No decision about a person may rest on this report.".to_owned(),
             "It does not rank hospitals by quality.".to_owned(),

@@ -23,8 +23,8 @@ pub struct AnnotateArgs {
     /// What is said of it
     #[arg(long, value_enum)]
     pub kind: Kind,
-    /// Why, as a code of the hospital; it stays here
-    #[arg(long, required_unless_present = "take_back")]
+    /// Why, as a code of the hospital; it stays here. Excluding needs no reason
+    #[arg(long)]
     pub reason: Option<FeatureId>,
     /// Take the annotation back
     #[arg(long, conflicts_with = "reason")]
@@ -37,6 +37,16 @@ pub struct AnnotateArgs {
 /// A user's fault if no encounter here has that id, or it has no such annotation.
 pub async fn run(args: &AnnotateArgs) -> Result<String, Fault> {
     let config = Config::open(&args.dir)?;
+    let reason = match (args.take_back, args.reason.as_ref(), args.kind) {
+        (true, ..) => None,
+        (false, Some(reason), _) => Some(reason.as_str()),
+        (false, None, Kind::Exclude) => Some("unstated"),
+        (false, None, _) => {
+            return Err(Fault::user(
+                "`--reason` is missing: say in a code of the hospital what is wrong, or what explains it",
+            ));
+        }
+    };
     let id = args.encounter.given()?;
     let store = Store::open(&args.dir.join(store::FILE)).await?;
     let pseudonyms = Pseudonyms::open_or_create(&args.dir)?;
@@ -44,10 +54,8 @@ pub async fn run(args: &AnnotateArgs) -> Result<String, Fault> {
     let key = id.key(&pseudonyms, pseudonym::Kind::Encounter);
     let now_us = unix_now().saturating_mul(1_000_000);
     standing::suspend_all(&store).await?;
-    let done = match &args.reason {
-        Some(reason) => {
-            annotation::annotate(&store, &key, (args.kind, reason.as_str()), now_us).await
-        }
+    let done = match reason {
+        Some(reason) => annotation::annotate(&store, &key, (args.kind, reason), now_us).await,
         None => annotation::take_back(&store, &key, args.kind).await,
     };
     let stays_away = look_again(&store, &args.dir, &config, now_us).await;
@@ -60,7 +68,17 @@ pub async fn run(args: &AnnotateArgs) -> Result<String, Fault> {
     let what = match (args.take_back, args.kind) {
         (true, _) => "The annotation was taken back.",
         (false, Kind::Exclude) => "The encounter and the answers about it do not count any more.",
+        (false, Kind::Contest) => {
+            "The contest is open: until it is resolved, the encounter and the answers about it do not count."
+        }
         (false, _) => "The annotation was written down; the encounter counts as before.",
     };
-    Ok(format!("{what}{}", stays_away?))
+    let looks = match (args.take_back, args.kind, config.contest_to()) {
+        (false, Kind::Contest, Some(who)) => format!("\nIt is for {who} to resolve."),
+        (false, Kind::Contest, None) => {
+            "\nNobody is named to resolve it yet: `oversight.contest_to` in node.toml.".to_owned()
+        }
+        _ => String::new(),
+    };
+    Ok(format!("{what}{looks}{}", stays_away?))
 }

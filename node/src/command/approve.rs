@@ -8,10 +8,10 @@ use crate::link::session::unix_now;
 use crate::measure::instrument::Catalogue;
 use crate::measure::standing;
 use crate::office::decision::{SmallCells, What};
-use crate::office::{policy, statement};
+use crate::office::statement;
 use crate::store::consent::Access;
 use crate::store::pseudonym::Pseudonyms;
-use crate::store::{self, Store, approval, evidence, ledger, officer, scored};
+use crate::store::{self, Store, approval, evidence, ledger, officer, profile, scored};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tacit_shared::fault::Fault;
@@ -121,8 +121,9 @@ pub async fn approve_with(args: &ApproveArgs) -> Result<String, Fault> {
     let (text, origin) = read(file)?;
     let study = Study::parse(&text).map_err(|e| e.into_fault(&origin))?;
     let config = Config::open(dir)?;
-    policy::may_take_part(&study, config.profile())?;
     let store = open(dir).await?;
+    let catalogue = Catalogue::of_node(dir, config.licences())?;
+    let profile = standing::permitted(&store, &config, &catalogue, &study, unix_now()).await?;
     let roster = approval::roster(&store).await?.ok_or_else(|| {
         Fault::user("no roster is pinned here").hint("`tacit-node join ROSTER.toml` pins one")
     })?;
@@ -140,9 +141,8 @@ pub async fn approve_with(args: &ApproveArgs) -> Result<String, Fault> {
         let small_cells =
             if args.accept_small_cells { SmallCells::Accepted } else { SmallCells::Refused };
         // Before the decision: nothing is answered until the cells were looked at.
-        let catalogue = Catalogue::of_node(dir, config.licences())?;
         let pseudonyms = Pseudonyms::open_or_create(dir)?;
-        let access = Access::of(&config, unix_now().saturating_mul(1_000_000));
+        let access = Access::of(&config, &profile, unix_now().saturating_mul(1_000_000));
         let small = standing::look(&store, &study, &catalogue, &pseudonyms, &access).await?;
         let what = What::Approve { study: study.digest(), small_cells };
         officer::decide_under(&store, &key, roster.digest(), what, unix_now()).await?;
@@ -185,7 +185,12 @@ pub async fn status(args: &StatusArgs) -> Result<String, Fault> {
     let config = Config::open(&args.dir)?;
     let store = open(&args.dir).await?;
     let ledger = ledger::open(&store, config.limits()?).await?;
-    let mut page = format!("Profile {}, coordinator {}\n", config.profile(), config.coordinator());
+    let in_force = profile::now(&store, unix_now()).await?;
+    let mut page =
+        format!("Profile {}, coordinator {}\n", in_force.document.kind(), config.coordinator());
+    if let Some(why) = in_force.falls_short {
+        let _ = writeln!(page, "  {why}"); // a String
+    }
     let roster = approval::roster(&store).await?.map(|roster| (roster.len(), roster.digest()));
     match roster {
         Some((sites, digest)) => {

@@ -50,7 +50,7 @@ pub async fn run(args: &BatchesArgs) -> Result<String, Fault> {
     standing::suspend_all(&store).await?;
     let done = withdraw(&store, identities.as_ref(), (number, dependents)).await;
     // Whether it was withdrawn or not: the tables are as they are now.
-    let access = Access::of(&config, now_us()?);
+    let access = Access::now(&store, &config, now_us()?).await?;
     let stays_away = standing::look_at_all(&store, &catalogue, &pseudonyms, &access).await;
     store.close().await;
     if let Some(identities) = identities {

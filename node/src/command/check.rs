@@ -63,8 +63,8 @@ pub async fn run(args: &CheckArgs) -> Result<String, Fault> {
     store.verify().await?;
     let pseudonyms = Pseudonyms::open_or_create(&args.dir)?;
     pseudonyms.bind(&store).await?;
-    let quality =
-        gather(&store, &named, &catalogue, (&pseudonyms, &Access::of(&config, now_us()?))).await;
+    let access = Access::now(&store, &config, now_us()?).await?;
+    let quality = gather(&store, &named, &catalogue, (&pseudonyms, &access)).await;
     store.close().await;
     let quality = quality?;
     if let Some(file) = &args.html {

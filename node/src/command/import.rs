@@ -9,7 +9,7 @@ use crate::intake::progress::Progress;
 use crate::intake::source::Input;
 use crate::intake::source::postgres::Database;
 use crate::intake::stream::Memory;
-use crate::intake::{self, Again, OnError, Ports, Request};
+use crate::intake::{self, Admitted, Again, OnError, Ports, Request};
 use crate::measure::instrument::Catalogue;
 use crate::measure::{physiology, standing};
 use crate::store::consent::{self, Access};
@@ -88,10 +88,11 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
         at_us: now_us()?,
         memory: args.memory_mib,
     };
+    let access = Access::now(&store, &config, request.at_us).await?;
     let ports = Ports {
         pseudonyms: &pseudonyms,
         questionnaires: &questionnaires,
-        recorder: &Recordings::of(&config),
+        recorder: &Recordings::of(&access),
         progress,
     };
     // Kept ones are looked after even where no more are kept.
@@ -100,10 +101,10 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
     } else {
         Identities::open(&args.dir).await?
     };
-    let access = Access::of(&config, request.at_us);
     standing::suspend_all(&store).await?;
     let kept = identities.as_ref().filter(|_| config.keeps_ids());
-    let imported = intake::import_keeping(&store, &request, &ports, kept).await;
+    let admitted = Admitted { modalities: access.modalities, identities: kept };
+    let imported = intake::import_admitted(&store, &request, &ports, admitted).await;
     if let Some(identities) = identities {
         let swept = identities.sweep(&store).await;
         identities.close().await;

@@ -6,6 +6,7 @@ mod about;
 mod answers;
 mod composite;
 
+use super::profile::of_folder;
 use crate::config::{Config, LicenceReference};
 use crate::measure::composite::Composite;
 use crate::measure::instrument::definition::{FILE_BYTES_MAX, Instrument};
@@ -91,10 +92,10 @@ fn licence(text: &str) -> Result<LicenceReference, String> {
 /// # Errors
 /// A user's fault with file and line: a definition that does not prove itself, one that is locked, or answers
 /// that are not the instrument's.
-pub fn run(args: &InstrumentArgs) -> Result<String, Fault> {
+pub async fn run(args: &InstrumentArgs) -> Result<String, Fault> {
     match &args.action {
         Action::Check(args) => check(args),
-        Action::Score(args) => score(args),
+        Action::Score(args) => score(args).await,
         Action::List(args) => list(args),
     }
 }
@@ -135,7 +136,7 @@ fn pretty(value: &Value) -> Result<String, Fault> {
     serde_json::to_string_pretty(value).map_err(|e| Fault::bug(e.to_string()))
 }
 
-fn score(args: &ScoreArgs) -> Result<String, Fault> {
+async fn score(args: &ScoreArgs) -> Result<String, Fault> {
     let (origin, text) = definition(&args.file)?;
     let config = args.dir.as_deref().map(Config::open).transpose()?;
     if composite::is_one(&text) {
@@ -143,7 +144,7 @@ fn score(args: &ScoreArgs) -> Result<String, Fault> {
         let ScoreArgs { answers, ignore, json, .. } = args;
         return composite::score(
             &parsed,
-            config.as_ref(),
+            &of_folder(args.dir.as_deref()).await?,
             &composite::Asked { answers, ignore, json: *json },
         );
     }

@@ -4,9 +4,10 @@ use crate::config::Config;
 use crate::link::session::unix_now;
 use crate::measure::feature::{self, Rows};
 use crate::measure::instrument::Catalogue;
-use crate::office::cells::{Cell, cells};
+use crate::measure::standing;
+use crate::office::cells::Cell;
+use crate::office::page;
 use crate::office::preview::{Asked, Limited, Preview, preview};
-use crate::office::{page, policy};
 use crate::store::consent::Access;
 use crate::store::ledger::StoreJournal;
 use crate::store::panel::Excluded;
@@ -44,8 +45,9 @@ pub async fn run(args: &PreviewArgs) -> Result<String, Fault> {
     let (text, origin) = read(&args.study)?;
     let study = Study::parse(&text).map_err(|e| e.into_fault(&origin))?;
     let config = Config::open(&args.dir)?;
-    policy::may_take_part(&study, config.profile())?;
     let store = Store::open(&args.dir.join(store::FILE)).await?;
+    let catalogue = Catalogue::of_node(&args.dir, config.licences())?;
+    let profile = standing::permitted(&store, &config, &catalogue, &study, unix_now()).await?;
     let roster = approval::roster(&store).await?.ok_or_else(|| {
         Fault::user("no roster is pinned here").hint("`tacit-node join ROSTER.toml` pins one")
     })?;
@@ -53,10 +55,9 @@ pub async fn run(args: &PreviewArgs) -> Result<String, Fault> {
         Fault::user(e.to_string()).at(&origin).hint("does the study fit the pinned roster?")
     })?;
     let ledger = ledger::open(&store, config.limits()?).await?;
-    let catalogue = Catalogue::of_node(&args.dir, config.licences())?;
     let scored_by = feature::scored_by(&study, &catalogue)?;
     let pseudonyms = Pseudonyms::open_or_create(&args.dir)?;
-    let access = Access::of(&config, unix_now().saturating_mul(1_000_000));
+    let access = Access::of(&config, &profile, unix_now().saturating_mul(1_000_000));
     let rows = feature::rows(&store, &study, &catalogue, &pseudonyms, &access).await?;
     store.close().await;
     let asked = Asked { study: &study, roster: &roster, plan: &plan, heads: args.heads };
@@ -127,7 +128,7 @@ fn limited(ledger: &Ledger<StoreJournal>, plan: &Plan) -> Vec<Limited> {
 
 /// The cells of this site, none while no clinician of the study was imported.
 fn own_cells(study: &Study, rows: &Rows) -> Vec<Cell> {
-    if rows.rows.is_empty() { Vec::new() } else { cells(study.schema(), rows.cells()) }
+    if rows.rows.is_empty() { Vec::new() } else { rows.cells(study) }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //!
 //! Of a modality that is switched off nothing is read. Acceleration is read for what it says of movement alone. A
 //! recording counts if a window of five minutes does, or three of one, or a night's five minutes.
-use crate::config::{Basis, Config, Switch};
+use crate::config::{Basis, Switch};
 use crate::intake::recording::container::{self, E4, Opened};
 use crate::intake::recording::{About, Reading, Recorded, Recorder, WindowReading, e4};
 use crate::intake::source::wearable::numbers::Numbers;
@@ -16,6 +16,7 @@ use crate::measure::physiology::quality::{Clock, LEAST_COVERAGE, Mark};
 use crate::measure::physiology::utc::{self, Exertion, Gate, WindowValue};
 use crate::measure::physiology::window::{self, Length};
 use crate::measure::physiology::{self, Beat, Format, Recording, RecordingError, Signal, signal};
+use crate::store::consent::Access;
 use std::io::Read;
 use std::path::Path;
 use tacit_shared::fault::Fault;
@@ -45,13 +46,15 @@ struct Session {
 }
 
 impl Recordings {
-    /// As a site's settings say.
-    pub(super) fn of(config: &Config) -> Self {
-        let modalities = config.modalities();
-        // Skin conductance and summaries have no switch and no consent of their own: they are let in with heart beats.
-        let heart = modalities.heart;
-        let basis = config.consent().clinicians;
-        Self { heart, skin_conductance: heart, summaries: heart, basis }
+    /// As a site's settings say and the profile in force allows. Of consents there is one for all of them, that for
+    /// heart beats.
+    pub(super) fn of(Access { modalities, consent, .. }: &Access) -> Self {
+        Self {
+            heart: modalities.heart,
+            skin_conductance: modalities.skin_conductance,
+            summaries: modalities.wearable_summaries,
+            basis: consent.clinicians,
+        }
     }
 
     fn open(&self, file: &Path, about: &About) -> Result<Vec<Session>, String> {

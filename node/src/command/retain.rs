@@ -5,7 +5,7 @@ use crate::measure::instrument::Catalogue;
 use crate::measure::standing;
 use crate::store::consent::Access;
 use crate::store::pseudonym::Pseudonyms;
-use crate::store::{self, Store, retain};
+use crate::store::{self, Store, profile, retain};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tacit_shared::fault::Fault;
@@ -26,15 +26,16 @@ pub async fn run(args: &RetainArgs) -> Result<String, Fault> {
     let config = Config::open(&args.dir)?;
     let store = Store::open(&args.dir.join(store::FILE)).await?;
     let now_us = unix_now().saturating_mul(1_000_000);
-    if !retain::due(&store, config.retention(), now_us).await? {
+    let profile = profile::now(&store, now_us.div_euclid(1_000_000)).await?;
+    let keep = config.retention().within(profile.document.keep());
+    if !retain::due(&store, keep, now_us).await? {
         store.close().await;
         return Ok("Nothing was kept too long.".to_owned());
     }
     standing::suspend_all(&store).await?;
-    let erased = retain::retain(&store, config.retention(), now_us).await;
+    let erased = retain::retain(&store, keep, now_us).await;
     let stays_away = look_again(&store, &args.dir, &config, now_us).await;
     store.close().await;
-    let keep = config.retention();
     Ok(format!(
         "Encounters are kept {} days, answers {}, features {}. Erased:\n{}{}",
         keep.encounters, keep.answers, keep.features, erased?, stays_away?
@@ -54,7 +55,7 @@ pub(super) async fn look_again(
 ) -> Result<String, Fault> {
     let catalogue = Catalogue::of_node(dir, config.licences())?;
     let pseudonyms = Pseudonyms::open_or_create(dir)?;
-    let access = Access::of(config, now_us);
+    let access = Access::now(store, config, now_us).await?;
     let mut lines = String::new();
     for (study, why) in standing::look_at_all(store, &catalogue, &pseudonyms, &access).await? {
         let _ = write!(lines, "\nThis site stays away from study {study} for now: {why}."); // a String

@@ -1,4 +1,5 @@
 //! `tacit-node run`: dials the coordinator and takes part in approved studies.
+use super::profile::of_folder;
 use super::retain::{self, RetainArgs};
 use crate::link::session::{Node, Stay};
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ pub struct RunArgs {
 pub async fn run(args: &RunArgs) -> Result<String, Fault> {
     let retained = retain::run(&RetainArgs { dir: args.dir.clone() }).await?;
     tracing::info!("{}", retained.replace('\n', "; "));
+    let profile = of_folder(Some(&args.dir)).await?;
+    tracing::info!("profile {}, version {}, is in force", profile.kind(), profile.version());
     let mut node = Node::open(&args.dir).await?;
     let stay = Stay { once: args.once, patience: Duration::from_secs(args.patience_s) };
     tokio::select! {

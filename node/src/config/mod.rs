@@ -7,7 +7,7 @@ mod licence;
 mod person;
 
 pub use licence::LicenceReference;
-pub use person::{Basis, Consent, Modalities, Retention, Switch};
+pub use person::{Basis, Consent, Modalities, Oversight, Retention, Switch};
 
 use budget::{Account, Accounts, Spending, budgets};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,6 @@ use tacit_shared::fault::Fault;
 use tacit_shared::id::FeatureId;
 use tacit_shared::privacy::ledger::{Budgets, Limits};
 use tacit_shared::protocol::site::Policy;
-use tacit_shared::study::profile::Profile;
 use tacit_shared::units::Epsilon;
 
 /// The file's name within a node's folder.
@@ -75,10 +74,6 @@ struct KeptIds {
 pub struct Config {
     coordinator: SocketAddr,
     #[serde(default)]
-    profile: Profile,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    approval_id: Option<String>,
-    #[serde(default)]
     review: Review,
     budget: Spending,
     #[serde(default)]
@@ -93,10 +88,12 @@ pub struct Config {
     retention: Retention,
     #[serde(default)]
     modalities: Modalities,
+    #[serde(default)]
+    oversight: Oversight,
 }
 
 impl Config {
-    /// The settings `init` writes: the safe profile; ε 8 for a clinician and 20 for a patient, each at
+    /// The settings `init` writes: ε 8 for a clinician and 20 for a patient, each at
     /// δ = 1e-6, over everything ever answered, without a limit by study or year; the policy floors of
     /// [`Policy::default`]; whose rows count is left to the mapping; rows are kept as long as may be.
     pub fn new(coordinator: SocketAddr) -> Self {
@@ -106,19 +103,17 @@ impl Config {
             study: None,
             year: None,
         };
-        let (profile, policy) = (Profile::default(), Floors::default());
         Self {
             coordinator,
-            profile,
-            approval_id: None,
             review: Review::None,
             budget,
-            policy,
+            policy: Floors::default(),
             licences: BTreeMap::new(),
             identities: KeptIds::default(),
             consent: Consent::default(),
             retention: Retention::default(),
             modalities: Modalities::default(),
+            oversight: Oversight::default(),
         }
     }
 
@@ -148,11 +143,7 @@ impl Config {
             toml::from_str(text).map_err(|e| Fault::operator(e.to_string()).hint(hint))?;
         config.limits()?;
         config.retention.within_maxima()?;
-        let ethics = config.profile == Profile::EthicsApprovedResearch;
-        if ethics && config.approval_id.as_deref().is_none_or(|id| id.trim().is_empty()) {
-            let message = "profile `ethics-approved-research` without `approval_id`";
-            return Err(Fault::operator(message).hint("name the ethics approval it rests on"));
-        }
+        config.oversight.is_a_name()?;
         Ok(config)
     }
 
@@ -168,16 +159,6 @@ impl Config {
     /// Where the coordinator listens.
     pub fn coordinator(&self) -> SocketAddr {
         self.coordinator
-    }
-
-    /// What the law and the site allow.
-    pub fn profile(&self) -> Profile {
-        self.profile
-    }
-
-    /// The ethics approval that the profile rests on.
-    pub fn approval_id(&self) -> Option<&str> {
-        self.approval_id.as_deref()
     }
 
     /// The licences the site has entered, by instrument.
@@ -200,9 +181,14 @@ impl Config {
         self.retention
     }
 
-    /// Which recordings are read.
+    /// Which kinds of data are imported and read, as far as the profile in force allows them.
     pub fn modalities(&self) -> Modalities {
         self.modalities
+    }
+
+    /// Who looks at what a clinician contests.
+    pub fn contest_to(&self) -> Option<&str> {
+        self.oversight.contest_to.as_deref()
     }
 
     /// The same settings with other rules on whose rows are read.
@@ -219,7 +205,7 @@ impl Config {
         self
     }
 
-    /// The same settings with recordings switched on or off.
+    /// The same settings with kinds of data switched on or off.
     #[must_use = "returns the changed settings"]
     pub fn with_modalities(mut self, modalities: Modalities) -> Self {
         self.modalities = modalities;
@@ -238,11 +224,10 @@ impl Config {
         self
     }
 
-    /// The same settings under another profile and the approval it rests on.
+    /// The same settings with somebody who looks at what is contested.
     #[must_use = "returns the changed settings"]
-    pub fn with_profile(mut self, profile: Profile, approval_id: &str) -> Self {
-        self.profile = profile;
-        self.approval_id = Some(approval_id.to_owned());
+    pub fn with_contest_to(mut self, who: &str) -> Self {
+        self.oversight.contest_to = Some(who.to_owned());
         self
     }
 
@@ -311,6 +296,8 @@ impl Config {
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
+    use tacit_shared::study::modality::Modality;
+    use tacit_shared::study::profile::document::{Document, Keep};
 
     fn config() -> Config {
         Config::new("127.0.0.1:7843".parse().unwrap())
@@ -354,7 +341,8 @@ mod tests {
         let set = config()
             .with_consent(Consent { clinicians: Basis::Required, patients: Basis::OptOut })
             .with_retention(Retention { encounters: 90, answers: 180, features: 30 })
-            .with_modalities(Modalities { heart: Switch::Off });
+            .with_modalities(Modalities::default().without(Modality::Encounters))
+            .with_contest_to("Dr. Ada Byron, patient safety");
         assert_eq!(Config::parse(&set.to_toml().unwrap()).unwrap(), set);
         for (found, replaced, message) in [
             (
@@ -364,11 +352,42 @@ mod tests {
             ),
             ("encounters = 730", "encounters = 0", "`retention.encounters`: 0 days"),
             ("heart = true", "face = true", "unknown field `face`"),
+            (
+                "[oversight]",
+                "[oversight]\ncontest_to = \" \"",
+                "`oversight.contest_to`: 1 characters",
+            ),
             ("\"by-mapping\"", "\"maybe\"", "unknown variant `maybe`"),
         ] {
             let error = Config::parse(&text.replacen(found, replaced, 1)).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");
         }
+    }
+
+    #[test]
+    fn every_kind_of_data_has_a_switch_and_the_profile_can_only_narrow_them() {
+        let built_in = Document::built_in().unwrap();
+        for modality in Modality::ALL {
+            let key = modality.word().replace('-', "_");
+            let text = config().to_toml().unwrap().replacen(
+                &format!("{key} = true"),
+                &format!("{key} = false"),
+                1,
+            );
+            let off = Config::parse(&text).unwrap().modalities();
+            assert_eq!(off, Modalities::default().without(modality), "{key}");
+            assert!(Modality::ALL.into_iter().all(|m| off.admits(m) == (m != modality)));
+            let within = off.within(&built_in);
+            assert!(!within.admits(modality));
+            assert!(
+                Modality::ALL
+                    .into_iter()
+                    .all(|m| !within.admits(m) || (built_in.allows(m) && off.admits(m)))
+            );
+        }
+        let keep = Retention { encounters: 10, answers: 730, features: 20 };
+        let shorter = keep.within(Keep { encounters: 30, answers: 40, features: 5 });
+        assert_eq!(shorter, Retention { encounters: 10, answers: 40, features: 5 });
     }
 
     #[test]
@@ -397,8 +416,6 @@ mod tests {
             ("epsilon = 8.0", "epsilon = -1.0", "`budget.clinician`"),
             ("delta = 0.000001", "delta = 0.0", "`budget.clinician`"),
             ("delta = 0.000001", "delta = 0.9", "expected at most 200 and 0.001"),
-            ("self-report-only", "anything", "unknown variant `anything`"),
-            ("self-report-only", "ethics-approved-research", "without `approval_id`"),
         ];
         for (found, replaced, message) in cases {
             let broken = text.replacen(found, replaced, 1);

@@ -22,8 +22,9 @@ pub mod source;
 mod staging;
 pub mod stream;
 pub mod summary;
+mod switched;
 
-use crate::store::identity::Identities;
+use crate::config::Modalities;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{Store, fault, window, withdraw};
 use canonical::Table;
@@ -42,6 +43,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use stream::Memory;
 use summary::{FileCount, Summary, TableCount};
+pub use switched::Admitted;
 use tacit_shared::codec::sha256;
 use tacit_shared::fault::Fault;
 
@@ -136,27 +138,27 @@ pub struct Ports<'a> {
 /// A user's fault for a file or a mapping that cannot be read, with its place; an operator's for the
 /// database. Nothing is left behind.
 pub async fn import(store: &Store, request: &Request, ports: &Ports<'_>) -> Result<Summary, Fault> {
-    import_keeping(store, request, ports, None).await
+    import_admitted(store, request, ports, Admitted::default()).await
 }
 
-/// The same, and the ids of people whose rows were taken over are sealed into `identities`.
-///
-/// Ids are written just before the import is: should that fail, [`Identities::sweep`] takes them out again.
+/// The same with what a site's settings say: which kinds of data are taken over, and whether the ids of people are
+/// sealed. Ids are written just before the import is; should that fail, a sweep takes them out again.
 ///
 /// # Errors
 /// As [`import`]; what cannot be written there.
-pub async fn import_keeping(
+pub async fn import_admitted(
     store: &Store,
     request: &Request,
     ports: &Ports<'_>,
-    identities: Option<&Identities>,
+    admitted: Admitted<'_>,
 ) -> Result<Summary, Fault> {
     let mapping = read_mapping(request)?;
+    switched::refuse_wearables(&request.inputs, admitted.modalities)?;
     let seen = if request.database.is_some() { Vec::new() } else { see(&request.inputs)? };
     ports.pseudonyms.bind(store).await?;
     let mut transaction =
         store.pool().begin_with("BEGIN IMMEDIATE").await.map_err(|e| fault(&e))?;
-    let result = run(&mut transaction, request, ports, (&mapping, &seen, identities)).await;
+    let result = run(&mut transaction, request, ports, (&mapping, &seen, admitted)).await;
     match result {
         Ok(summary) => match transaction.commit().await {
             Ok(()) => Ok(summary),
@@ -246,10 +248,10 @@ async fn run(
     connection: &mut SqliteConnection,
     request: &Request,
     ports: &Ports<'_>,
-    (mapping, seen, identities): (&SeenMapping, &[Seen], Option<&Identities>),
+    (mapping, seen, admitted): (&SeenMapping, &[Seen], Admitted<'_>),
 ) -> Result<Summary, Fault> {
     request.memory.bound(&mut *connection).await.map_err(|e| fault(&e))?;
-    let tables = wanted(&mapping.mapping, ports);
+    let (tables, off) = wanted(&mapping.mapping, (ports, admitted.modalities));
     let (mut summary, mut origin) = match &request.database {
         None => {
             let number = batch::begin(connection, request, (mapping.sha256, seen)).await?;
@@ -264,30 +266,27 @@ async fn run(
             origin::record(connection, request, mapping.sha256, pulled).await?
         }
     };
-    if tables.len() < mapping.mapping.tables().count() {
-        summary.notes.push("device_session: recordings are switched off in node.toml".to_owned());
-    }
+    summary.notes.extend(off);
     let prepared = async {
         barred::prepare(&mut *connection).await?;
-        if identities.is_some() {
+        if admitted.identities.is_some() {
             key::prepare_kept(&mut *connection).await?;
         }
         quality::prepare(&mut *connection, ports.questionnaires).await
     };
     prepared.await.map_err(|e| fault(&e))?;
-    let keeping = identities.is_some();
     for table in tables {
         ports.progress.begin(table.name(), 0);
         let from = (&mapping.mapping, request.statement_s);
         let staged = origin.stage(connection, table, from).await?;
-        take_over(connection, &staged, (request, ports, keeping), &mut summary).await?;
+        take_over(connection, &staged, (request, ports, admitted), &mut summary).await?;
     }
     summary.reasons =
         summary::reasons(&mut *connection, summary.batch).await.map_err(|e| fault(&e))?;
     if request.on_error == OnError::Stop && summary.rejected() > 0 {
         return Err(summary.refusal());
     }
-    if let Some(identities) = identities {
+    if let Some(identities) = admitted.identities {
         key::keep_taken(connection, summary.batch, identities).await?;
     }
     let finished = async {
@@ -298,35 +297,41 @@ async fn run(
     Ok(summary)
 }
 
-/// The tables whose sections are run.
-fn wanted(mapping: &Mapping, ports: &Ports<'_>) -> Vec<Table> {
-    let on = |table: &Table| *table != Table::DeviceSession || ports.recorder.is_on();
-    mapping.tables().filter(on).collect()
+/// The tables whose sections are run, and a note for each that is switched off.
+fn wanted(
+    mapping: &Mapping,
+    (ports, modalities): (&Ports<'_>, Modalities),
+) -> (Vec<Table>, Vec<String>) {
+    let off = |table: &Table| switched::off(*table, ports.recorder, modalities);
+    let tables = mapping.tables().filter(|table| off(table).is_none()).collect();
+    (tables, mapping.tables().filter_map(|table| off(&table)).collect())
 }
 
 /// Checks the staged rows of one table and takes over the good ones.
 async fn take_over(
     connection: &mut SqliteConnection,
     staged: &Staged,
-    (request, ports, keeping): (&Request, &Ports<'_>, bool),
+    (request, ports, admitted): (&Request, &Ports<'_>, Admitted<'_>),
     summary: &mut Summary,
 ) -> Result<(), Fault> {
     let table = staged.table;
     let prepared = async {
         quality::check(&mut *connection, ports.pseudonyms, staged).await?;
         let left_out = barred::leave_out(&mut *connection, staged).await?;
+        let off = switched::leave_out(&mut *connection, staged, admitted.modalities).await?;
         let known = known::leave_out(&mut *connection, staged).await?;
-        if keeping {
+        if admitted.identities.is_some() {
             key::meet(&mut *connection, staged).await?;
         }
-        Ok((left_out, known))
+        Ok((left_out, off, known))
     };
-    let (left_out, known) = prepared.await.map_err(|e: sqlx::Error| fault(&e))?;
+    let (left_out, off, known) = prepared.await.map_err(|e: sqlx::Error| fault(&e))?;
     if left_out > 0 {
         let note =
             format!("{}: {left_out} rows of people who withdrew were left out", table.name());
         summary.notes.push(note);
     }
+    summary.notes.extend(off);
     if table == Table::DeviceSession {
         let asked = (ports.recorder.basis(), request.at_us);
         let silent =

@@ -22,13 +22,15 @@
 //! of a composite's file: nothing that is usual at the site.
 //! Which encounters and responses count is decided in [`crate::store::panel`].
 mod column;
+mod contacts;
 mod part;
 mod reading;
 pub mod spread;
 
 use super::instrument::Catalogue;
+use crate::office::cells::{Cell, WeighedBy, cells};
 use crate::store::consent::Access;
-use crate::store::panel::{Asked, Bounds, Detail, Excluded, Links, Panel, Span, Tally};
+use crate::store::panel::{Asked, Excluded, Links, Panel, Span};
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::scored::ScoredBy;
 use crate::store::{Store, fault};
@@ -49,8 +51,10 @@ const DAY_US: i64 = 86_400_000_000;
 pub struct Rows {
     /// One row a clinician, in the order of their keys.
     pub rows: Vec<FeatureRow>,
-    /// How many encounters each of them had, in the same order.
+    /// How many encounters each of them had, or answers of patients, in the same order.
     pub encounters: Vec<u32>,
+    /// Which of them were counted.
+    pub weighed_by: WeighedBy,
     /// Active clinicians with a role of the study whom the site's rules on consent admit.
     pub considered: usize,
     /// Those of them whose specialty or role is not a level of the study.
@@ -72,9 +76,10 @@ impl fmt::Debug for Rows {
 }
 
 impl Rows {
-    /// Each clinician's groups and number of encounters: what cells are made of.
-    pub fn cells(&self) -> impl Iterator<Item = (&[bool], u32)> {
-        self.rows.iter().map(FeatureRow::member).zip(self.encounters.iter().copied())
+    /// The cells of the study at this site.
+    pub fn cells(&self, study: &Study) -> Vec<Cell> {
+        let rows = self.rows.iter().map(FeatureRow::member).zip(self.encounters.iter().copied());
+        cells(study.schema(), self.weighed_by, rows)
     }
 }
 
@@ -126,8 +131,8 @@ pub async fn rows(
     for part in parts(study) {
         columns.push(column(&mut panel, catalogue, &part).await?);
     }
-    let tallies = encounters_of_each(&mut panel).await?;
-    let rows = Rows { scored_by, ..assemble(study, &panel, &columns, &tallies)? };
+    let contacts = contacts::of(&mut panel, study, catalogue, access).await?;
+    let rows = Rows { scored_by, ..assemble(study, &panel, &columns, contacts)? };
     panel.close().await.map_err(|e| fault(&e))?;
     Ok(rows)
 }
@@ -154,17 +159,11 @@ async fn open(
     Panel::open(store, pseudonyms, access, &asked).await.map_err(|e| fault(&e))
 }
 
-/// How many encounters each clinician had: every one has an acuity, so its tally counts them.
-async fn encounters_of_each(panel: &mut Panel) -> Result<Vec<Tally>, Fault> {
-    let acuity = Bounds { low: 1.0, high: 5.0, centre: 3.0 };
-    panel.encounters(Detail::Acuity, &acuity).await.map_err(|e| fault(&e))
-}
-
 fn assemble(
     study: &Study,
     panel: &Panel,
     columns: &[Column],
-    tallies: &[Tally],
+    (weighed_by, contacts): (WeighedBy, Vec<u32>),
 ) -> Result<Rows, Fault> {
     let features = study.schema().features.len();
     let mut at_centre = Vec::new();
@@ -187,8 +186,9 @@ fn assemble(
         };
         match FeatureRow::new(study.schema(), &measured) {
             Ok(row) => {
-                rows.push(row);
-                encounters.push(tallies.get(clinician).map_or(0, |tally| tally.n));
+                let excluded = panel.excluded_shares().get(clinician).copied();
+                rows.push(row.excluding(excluded.unwrap_or(0.0)));
+                encounters.push(contacts.get(clinician).copied().unwrap_or(0));
             }
             Err(FeatureError::UnknownLevel { .. }) => outside_population += 1,
             Err(error) => return Err(Fault::bug(error.to_string())),
@@ -199,6 +199,7 @@ fn assemble(
     Ok(Rows {
         rows,
         encounters,
+        weighed_by,
         considered,
         outside_population,
         at_centre,

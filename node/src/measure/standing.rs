@@ -4,12 +4,46 @@
 //! by taking part or not, as often as it is asked.
 use super::feature;
 use super::instrument::Catalogue;
+use crate::config::Config;
 use crate::office::cells;
+use crate::office::policy;
+use crate::office::profile::InForce;
 use crate::store::consent::Access;
 use crate::store::pseudonym::Pseudonyms;
-use crate::store::{Store, away, officer};
+use crate::store::{Store, away, officer, profile};
 use tacit_shared::fault::Fault;
+use tacit_shared::id::FeatureId;
 use tacit_shared::study::Study;
+
+/// Holds that the profile in force and the switches allow a study; what they refuse is written down. Returns the
+/// profile.
+///
+/// # Errors
+/// As [`policy::may_take_part`]; a fault of the database.
+pub async fn permitted(
+    store: &Store,
+    config: &Config,
+    catalogue: &Catalogue,
+    study: &Study,
+    now_s: i64,
+) -> Result<InForce, Fault> {
+    let in_force = profile::now(store, now_s).await?;
+    let respondent = |id: &FeatureId| catalogue.modality(id);
+    let allowed =
+        policy::may_take_part(study, &in_force.document, &config.modalities(), &respondent);
+    if let Err(fault) = allowed {
+        profile::refused(store, study.digest(), &fault.message, now_s).await?;
+        // Perhaps what was meant to be in force is not.
+        return Err(match in_force.falls_short {
+            Some(why) => {
+                let message = format!("{} ({why})", fault.message);
+                Fault { message, ..fault }
+            }
+            None => fault,
+        });
+    }
+    Ok(in_force)
+}
 
 /// Data are about to change: until [`look_at_all`] has looked again, this site stays away from every study
 /// whose cells must not be small.
@@ -55,7 +89,7 @@ pub async fn look(
     access: &Access,
 ) -> Result<Option<String>, Fault> {
     let looked = match feature::rows(store, study, catalogue, pseudonyms, access).await {
-        Ok(rows) => cells::large_enough(&cells::cells(study.schema(), rows.cells())),
+        Ok(rows) => cells::large_enough(&rows.cells(study)),
         Err(fault) => Err(fault),
     };
     let why = looked.err().map(|fault| fault.message);

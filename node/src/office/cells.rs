@@ -2,8 +2,11 @@
 //!
 //! ```text
 //! a cell      everyone here, each group of the study, and each group's complement
-//! refused if  it has 1 to 9 clinicians, or one clinician has more than 25 % of its encounters
+//! refused if  it has 1 to 9 clinicians, 1 to 24 encounters, or one clinician has more than 25 % of its encounters
 //! ```
+//! Where a study reads no encounter, patients' answers take their place; where it reads neither, nothing of a patient
+//! is in it, every clinician weighs the same, and their number alone is asked. Cells follow from the study and
+//! nothing else: nobody can ask for a slice of their own.
 //! The floors come before the noise and do not replace it. An empty cell speaks of nobody and is no reason
 //! to refuse; a site without clinicians is. The numbers are for the officer alone: the coordinator learns
 //! that the site takes no part, and not why.
@@ -16,8 +19,21 @@ use tacit_shared::study::schema::Schema;
 pub const PLACE: &str = "this site's data";
 /// Fewest clinicians of a cell.
 pub const CLINICIANS_MIN: usize = 10;
+/// Fewest encounters of a cell.
+pub const ENCOUNTERS_MIN: u64 = 25;
 /// Largest share of a cell's encounters that one clinician may have, in percent.
 pub const SHARE_MAX_PERCENT: u64 = 25;
+
+/// What cells are weighed by, besides clinicians.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeighedBy {
+    /// Encounters: the study reads some.
+    Encounters,
+    /// Questionnaires that patients filled in: of patients, the study reads these alone.
+    Answers,
+    /// Nothing: the study reads nothing of patients.
+    Nothing,
+}
 
 /// Why nothing is released about a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +41,8 @@ pub const SHARE_MAX_PERCENT: u64 = 25;
 pub enum Small {
     /// Fewer clinicians than [`CLINICIANS_MIN`].
     Clinicians,
+    /// Fewer encounters than [`ENCOUNTERS_MIN`].
+    Encounters,
     /// One clinician has more of the encounters than [`SHARE_MAX_PERCENT`].
     OneOfThem,
 }
@@ -48,13 +66,18 @@ impl fmt::Debug for Cell {
     }
 }
 
-/// The cells of a study at this site. `rows` gives each clinician's groups and number of encounters.
-pub fn cells<'a>(schema: &Schema, rows: impl IntoIterator<Item = (&'a [bool], u32)>) -> Vec<Cell> {
+/// The cells of a study at this site. `rows` gives each clinician's groups and number of encounters, or of answers.
+pub fn cells<'a>(
+    schema: &Schema,
+    counted: WeighedBy,
+    rows: impl IntoIterator<Item = (&'a [bool], u32)>,
+) -> Vec<Cell> {
     let rows: Vec<(&[bool], u32)> = rows.into_iter().collect();
     let encounters = |of: &dyn Fn(&[bool]) -> bool| {
         let chosen = rows.iter().filter(|(groups, _)| of(groups));
         chosen.map(|(_, n)| *n).collect::<Vec<u32>>()
     };
+    let cell = |label: &str, needed, of: &[u32]| cell(label, needed, of, counted);
     let mut cells = vec![cell("everyone here", true, &encounters(&|_| true))];
     for (place, group) in schema.groups.iter().enumerate() {
         let member = |groups: &[bool]| groups.get(place).copied().unwrap_or(false);
@@ -81,12 +104,16 @@ pub fn large_enough(cells: &[Cell]) -> Result<(), Fault> {
     ))
 }
 
-fn cell(label: &str, needed: bool, encounters: &[u32]) -> Cell {
+fn cell(label: &str, needed: bool, encounters: &[u32], counted: WeighedBy) -> Cell {
     let clinicians = encounters.len();
     let all: u64 = encounters.iter().map(|n| u64::from(*n)).sum();
     let most = encounters.iter().max().map_or(0, |n| u64::from(*n));
     let small = if clinicians < CLINICIANS_MIN && (needed || clinicians > 0) {
         Some(Small::Clinicians)
+    } else if counted == WeighedBy::Nothing || clinicians == 0 {
+        None
+    } else if all < ENCOUNTERS_MIN {
+        Some(Small::Encounters)
     } else if most.saturating_mul(100) > all.saturating_mul(SHARE_MAX_PERCENT) {
         Some(Small::OneOfThem)
     } else {
@@ -96,7 +123,7 @@ fn cell(label: &str, needed: bool, encounters: &[u32]) -> Cell {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
     use tacit_shared::study::Study;
@@ -105,12 +132,20 @@ mod tests {
 
     /// Clinicians of whom the first `inside` are in the first group and nobody in the second.
     fn found(clinicians: usize, inside: usize, first: u32) -> Vec<Option<Small>> {
+        weighed(WeighedBy::Encounters, (clinicians, inside), (first, 10))
+    }
+
+    fn weighed(
+        counted: WeighedBy,
+        (clinicians, inside): (usize, usize),
+        (first, each): (u32, u32),
+    ) -> Vec<Option<Small>> {
         let study = Study::parse(STUDY).unwrap();
         let rows: Vec<([bool; 2], u32)> = (0..clinicians)
-            .map(|i| ([i < inside, false], if i == 0 { first } else { 10 }))
+            .map(|i| ([i < inside, false], if i == 0 { first } else { each }))
             .collect();
         let rows = rows.iter().map(|(member, n)| (member.as_slice(), *n));
-        cells(study.schema(), rows).into_iter().map(|cell| cell.small).collect()
+        cells(study.schema(), counted, rows).into_iter().map(|cell| cell.small).collect()
     }
 
     #[test]
@@ -134,11 +169,42 @@ mod tests {
     }
 
     #[test]
+    fn twenty_four_encounters_are_too_few_where_the_study_reads_any() {
+        let few = Some(Small::Encounters);
+        for counted in [WeighedBy::Encounters, WeighedBy::Answers] {
+            let of = |heads, each| weighed(counted, heads, each);
+            // 12 clinicians with two each are 24; one more is 25.
+            assert_eq!(of((30, 12), (2, 2)), [None, few, None, None, None]);
+            assert_eq!(of((30, 12), (3, 2)), [None; 5]);
+            assert_eq!(of((30, 18), (2, 2)), [None, None, few, None, None]);
+            assert_eq!(of((12, 0), (2, 2)), [few, None, few, None, few]);
+            assert_eq!(of((30, 12), (0, 0)), [few, few, few, None, few]);
+        }
+        assert_eq!(weighed(WeighedBy::Nothing, (30, 12), (0, 0)), [None; 5]);
+        assert_eq!(weighed(WeighedBy::Nothing, (30, 12), (90, 1)), [None; 5]);
+        assert_eq!(weighed(WeighedBy::Nothing, (30, 9), (5, 5))[1], Some(Small::Clinicians));
+    }
+
+    #[test]
+    fn cells_follow_from_the_study_whoever_is_in_them() {
+        let study = Study::parse(STUDY).unwrap();
+        let labels = |rows: &[([bool; 2], u32)]| {
+            let rows = rows.iter().map(|(member, n)| (member.as_slice(), *n));
+            let cells = cells(study.schema(), WeighedBy::Encounters, rows);
+            cells.into_iter().map(|cell| cell.label).collect::<Vec<_>>()
+        };
+        let none = labels(&[]);
+        assert_eq!(none.len(), 1 + 2 * study.schema().groups.len());
+        assert_eq!(labels(&[([true, true], 7); 40]), none);
+        assert_eq!(labels(&[([false, true], 1)]), none);
+    }
+
+    #[test]
     fn a_refusal_names_the_cell_and_no_number() {
         let study = Study::parse(STUDY).unwrap();
         let rows = [([true, false], 7_u32); 9];
         let rows = rows.iter().map(|(member, n)| (member.as_slice(), *n));
-        let cells = cells(study.schema(), rows);
+        let cells = cells(study.schema(), WeighedBy::Encounters, rows);
         let error = large_enough(&cells).unwrap_err();
         assert!(error.message.starts_with("too few clinicians or encounters here: everyone here;"));
         assert!(!error.to_string().contains('9') && !format!("{cells:?}").contains('9'), "{error}");

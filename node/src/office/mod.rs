@@ -2,11 +2,13 @@
 
 pub mod cells;
 pub mod decision;
+pub mod dpia;
 pub mod evidence;
 pub mod forecast;
 pub mod page;
 pub mod policy;
 pub mod preview;
+pub mod profile;
 pub mod quality_page;
 pub mod statement;
 

@@ -1,5 +1,5 @@
 //! The preview as text: 100 columns at most, in the order in which an officer asks.
-use super::cells::{CLINICIANS_MIN, Cell, SHARE_MAX_PERCENT, Small};
+use super::cells::{CLINICIANS_MIN, Cell, ENCOUNTERS_MIN, SHARE_MAX_PERCENT, Small};
 use super::forecast::{Feasibility, Forecast, HalfWidth, short};
 use super::preview::{Account, Preview, Run, Statistic};
 use tacit_shared::privacy::ledger::Scope;
@@ -113,6 +113,9 @@ fn cells(cells: &[Cell], [all_links, dropped]: [u64; 2]) -> Vec<String> {
         let verdict = match cell.small {
             None => "large enough".to_owned(),
             Some(Small::Clinicians) => format!("TOO SMALL: fewer than {CLINICIANS_MIN} clinicians"),
+            Some(Small::Encounters) => {
+                format!("TOO SMALL: fewer than {ENCOUNTERS_MIN} encounters or answers")
+            }
             Some(Small::OneOfThem) => {
                 format!("TOO SMALL: one clinician has over {SHARE_MAX_PERCENT} % of the encounters")
             }
@@ -291,7 +294,7 @@ mod tests {
         let rows: Vec<([bool; 2], u32)> =
             (0..40).map(|i| ([i < 9, i < 12], if i == 0 { 60 } else { 10 })).collect();
         let rows = rows.iter().map(|(member, n)| (member.as_slice(), *n));
-        let cells = cells::cells(study.schema(), rows);
+        let cells = cells::cells(study.schema(), cells::WeighedBy::Encounters, rows);
         let asked = Asked { study: &study, roster: &roster, plan: &plan, heads };
         preview(&asked, (cells, [900, 3]), &limits)
     }
@@ -311,7 +314,7 @@ mod tests {
             "whether one clinician is in the data in 11.5 % of the cases at most",
             "% of the budget would be left: fits",
             "0.0 % of the budget of the year 2026 would be left: DOES NOT FIT",
-            "127 numbers, 8 bytes each, little endian: 1016 bytes, masked.",
+            "128 numbers, 8 bytes each, little endian: 1024 bytes, masked.",
             "and 12 more like these three, site by site",
         ] {
             // Wherever the lines break.
@@ -358,7 +361,7 @@ mod tests {
             assert_eq!(run.start, next);
             next += run.length;
         }
-        assert_eq!((next * 8, preview.bytes), (1016, 1016));
+        assert_eq!((next * 8, preview.bytes), (1024, 1024));
         let json = serde_json::to_value(&preview).unwrap();
         assert_eq!(json["forecast"]["verdict"], "enough");
         assert_eq!(json["layout"].as_array().unwrap().len(), preview.layout.len());

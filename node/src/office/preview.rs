@@ -160,7 +160,7 @@ pub fn preview(
 }
 
 /// What each kind of block is, in words; blocks of groups and of sites are alike.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "products of two features, summed (diagonal; off it √2 times less noise)",
     "feature times residual, summed",
     "squared residuals, summed",
@@ -171,6 +171,7 @@ const KINDS: [&str; 10] = [
     "residuals of each site, summed",
     "features of each site, summed",
     "clinicians whose row was shrunk; whose residual was cut",
+    "shares of their encounters that clinicians excluded, summed",
 ];
 
 /// The place among [`KINDS`].
@@ -186,6 +187,7 @@ fn kind(part: Part) -> usize {
         Part::SiteResidual(_) => 7,
         Part::SiteFeatures(_) => 8,
         Part::RowsCapped | Part::ResidualsCut => 9,
+        Part::ExcludedShare => 10,
     }
 }
 
@@ -220,9 +222,11 @@ fn size(part: Part, study: &Study, plan: &Plan) -> (f64, f64, String) {
         Part::Square => (rho * rho * range * range, range * range, format!("{unit}²")),
         Part::GroupResidual(_) | Part::SiteResidual(_) => (rho * range, range, unit.to_owned()),
         Part::GroupFeatures(_) | Part::SiteFeatures(_) => (cap, 1.0, "scaled".to_owned()),
-        Part::GroupHeads(_) | Part::SiteHeads(_) | Part::RowsCapped | Part::ResidualsCut => {
-            (1.0, 1.0, "clinicians".to_owned())
-        }
+        Part::GroupHeads(_)
+        | Part::SiteHeads(_)
+        | Part::RowsCapped
+        | Part::ResidualsCut
+        | Part::ExcludedShare => (1.0, 1.0, "clinicians".to_owned()),
     }
 }
 
@@ -291,6 +295,7 @@ fn run(block: &Block, study: &Study, roster: &Roster) -> Run {
         Part::SiteFeatures(s) => format!("features of site {}", site(s)),
         Part::RowsCapped => "rows shrunk".to_owned(),
         Part::ResidualsCut => "residuals cut".to_owned(),
+        Part::ExcludedShare => "shares excluded".to_owned(),
     };
     Run { part, start: block.start, length: block.length, scale: block.scale }
 }

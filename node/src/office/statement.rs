@@ -19,11 +19,12 @@ pub fn statement(study: &Study, plan: &Plan, spent: Charges, budgets: Budgets) -
 
 fn asked(study: &Study) -> Vec<String> {
     let (from, to) = study.period();
+    let receives: Vec<String> = study.recipients().iter().map(ToString::to_string).collect();
     vec![
         format!("Study {}: {}", study.name(), study.title()),
         format!("  asks      {}", study.question()),
         format!("  period    {from} up to {to}, purpose {}", study.purpose()),
-        format!("  receives  {}", study.recipients().join(", ")),
+        format!("  receives  {}", receives.join(", ")),
         format!("  digest    {}", study.digest()),
     ]
 }

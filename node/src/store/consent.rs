@@ -6,8 +6,9 @@
 //! ```
 //! What follows for a study is decided where its rows are read ([`super::panel`]); what follows for the rows
 //! themselves, once somebody withdrew, in [`super::withdraw`].
-use super::{Store, fault};
-use crate::config::{Basis, Config, Consent, Switch};
+use super::{Store, fault, profile};
+use crate::config::{Basis, Config, Consent, Modalities};
+use crate::office::profile::InForce;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Error};
 use tacit_shared::fault::Fault;
@@ -42,16 +43,26 @@ impl Purpose {
 pub struct Access {
     /// What lets a person's rows be read.
     pub consent: Consent,
-    /// Whether recordings of heart beats are.
-    pub heart: Switch,
+    /// Which kinds of data are.
+    pub modalities: Modalities,
     /// Now, in microseconds since 1970 UTC: consents begin and end.
     pub now_us: i64,
 }
 
 impl Access {
-    /// The rules of a site's settings.
-    pub fn of(config: &Config, now_us: i64) -> Self {
-        Self { consent: config.consent(), heart: config.modalities().heart, now_us }
+    /// The rules of a site's settings, as far as a profile allows them.
+    pub fn of(config: &Config, profile: &InForce, now_us: i64) -> Self {
+        let modalities = config.modalities().within(&profile.document);
+        Self { consent: config.consent(), modalities, now_us }
+    }
+
+    /// The same under the profile that is in force at that moment.
+    ///
+    /// # Errors
+    /// A fault of the database.
+    pub async fn now(store: &Store, config: &Config, now_us: i64) -> Result<Self, Fault> {
+        let profile = profile::now(store, now_us.div_euclid(1_000_000)).await?;
+        Ok(Self::of(config, &profile, now_us))
     }
 }
 

@@ -19,11 +19,15 @@ pub mod identity;
 pub mod ledger;
 pub mod officer;
 pub mod panel;
+pub mod people;
+pub mod profile;
 pub mod pseudonym;
 pub mod quality;
 pub mod receipt;
+pub mod release_log;
 pub mod retain;
 pub mod scored;
+pub mod subject;
 pub mod window;
 pub mod withdraw;
 

@@ -17,6 +17,7 @@
 //! one patient still changes K rows at most.
 //! Both lists are made in `population`. Scoring and shrinking the numbers is the work of [`crate::measure::feature`].
 pub mod clipped;
+mod contacts;
 pub mod detail;
 mod population;
 
@@ -25,9 +26,11 @@ pub use detail::{Bounds, Detail, Tally};
 use super::Store;
 use super::consent::Access;
 use super::pseudonym::Pseudonyms;
+use crate::config::Modalities;
 use sqlx::sqlite::Sqlite;
 use sqlx::{AssertSqlSafe, Error, Transaction};
 use std::fmt;
+use tacit_shared::study::modality::Modality;
 
 /// A month, in microseconds: the twelfth part of 365.25 days.
 const MONTH_US: f64 = 365.25 / 12.0 * 86_400e6;
@@ -145,8 +148,11 @@ pub struct Panel {
     clinicians: Vec<Clinician>,
     links: Links,
     excluded: Excluded,
-    /// The condition under which a clinician's recordings are read; none if no recording is.
-    heart: Option<String>,
+    /// The condition under which a clinician's recordings are read.
+    recorded: String,
+    modalities: Modalities,
+    /// For each clinician, the share of their encounters that they excluded.
+    excluded_shares: Vec<f64>,
 }
 
 impl Panel {
@@ -169,7 +175,9 @@ impl Panel {
             clinicians: Vec::new(),
             links: Links::default(),
             excluded: Excluded::default(),
-            heart: None,
+            recorded: String::new(),
+            modalities: access.modalities,
+            excluded_shares: Vec::new(),
         };
         panel.admit(access).await?;
         panel.list_clinicians(asked.roles, access).await?;
@@ -205,11 +213,14 @@ impl Panel {
     }
 
     /// A number of the staff records, weighted by how much of each record lies in the span; `None` where
-    /// there is none.
+    /// there is none, or none may be read.
     ///
     /// # Errors
     /// What the database says.
     pub async fn work(&mut self, what: Work) -> Result<Vec<Option<f64>>, Error> {
+        if !self.modalities.admits(Modality::StaffRecords) {
+            return Ok(self.spread(Vec::new()));
+        }
         let span = self.span();
         let value = match what {
             Work::Volume => "sum(w.volume * s.share) / (sum(s.us) / ?1)",
@@ -244,9 +255,10 @@ impl Panel {
     /// # Errors
     /// What the database says.
     pub async fn recordings(&mut self, feature: &'static str) -> Result<Vec<Option<f64>>, Error> {
-        let Some(admitted) = &self.heart else {
+        if !self.modalities.admits(contacts::recorded_by(feature)) {
             return Ok(self.spread(Vec::new()));
-        };
+        }
+        let admitted = &self.recorded;
         let span = self.span();
         let sql = format!(
             "SELECT p.i, avg(f.value) FROM feature f CROSS JOIN device_session d ON d.session = f.session \
@@ -272,6 +284,9 @@ impl Panel {
         programme: Option<&str>,
         within_days: Option<u16>,
     ) -> Result<Vec<f64>, Error> {
+        if !self.modalities.admits(Modality::StaffRecords) {
+            return Ok(self.spread(Vec::new()));
+        }
         let before = self.period.from_us;
         let since = within_days
             .map_or(i64::MIN, |days| before.saturating_sub(i64::from(days).saturating_mul(DAY_US)));
@@ -304,8 +319,8 @@ impl Panel {
                THEN coalesce(r.patient, e.patient, r.encounter) END AS patient FROM panel_seen_response r \
                LEFT JOIN encounter e ON e.encounter = r.encounter \
                WHERE r.instrument = ? AND r.respondent = ? AND r.authored_us >= ? AND r.authored_us < ? \
-               AND NOT EXISTS (SELECT 1 FROM annotation a WHERE a.encounter = r.encounter AND a.kind = 'exclude' \
-               AND a.person = r.person)) \
+               AND NOT EXISTS (SELECT 1 FROM annotation a WHERE a.encounter = r.encounter AND a.person = r.person \
+               AND (a.kind = 'exclude' OR a.kind = 'contest' AND coalesce(a.resolution, 'upheld') = 'upheld'))) \
              INSERT INTO panel_response SELECT p.i, min(r.response) FROM r CROSS JOIN panel_person p \
                ON p.person = r.person WHERE r.patient IS NULL OR EXISTS (SELECT 1 FROM panel_link l \
                WHERE l.patient = r.patient AND l.person = r.person) \

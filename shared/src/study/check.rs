@@ -1,5 +1,7 @@
 //! What a study file is refused for, key by key.
+use super::modality::Modality;
 use super::schema::{Feature, Schema, Source};
+use super::words::feeling_beside;
 use super::{
     Allocation, COLUMNS_MAX, FORMAT, Fairness, File, GROUPS_MAX, Group, Population, Privacy,
     StudyError,
@@ -25,6 +27,8 @@ pub(super) fn check(file: &File) -> Result<(Date, Date), StudyError> {
         file,
         i64::from(to.to_julian_day()).saturating_sub(i64::from(from.to_julian_day())),
     )?;
+    check_recipients(file)?;
+    check_names(file)?;
     check_privacy(&file.privacy)?;
     check_fairness(&file.fairness, &file.groups)?;
     check_allocation(&file.allocation)?;
@@ -113,6 +117,60 @@ fn check_earlier(file: &File, period_days: i64) -> Result<(), StudyError> {
                 days.get()
             );
             return Err(StudyError::key(format!("{part}.source"), problem));
+        }
+    }
+    Ok(())
+}
+
+/// Each part of the study with its key and source.
+fn parts(file: &File) -> impl Iterator<Item = (String, &str, &Source)> {
+    let outcome = ("outcome.id".to_owned(), file.outcome.id.as_str(), &file.outcome.source);
+    let features =
+        file.features.iter().map(|f| (format!("features.{}", f.id), f.id.as_str(), &f.source));
+    let groups = file.groups.iter().map(|g| (format!("groups.{}", g.id), g.id.as_str(), &g.source));
+    std::iter::once(outcome).chain(features).chain(groups)
+}
+
+/// What is wrong whatever a site's profile says: no employer reads what rests on a body.
+fn check_recipients(file: &File) -> Result<(), StudyError> {
+    if file.recipients.is_empty() {
+        return Err(StudyError::key("recipients", "is empty; expected a name and a class each"));
+    }
+    for (place, recipient) in file.recipients.iter().enumerate() {
+        if recipient.name.trim().is_empty() {
+            return Err(StudyError::key("recipients", "has one without a name"));
+        }
+        if file.recipients.iter().take(place).any(|earlier| earlier.name == recipient.name) {
+            return Err(StudyError::key("recipients", format!("names `{}` twice", recipient.name)));
+        }
+        let barred = |(.., source): &(String, &str, &Source)| {
+            Modality::of(source).is_some_and(|m| m.is_biometric() && !recipient.class.may_read(m))
+        };
+        if let Some((_, id, source)) = parts(file).find(barred) {
+            let problem = format!(
+                "has class `{}`, which reaches employers, but `{id}` reads `{source}` of clinicians' bodies",
+                recipient.class
+            );
+            return Err(StudyError::key("recipients", problem));
+        }
+    }
+    Ok(())
+}
+
+/// No part is named after a feeling, but for the title of the questionnaire scale it reads.
+fn check_names(file: &File) -> Result<(), StudyError> {
+    for (key, id, source) in parts(file) {
+        let measured = match source {
+            Source::Change { of, .. } => of,
+            plain => plain,
+        };
+        let title = match measured {
+            Source::Scale { instrument, scale } => Some(format!("{instrument}:{scale}")),
+            _ => None,
+        };
+        if let Some(word) = feeling_beside(id, title.as_deref()) {
+            let problem = format!("is `{id}`: `{word}` is a feeling; name what is measured");
+            return Err(StudyError::key(key, problem));
         }
     }
     Ok(())

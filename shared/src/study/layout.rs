@@ -3,11 +3,12 @@
 //! ```text
 //! x̃ = s·xW        W = diag(1/max(rms, .15)), s = min(1, c/‖xW‖)         a row weight, from x alone
 //! r  = s·clamp(y − b₀, ±ρ)                                              b₀ the outcome's public centre
-//! wire = √f₁/c² svec(x̃x̃ᵀ), √f₂/(cρ) x̃r, √f₃/ρ² r², group, site and count blocks      Σf ≤ 1
+//! wire = √f₁/c² svec(x̃x̃ᵀ), √f₂/(cρ) x̃r, √f₃/ρ² r², group, site and meta blocks       Σf ≤ 1
 //! svec: upper triangle by columns, off-diagonals × √2, so ‖svec(zzᵀ)‖ = ‖z‖²
 //! ```
 //! Hence ‖wire‖ ≤ 1 whatever the row. A clinician is in "everyone" and in at most all K groups, so a
-//! group block is divided by √(K+1); in one site's slot only. Filling the vector is
+//! group block is divided by √(K+1); in one site's slot only. Of the three meta numbers each is at most 1 and has a
+//! third of their share. Filling the vector is
 //! [`crate::summary::contribution`]'s work, reading it the coordinator's.
 use super::Study;
 use crate::id::SiteIndex;
@@ -40,6 +41,8 @@ pub enum Part {
     RowsCapped,
     /// Residuals cut at ±ρ.
     ResidualsCut,
+    /// e, the share of a clinician's encounters that they excluded, summed over clinicians; each adds 0 to 1.
+    ExcludedShare,
 }
 
 /// A run of numbers in the vector.
@@ -107,9 +110,10 @@ impl Layout {
             self.push(Part::SiteResidual(site), 1, f.site_residual.sqrt() / rho);
             self.push(Part::SiteFeatures(site), p, f.site_features.sqrt() / c);
         }
-        let meta = (f.meta / 2.0).sqrt();
+        let meta = (f.meta / 3.0).sqrt();
         self.push(Part::RowsCapped, 1, meta);
         self.push(Part::ResidualsCut, 1, meta);
+        self.push(Part::ExcludedShare, 1, meta);
     }
 
     fn push(&mut self, part: Part, length: usize, scale: f64) {
@@ -169,8 +173,8 @@ mod tests {
         let study = Study::parse(SOUND).unwrap();
         let sites: Vec<SiteIndex> = (1..=5).filter_map(SiteIndex::new).collect();
         let layout = Layout::new(&study, &sites);
-        // p = 4, one group: 10 + 4 + 1, two group blocks of 6, five site blocks of 6, two counts.
-        assert_eq!(layout.dimension(), 15 + 2 * 6 + 5 * 6 + 2);
+        // p = 4, one group: 10 + 4 + 1, two group blocks of 6, five site blocks of 6, three of quality.
+        assert_eq!(layout.dimension(), 15 + 2 * 6 + 5 * 6 + 3);
         let mut next = 0;
         for block in layout.blocks() {
             assert_eq!(block.start, next);

@@ -5,14 +5,18 @@
 
 mod check;
 pub mod layout;
+pub mod modality;
 pub mod profile;
+pub mod recipient;
 pub mod schema;
 pub mod source;
+pub mod words;
 
 use crate::codec;
 use crate::fault::Fault;
 use crate::id::{Digest, FeatureId, GroupId, StudyName};
 use crate::money::Cents;
+use recipient::Recipient;
 use schema::{Feature, Group, Outcome, Schema};
 use serde::{Deserialize, Serialize};
 use time::Date;
@@ -90,7 +94,7 @@ pub struct Shares {
     pub site_residual: f64,
     /// Features of each site.
     pub site_features: f64,
-    /// How many rows were shrunk and how many residuals cut.
+    /// How many rows were shrunk, how many residuals cut, and what share of encounters clinicians excluded.
     pub meta: f64,
 }
 
@@ -145,7 +149,7 @@ struct File {
     title: String,
     question: String,
     purpose: String,
-    recipients: Vec<String>,
+    recipients: Vec<Recipient>,
     limits: Vec<String>,
     period: Period,
     population: Population,
@@ -242,8 +246,8 @@ impl Study {
         &self.file.purpose
     }
 
-    /// Who receives the result.
-    pub fn recipients(&self) -> &[String] {
+    /// Who receives the result, with the class that decides what may go there.
+    pub fn recipients(&self) -> &[Recipient] {
         &self.file.recipients
     }
 

@@ -9,7 +9,7 @@ id = "small"
 title = "A small study"
 question = "Does it hold?"
 purpose = "research-aggregate"
-recipients = ["research-consortium"]
+recipients = [{ name = "research-consortium", class = "research" }]
 limits = ["No decision about a person."]
 
 [period]
@@ -110,6 +110,15 @@ fn the_digest_covers_the_meaning_and_not_the_comments() {
 #[test]
 fn a_broken_study_is_refused_with_its_key() {
     let cases = [
+        ("class = \"research\"", "class = \"everyone\"", "unknown variant `everyone`"),
+        ("{ name = \"research-consortium\", class = \"research\" }", "", "`recipients` is empty"),
+        (
+            "id = \"acuity\"",
+            "id = \"stress-level\"",
+            "`features.stress-level` is `stress-level`: `stress`",
+        ),
+        ("id = \"experience\"", "id = \"mood\"", "`outcome.id` is `mood`: `mood` is a feeling"),
+        ("id = \"interpreter-panel\"", "id = \"anxious\"", "`groups.anxious` is `anxious`"),
         ("format = 1", "format = 2", "`format` is 2; this program reads format 1"),
         ("to = \"2026-10-01\"", "to = \"2026-06-01\"", "`period.to` is 2026-06-01, not after"),
         ("from = \"2026-07-01\"", "from = \"July\"", "`period.from` is `July`; expected a day"),
@@ -168,4 +177,32 @@ fn an_unknown_key_is_refused_with_its_line() {
     let text = SOUND.replace("links_per_patient", "links_per_pateint");
     let Err(StudyError::Syntax(error)) = Study::parse(&text) else { panic!("accepted") };
     assert!(error.contains("links_per_pateint") && error.contains("line"), "{error}");
+}
+
+#[test]
+fn a_name_may_repeat_the_title_of_its_scale_and_nothing_more() {
+    let scale = |id: &str| {
+        let text = SOUND.replacen("id = \"experience\"", &format!("id = \"{id}\""), 1);
+        Study::parse(&text.replacen("care-measure:total", "pss-10:stress", 1))
+    };
+    assert!(scale("perceived-stress").is_ok());
+    assert!(scale("fear").is_err());
+}
+
+#[test]
+fn no_employer_reads_what_rests_on_a_body() {
+    let with = |class: &str, source: &str| {
+        let text = SOUND.replacen("class = \"research\"", &format!("class = \"{class}\""), 1);
+        Study::parse(&text.replacen(
+            "source = \"acuity-mean\"",
+            &format!("source = \"{source}\""),
+            1,
+        ))
+    };
+    for class in ["public", "employer-management"] {
+        assert!(with(class, "acuity-mean").is_ok());
+        let error = with(class, "ln-rmssd").unwrap_err().to_string();
+        assert!(error.contains("reaches employers, but `acuity` reads `ln-rmssd`"), "{error}");
+    }
+    assert!(with("research", "ln-rmssd").is_ok() && with("oversight", "mean-hr").is_ok());
 }

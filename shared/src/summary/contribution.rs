@@ -85,6 +85,7 @@ fn wire(layout: &Layout, site: SiteIndex, row: &FeatureRow) -> Vec<f64> {
             Part::SiteFeatures(s) if s == site => x.clone(),
             Part::RowsCapped => flag(shrunk),
             Part::ResidualsCut => flag(cut),
+            Part::ExcludedShare => vec![row.excluded()],
             _ => Vec::new(),
         };
         let slots = wire.iter_mut().skip(block.start).take(block.length);
@@ -160,13 +161,14 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(500))]
         #[test]
         fn no_row_exceeds_the_clip_norm(acuity in -1e300..1e300_f64, outcome in -1e9..1e9_f64,
-                                        share in -2.0..2.0_f64, level in 0..3_usize) {
+                                        share in -2.0..2.0_f64, level in 0..3_usize,
+                                        excluded in prop::num::f64::ANY) {
             let study = Study::parse(SOUND).unwrap();
             let (layout, site) = layout(&study);
             let level = ["internal", "emergency", "oncology"][level].parse().unwrap();
             let features = vec![Value::Number(acuity), Value::Level(level)];
             let measured = Measured { outcome, features, groups: vec![share] };
-            let row = FeatureRow::new(study.schema(), &measured).unwrap();
+            let row = FeatureRow::new(study.schema(), &measured).unwrap().excluding(excluded);
             let norm = norm_squared(Contribution::of(&layout, site, &row).quanta()).unwrap();
             prop_assert!(norm <= CLIP_SQUARED);
             // and the row is not wasted: most of the norm is in use
@@ -176,6 +178,27 @@ mod tests {
         #[test]
         fn the_gate_holds_whatever_the_floats_are(wire in prop::collection::vec(any::<f64>(), 1..40)) {
             prop_assert!(norm_squared(&gate(&wire)).unwrap() <= CLIP_SQUARED);
+        }
+    }
+
+    #[test]
+    fn what_a_clinician_excluded_moves_one_number_by_a_third_of_the_meta_share_at_most() {
+        let study = Study::parse(SOUND).unwrap();
+        let (layout, site) = layout(&study);
+        let of = |share: f64| {
+            let features = vec![Value::Number(3.0), Value::Level("internal".parse().unwrap())];
+            let measured = Measured { outcome: 30.0, features, groups: vec![0.1] };
+            let row = FeatureRow::new(study.schema(), &measured).unwrap().excluding(share);
+            Contribution::of(&layout, site, &row).quanta().to_vec()
+        };
+        let block = layout.block(Part::ExcludedShare).unwrap();
+        #[expect(clippy::cast_possible_truncation, reason = "as the gate does")]
+        let most = ((0.02_f64 / 3.0).sqrt() * QUANTA_PER_UNIT).trunc() as i64;
+        for (share, moved) in [(0.0, 0), (1.0, most), (7.0, most), (-1.0, 0), (f64::NAN, 0)] {
+            let mut with = of(share);
+            assert_eq!(with[block.start], moved, "{share}");
+            with[block.start] = 0;
+            assert_eq!(with, of(0.0));
         }
     }
 

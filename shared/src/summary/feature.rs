@@ -65,6 +65,7 @@ pub struct FeatureRow {
     x: Vec<f64>,
     y: f64,
     member: Vec<bool>,
+    excluded: f64,
 }
 
 impl FeatureRow {
@@ -95,7 +96,15 @@ impl FeatureRow {
             member.push(value >= group.at_least);
         }
         let y = (y - outcome.low) / (outcome.high - outcome.low);
-        Ok(Self { x, y, member })
+        Ok(Self { x, y, member, excluded: 0.0 })
+    }
+
+    /// The same row of a clinician who excluded this share of their encounters: from 0 to 1, and 0 if it is no
+    /// number.
+    #[must_use = "returns the changed row"]
+    pub fn excluding(mut self, share: f64) -> Self {
+        self.excluded = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
+        self
     }
 
     /// The scaled columns, intercept first.
@@ -106,6 +115,11 @@ impl FeatureRow {
     /// The scaled outcome, 0 to 1.
     pub fn y(&self) -> f64 {
         self.y
+    }
+
+    /// The share of the clinician's encounters that they excluded, 0 to 1.
+    pub fn excluded(&self) -> f64 {
+        self.excluded
     }
 
     /// Membership in each group of the study.

@@ -10,7 +10,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use std::path::Path;
-use tacit_node::config::{Basis, Consent, Switch};
+use tacit_node::config::{Basis, Consent, Modalities};
 use tacit_node::intake::progress::Silent;
 use tacit_node::intake::recording::{Reading, Recorder};
 use tacit_node::intake::summary::Reason;
@@ -293,7 +293,8 @@ fn the_node_s_rows_are_what_happened() {
     };
     let basis = Basis::ByMapping;
     let consent = Consent { clinicians: basis, patients: basis };
-    let access = Access { consent, heart: Switch::Off, now_us: 1_790_812_800_000_000 };
+    let access =
+        Access { consent, modalities: Modalities::EVERYTHING, now_us: 1_790_812_800_000_000 };
     for (site, hospital) in population.write(dir.path()).unwrap().iter().enumerate() {
         let found = runtime.block_on(async {
             let path = dir.path().join(format!("{}.sqlite", hospital.site));

@@ -92,7 +92,7 @@ fn check_report(report: &Path) {
 
 /// Every key that `init` writes stands in the page's tables, and no other but those that it leaves out.
 fn check_settings(demo: &Path) {
-    let mut expected = BTreeSet::from(["approval_id", "licences.ID"].map(str::to_owned));
+    let mut expected = BTreeSet::from(["licences.ID", "oversight.contest_to"].map(str::to_owned));
     for scope in ["study", "year"] {
         for who in ["clinician", "patient"] {
             let key = |key| format!("budget.{scope}.{who}.{key}");

@@ -20,16 +20,16 @@ fn every_stage_prints_its_length_only() {
     let row = FeatureRow::new(federation.study.schema(), &measured).unwrap();
     assert_eq!(format!("{row:?}"), "FeatureRow(4 columns, 1 groups)");
     let contribution = federation.contribution(at(1), &mut rng);
-    assert_eq!(format!("{contribution:?}"), "Contribution(59 numbers)");
+    assert_eq!(format!("{contribution:?}"), "Contribution(60 numbers)");
     let sum = federation.sum(at(1), 4, &mut rng);
-    assert_eq!(format!("{sum:?}"), "SiteSum(59 numbers)");
+    assert_eq!(format!("{sum:?}"), "SiteSum(60 numbers)");
     let round = Digest::new([3; 32]);
     let noise = Noise::draw(&federation.plan, round, [5; 32]).unwrap();
-    assert_eq!(format!("{noise:?}"), "Noise(59 numbers)");
+    assert_eq!(format!("{noise:?}"), "Noise(60 numbers)");
     let paid = charge(&federation.plan, round);
     let (noised, opening) = release(sum, paid, noise, [6; 32]).unwrap();
-    assert_eq!(format!("{noised:?}"), "Noised(59 numbers)");
-    assert_eq!(format!("{opening:?}"), "Opening(472 bytes)");
+    assert_eq!(format!("{noised:?}"), "Noised(60 numbers)");
+    assert_eq!(format!("{opening:?}"), "Opening(480 bytes)");
     let binding = Binding { round_id: [1; 32], salt: [2; 32], u1: [3; 32] };
     let own = binding.self_mask_key(1, &SecretScalar::draw(&mut rng));
     let seeds = MaskSeeds { own, pairs: vec![], index: at(1) };
@@ -54,7 +54,7 @@ fn machines_print_where_they_stand_only() {
     round.run(&mut faithful);
     assert_eq!(format!("{:?}", round.sites[&at(2)]), "Site(2, nothing due)");
     let aggregate = &round.opened.as_ref().unwrap().aggregate;
-    assert_eq!(format!("{aggregate:?}"), "Aggregate(59 numbers, 5 sites)");
+    assert_eq!(format!("{aggregate:?}"), "Aggregate(60 numbers, 5 sites)");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use hospital::{Deletions, Hospital, Tables, Unit};
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt as _, SeedableRng as _};
 use std::convert::Infallible;
-use tacit_node::config::{Basis, Consent, Switch};
+use tacit_node::config::{Basis, Consent, Modalities};
 use tacit_node::measure::feature;
 use tacit_node::measure::instrument::Catalogue;
 use tacit_node::store::Store;
@@ -107,7 +107,7 @@ impl Setting {
         // What people said decides, and not all said something; `links` of three ask for a consent.
         let basis = if links == 3 { Basis::Required } else { Basis::OptOut };
         let consent = Consent { clinicians: basis, patients: basis };
-        let access = Access { consent, heart: Switch::On, now_us: NOW_US };
+        let access = Access { consent, modalities: Modalities::EVERYTHING, now_us: NOW_US };
         Self { study, plan, catalogue, pseudonyms, access, links }
     }
 

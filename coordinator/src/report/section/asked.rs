@@ -28,7 +28,9 @@ pub(crate) fn question(data: &ReportData) -> Markup {
 pub(crate) fn who(data: &ReportData) -> Markup {
     let federation = &data.federation;
     let quality = &data.quality;
-    let below = [quality.rows_shrunk, quality.residuals_cut].iter().any(|c| c.value <= -0.5);
+    let below = [quality.rows_shrunk, quality.residuals_cut, quality.excluded_shares]
+        .iter()
+        .any(|c| c.value <= -0.5);
     let sites = u32::try_from(federation.invited.len()).unwrap_or(u32::MAX);
     html! {
         p {
@@ -50,11 +52,27 @@ pub(crate) fn who(data: &ReportData) -> Markup {
             dd { (noisy(quality.rows_shrunk)) " clinicians, " (part(quality.rows_shrunk, quality.heads)) }
             dt { "Outcomes cut" }
             dd { (noisy(quality.residuals_cut)) " clinicians, " (part(quality.residuals_cut, quality.heads)) }
+            dt { "Encounters excluded by their clinicians" } dd { (excluded(data)) }
         }
         @if data.fit.quality != FitQuality::Withheld && share(surely(quality.residuals_cut), quality.heads) > 0.01 {
             p { "More than 1 % of the outcomes were cut, so the intervals of this period are approximate." }
         }
     }
+}
+
+/// The mean share, and the most by which it can have moved the mean outcome: if all that was left out had stood at
+/// the other end of the scale. Exact for a mean over encounters; for answers, where these spread alike over them.
+fn excluded(data: &ReportData) -> String {
+    let (shares, heads) = (data.quality.excluded_shares, data.quality.heads);
+    let sure = Noisy { value: shares.value + 2.0 * shares.sd, ..shares };
+    let range = data.study.outcome.high_points - data.study.outcome.low_points;
+    format!(
+        "{} of a clinician's encounters on average, at most {} but for noise of two standard deviations: the mean \
+         outcome would differ by no more than {} points with them in it",
+        percent(share(shares, heads), 1),
+        percent(share(sure, heads), 1),
+        decimal(share(sure, heads) * range, 1)
+    )
 }
 
 /// `4,012 ± 9`: the second number is the sd of the noise.

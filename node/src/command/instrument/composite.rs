@@ -3,7 +3,6 @@
 //! Answers have a column a component, with a number or nothing, and `opt_in` (1 or 0) where signals are read.
 use super::answers::{Answers, Row};
 use super::{aligned, pretty};
-use crate::config::Config;
 use crate::measure::composite::Composite;
 use crate::measure::composite::blend::{Admitted, Blended, OptIn, Outcome, Terms};
 use crate::measure::composite::definition::{FORMAT, Own, Source};
@@ -11,7 +10,7 @@ use serde_json::{Map, Value, json};
 use std::path::Path;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::FeatureId;
-use tacit_shared::study::profile::Profile;
+use tacit_shared::study::profile::document::Document;
 
 /// The column that says whether a person agreed to have signals of their body read.
 const OPT_IN: &str = "opt_in";
@@ -64,19 +63,20 @@ pub(super) struct Asked<'a> {
     pub(super) json: bool,
 }
 
-/// The score of every row under a node's terms; without a node, under the default profile.
+/// The score of every row under a profile.
 pub(super) fn score(
     composite: &Composite,
-    config: Option<&Config>,
+    profile: &Document,
     asked: &Asked<'_>,
 ) -> Result<String, Fault> {
     let terms = Terms {
-        profile: config.map_or(Profile::default(), Config::profile),
-        approval_id: config.and_then(Config::approval_id),
+        profile: profile.kind(),
+        approval_id: profile.approval().map(|approval| approval.id.as_str()),
     };
     let admitted = composite.admit(&terms).map_err(|e| {
-        Fault::user(e.to_string())
-            .hint("name a node with `--dir` whose node.toml has the profile and an `approval_id`")
+        Fault::user(e.to_string()).hint(
+            "name a node with `--dir` where such a profile is in force: `tacit-node profile show`",
+        )
     })?;
     let ids: Vec<FeatureId> = composite.components().iter().map(|(id, ..)| (*id).clone()).collect();
     let mut columns: Vec<&str> = ids.iter().map(FeatureId::as_str).collect();

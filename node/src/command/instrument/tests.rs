@@ -1,7 +1,10 @@
 //! What the command prints, and the words of its faults.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 use super::*;
+use crate::office::profile::{Role, Said};
+use crate::store::{self, Store, officer, profile};
 use clap::Parser as _;
+use tacit_shared::study::profile::document::Document;
 use tempfile::TempDir;
 
 #[derive(clap::Parser)]
@@ -34,7 +37,8 @@ fn call(dir: &TempDir, line: &str) -> Result<String, Fault> {
         None => word.replace('_', " "),
     };
     let words = std::iter::once("instrument".to_owned()).chain(line.split(' ').map(word));
-    run(&Line::try_parse_from(words).unwrap().args)
+    let args = Line::try_parse_from(words).unwrap().args;
+    tokio::runtime::Runtime::new().unwrap().block_on(run(&args))
 }
 
 /// The fault without the folder's name.
@@ -313,10 +317,10 @@ fn a_composite_is_scored_with_all_that_travels() {
         ),
         "{told}"
     );
-    let config = Config::new("127.0.0.1:7843".parse().unwrap());
-    let config =
-        config.with_profile(Profile::EthicsApprovedResearch, "EC 2026/17").to_toml().unwrap();
-    write(&dir, "node.toml", &config);
+    write(&dir, "node.toml", &Config::new("127.0.0.1:7843".parse().unwrap()).to_toml().unwrap());
+    let told = fault(&dir, "score @physiological-load.toml --answers @b.csv --dir @");
+    assert!(told.contains("here `self-report-only` is in force"), "{told}");
+    tokio::runtime::Runtime::new().unwrap().block_on(in_force(dir.path()));
     std::fs::create_dir(dir.path().join("instruments")).unwrap();
     let text =
         call(&dir, "score @physiological-load.toml --json --answers @b.csv --dir @").unwrap();
@@ -329,4 +333,17 @@ fn a_composite_is_scored_with_all_that_travels() {
     assert!(told.starts_with("`opt_in` is neither 1 nor 0\n  at:   b.csv:2\n"), "{told}");
 }
 
-use tacit_shared::study::profile::Profile;
+/// Has two people sign the profile for research.
+async fn in_force(dir: &Path) {
+    let store = Store::open(&dir.join(store::FILE)).await.unwrap();
+    let keys = ["officer.p8", "staff.p8"].map(|name| officer::create_key(&dir.join(name)).unwrap());
+    officer::pin(&store, &keys[0].verifying_key(), 1).await.unwrap();
+    profile::pin(&store, &keys[1].verifying_key(), 1).await.unwrap();
+    let text = include_str!("../../../../configs/profiles/ethics-approved-research.toml");
+    let text = text.replace("2027-12-31", "9999-12-31");
+    let document = Document::parse(&text).unwrap();
+    for (key, role) in keys.iter().zip([Role::Officer, Role::StaffRepresentative]) {
+        profile::say(&store, key, (&document, &text), (role, Said::Given), 2).await.unwrap();
+    }
+    store.close().await;
+}

@@ -3,8 +3,9 @@
 //! answer, as often as they like and for nothing.
 use super::{Node, unix_now};
 use crate::config::Config;
-use crate::measure::feature;
+use crate::measure::{feature, standing};
 use crate::office::policy;
+use crate::office::profile::InForce;
 use crate::store::{approval, ledger, officer};
 use std::sync::Arc;
 use tacit_shared::fault::Fault;
@@ -21,6 +22,7 @@ pub(super) fn told(fault: &Fault) -> &'static str {
     match fault.place.as_deref() {
         Some(ledger::PLACE) => "the study does not fit what this site may still spend",
         Some(OFFICE) => "the study is not approved at this site",
+        Some(policy::PLACE) => "the study asks for what this site's profile does not allow",
         _ => "this site takes no part in this study",
     }
 }
@@ -45,7 +47,7 @@ impl Node {
     /// The approved study and its plan, if this site may and can take part.
     pub(super) async fn prepare(&self, digest: Digest) -> Result<(Study, Arc<Context>), Fault> {
         let study = self.approved(digest).await?;
-        policy::may_take_part(&study, self.config.profile())?;
+        self.permitted(&study).await?;
         feature::check_fits(&study, &self.catalogue)?;
         let plan = Plan::new(&study, &self.roster).map_err(|e| Fault::user(e.to_string()))?;
         // Asked before anything is answered: a site that cannot pay must not hold up the others.
@@ -58,6 +60,11 @@ impl Node {
             policy: self.config.policy(),
         };
         Ok((study, Arc::new(context)))
+    }
+
+    /// The profile in force, if it allows the study.
+    pub(super) async fn permitted(&self, study: &Study) -> Result<InForce, Fault> {
+        standing::permitted(&self.store, &self.config, &self.catalogue, study, unix_now()).await
     }
 
     /// The study, if the officer's last word on it is an approval under the pinned roster, and the site does
@@ -75,5 +82,22 @@ impl Node {
                     .hint("`tacit-node approve STUDY.toml` shows what it would send"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_coordinator_is_told_in_fixed_words() {
+        let told =
+            |place: &str| told(&Fault::user("study x reads `mean-hr`, of 7 clinicians").at(place));
+        assert_eq!(
+            told(policy::PLACE),
+            "the study asks for what this site's profile does not allow"
+        );
+        assert_eq!(told(OFFICE), "the study is not approved at this site");
+        assert_eq!(told("anything else"), "this site takes no part in this study");
     }
 }

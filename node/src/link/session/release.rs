@@ -13,7 +13,7 @@ use crate::link::hold::Question;
 use crate::measure::feature;
 use crate::office::statement;
 use crate::store::consent::Access;
-use crate::store::{ledger, officer, scored};
+use crate::store::{ledger, officer, release_log, scored};
 use std::time::Duration;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::Digest;
@@ -60,7 +60,9 @@ impl Node {
         within: Duration,
     ) -> Result<Event, Fault> {
         let started = Instant::now();
-        let access = Access::of(&self.config, unix_now().saturating_mul(1_000_000));
+        // Signatures may have been taken back, or the profile have ended, since the round was announced.
+        let profile = self.permitted(study).await?;
+        let access = Access::of(&self.config, &profile, unix_now().saturating_mul(1_000_000));
         let (catalogue, pseudonyms) = (&self.catalogue, &self.pseudonyms);
         let rows = feature::rows(&self.store, study, catalogue, pseudonyms, &access).await?;
         let mut sum = SiteSum::new(plan.layout().dimension(), plan.rows_max());
@@ -82,6 +84,8 @@ impl Node {
         // Not before the approval it rests on, whatever the clock did since.
         let decided = officer::decisions(&self.store).await?.last_unix_s();
         let at_unix_s = decided.map_or_else(unix_now, |decided| unix_now().max(decided));
+        let asked = (study, self.roster.digest());
+        release_log::keep(&self.store, asked, &profile, round, at_unix_s).await?;
         let paid = self.ledger.charge(plan, round, at_unix_s).await;
         let paid = paid.map_err(|e| ledger::refusal(&e))?;
         Ok(Event::Funded { sum, paid })

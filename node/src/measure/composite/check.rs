@@ -10,30 +10,13 @@ use crate::store::panel::detail::Typical;
 use std::collections::BTreeSet;
 use tacit_shared::id::FeatureId;
 use tacit_shared::study::profile::Profile;
+use tacit_shared::study::words::{feeling, feeling_beside};
 use toml::Spanned;
 
 /// Most components of a composite.
 const COMPONENTS_MAX: usize = 64;
 /// Most entries of typical minutes.
 const TYPICAL_MAX: usize = 256;
-/// Words for what a person may feel: no name of a component has one.
-const FEELINGS: [&str; 14] = [
-    "anger",
-    "angry",
-    "anxiety",
-    "anxious",
-    "calm",
-    "emotion",
-    "fear",
-    "happiness",
-    "happy",
-    "joy",
-    "mood",
-    "sad",
-    "stress",
-    "stressed",
-];
-
 /// Holds what concerns no single component.
 pub(super) fn head(file: &File) -> Result<(), String> {
     if file.format != FORMAT {
@@ -41,6 +24,9 @@ pub(super) fn head(file: &File) -> Result<(), String> {
     }
     if file.version.trim().is_empty() || file.title.trim().is_empty() {
         return Err("`version` or `title` is empty".to_owned());
+    }
+    if let Some(word) = file.alias.as_ref().and_then(|alias| feeling(alias.as_str())) {
+        return Err(format!("`alias` has `{word}`, a feeling; name what is measured"));
     }
     let count = file.components.len();
     if !(1..=COMPONENTS_MAX).contains(&count) {
@@ -86,10 +72,14 @@ pub(super) fn component(
     catalogue: &Catalogue,
 ) -> Result<Source, String> {
     let id = component.id.as_str();
-    if let Some(word) = id.split(['-', '_']).find(|word| FEELINGS.contains(word)) {
+    let source = Source::parse(&component.source)?;
+    let title = match &source {
+        Source::Scale { instrument, scale } => Some(format!("{instrument}/{scale}")),
+        Source::Fact(_) | Source::Signal(_) => None,
+    };
+    if let Some(word) = feeling_beside(id, title.as_deref()) {
         return Err(format!("`{word}` is a feeling; name what is measured"));
     }
-    let source = Source::parse(&component.source)?;
     belongs(file.id, &source, component.direction, catalogue)?;
     let signal = matches!(source, Source::Signal(_));
     if signal != component.biometric {

@@ -4,9 +4,9 @@
 //! are clipped one by one before a clinician's mean is taken, they are counted one by one.
 use super::column::{column, detail};
 use super::part::{Column, Part, parts};
-use super::{FeatureId, assemble, encounters_of_each, open};
+use super::{FeatureId, assemble, contacts, open};
 use crate::measure::instrument::Catalogue;
-use crate::office::cells::{Cell, cells};
+use crate::office::cells::Cell;
 use crate::office::quality_page::{Counted, Missing, Spread, Standing, StudyQuality};
 use crate::store::consent::Access;
 use crate::store::panel::Panel;
@@ -54,10 +54,10 @@ pub async fn of_study(
     let mut outside_population = 0;
     let mut found_cells = Vec::new();
     if known_parts {
-        let tallies = encounters_of_each(&mut panel).await?;
-        let rows = assemble(study, &panel, &columns, &tallies)?;
+        let contacts = contacts::of(&mut panel, study, catalogue, access).await?;
+        let rows = assemble(study, &panel, &columns, contacts)?;
         outside_population = rows.outside_population;
-        found_cells = cells(study.schema(), rows.cells());
+        found_cells = rows.cells(study);
         missing.extend(empty_groups(study, &found_cells, clinicians));
     }
     panel.close().await.map_err(|e| fault(&e))?;

@@ -9,11 +9,13 @@ pub mod term;
 use crate::config::LicenceReference;
 use crate::intake::{ImportedScore, Questionnaire};
 pub use definition::Instrument;
+use definition::Respondent;
 use licence::Licensed;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::FeatureId;
+use tacit_shared::study::modality::Modality;
 
 /// The folder below a node's own that may hold further instruments.
 pub const DIR: &str = "instruments";
@@ -69,6 +71,14 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
+    /// The kind of data that a questionnaire is, by who answers it; `None` if the node does not know it.
+    pub fn modality(&self, id: &FeatureId) -> Option<Modality> {
+        self.instrument(id).map(|instrument| match instrument.respondent() {
+            Respondent::Patient => Modality::PatientQuestionnaires,
+            Respondent::Clinician => Modality::ClinicianQuestionnaires,
+        })
+    }
+
     /// The instruments that come with the program; those that need a licence are locked.
     ///
     /// # Errors

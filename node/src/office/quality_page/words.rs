@@ -1,6 +1,6 @@
 //! The sentences of the page, the same on a terminal and in a browser.
 use super::{Clock, ClockProblem, Counted, Modality, Spread, StudyQuality};
-use crate::office::cells::{CLINICIANS_MIN, SHARE_MAX_PERCENT, Small};
+use crate::office::cells::{CLINICIANS_MIN, ENCOUNTERS_MIN, SHARE_MAX_PERCENT, Small};
 use crate::office::forecast::short;
 
 /// A count with its thousands apart: `12,345`.
@@ -156,6 +156,7 @@ pub(super) fn batches(clock: &Clock) -> String {
 pub(super) fn small(small: Small) -> String {
     match small {
         Small::Clinicians => format!("fewer than {CLINICIANS_MIN} clinicians"),
+        Small::Encounters => format!("fewer than {ENCOUNTERS_MIN} encounters or answers"),
         Small::OneOfThem => {
             format!("one clinician has over {SHARE_MAX_PERCENT} % of the encounters")
         }

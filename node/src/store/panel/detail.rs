@@ -181,7 +181,8 @@ impl Panel {
             "SELECT i, count(*), sum(min(max(v, ?3), ?4) - ?5) FROM (SELECT p.i AS i, \
              EXISTS (SELECT 1 FROM panel_seen_encounter b WHERE b.patient = e.patient AND b.person = e.person \
              AND b.start_us < e.start_us) AS v {COUNTED} AND e.patient IS NOT NULL AND NOT EXISTS (SELECT 1 \
-             FROM annotation a WHERE a.encounter = e.encounter AND a.kind = 'exclude' AND a.person = e.person)) \
+             FROM annotation a WHERE a.encounter = e.encounter AND a.person = e.person \
+             AND (a.kind = 'exclude' OR a.kind = 'contest' AND coalesce(a.resolution, 'upheld') = 'upheld'))) \
              GROUP BY i"
         );
         let found: Vec<(i64, i64, f64)> = sqlx::query_as(AssertSqlSafe(sql))

@@ -4,11 +4,11 @@
 //! `panel_link` (patient, person), `panel_encounter` (row number and the values that means are taken of). The
 //! views `panel_seen_encounter` and `panel_seen_response` leave out the patients whom the site's rules do not admit.
 use super::{Excluded, Panel, When};
-use crate::config::Switch;
 use crate::store::bulk::{Bulk, Cell};
 use crate::store::consent::{self, Access, Purpose};
 use crate::store::pseudonym::{Key, Pseudonyms};
 use sqlx::{AssertSqlSafe, Error};
+use tacit_shared::study::modality::Modality;
 
 /// Encounters `e` of clinicians `p` with a row that count, from `?1` up to, not including, `?2`; excluded ones too.
 pub(super) const COUNTED: &str = "FROM panel_seen_encounter e CROSS JOIN panel_person p ON p.person = e.person \
@@ -30,22 +30,24 @@ impl Panel {
                      (SELECT e.patient FROM main.encounter e WHERE e.encounter = r.encounter))";
         let met = consent::condition(connection, basis, research, "e.patient").await?;
         let said = consent::condition(connection, basis, research, owner).await?;
+        // What is switched off is as if not in the tables.
+        let on = |modality| u8::from(access.modalities.admits(modality));
         for sql in [
             format!(
-                "CREATE TEMP VIEW panel_seen_encounter AS SELECT e.* FROM main.encounter e WHERE {met}"
+                "CREATE TEMP VIEW panel_seen_encounter AS SELECT e.* FROM main.encounter e WHERE {met} AND {}",
+                on(Modality::Encounters)
             ),
             format!(
                 "CREATE TEMP VIEW panel_seen_response AS SELECT r.* FROM main.response r \
-                 WHERE r.respondent <> 'patient' OR {said}"
+                 WHERE CASE r.respondent WHEN 'patient' THEN {said} AND {} ELSE {} END",
+                on(Modality::PatientQuestionnaires),
+                on(Modality::ClinicianQuestionnaires)
             ),
         ] {
             sqlx::query(AssertSqlSafe(sql)).persistent(false).execute(&mut *connection).await?;
         }
-        if access.heart == Switch::On {
-            let basis = access.consent.clinicians;
-            let read = consent::condition(connection, basis, Purpose::Heart, "p.person").await?;
-            self.heart = Some(read);
-        }
+        let basis = access.consent.clinicians;
+        self.recorded = consent::condition(connection, basis, Purpose::Heart, "p.person").await?;
         Ok(())
     }
 
@@ -187,7 +189,8 @@ impl Panel {
         let sql = format!(
             "INSERT INTO panel_encounter SELECT p.i, e.acuity, e.minutes, e.ai_share, e.channel <> 'in_person', \
              e.interpreter, EXISTS (SELECT 1 FROM annotation a WHERE a.encounter = e.encounter \
-             AND a.kind = 'exclude' AND a.person = e.person), {flag}, e.channel, coalesce(e.specialty, \
+             AND (a.kind = 'exclude' OR a.kind = 'contest' AND coalesce(a.resolution, 'upheld') = 'upheld') \
+             AND a.person = e.person), {flag}, e.channel, coalesce(e.specialty, \
              (SELECT s.specialty FROM main.person s WHERE s.person = e.person)), e.readmit_30d, e.ed_30d, \
              e.scribe_minutes, e.call_minutes, e.presence_minutes, e.interruptions, e.language, \
              e.patient_age_band, e.deprivation_band, e.payer, e.patient_group {COUNTED} ORDER BY p.i, e.encounter"
@@ -197,6 +200,12 @@ impl Panel {
             .bind(span.to_us)
             .execute(&mut *self.transaction)
             .await?;
+        if when == When::Period {
+            let shares =
+                "SELECT i, avg(excluded) FROM panel_encounter GROUP BY i HAVING max(excluded) = 1";
+            let shares = sqlx::query_as(shares).fetch_all(&mut *self.transaction).await?;
+            self.excluded_shares = self.spread(shares);
+        }
         let sql = "DELETE FROM panel_encounter WHERE excluded = 1";
         let excluded = sqlx::query(sql).execute(&mut *self.transaction).await?;
         Ok(Excluded { encounters: all.rows_affected(), excluded: excluded.rows_affected() })

@@ -1,0 +1,151 @@
+//! What the papers say of one invented hospital.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+use super::reasons::{self, BODY, OWN_WORDS};
+use super::*;
+
+fn record() -> Record {
+    let data = |kind: &str, about, allowed, people| Data {
+        kind: kind.to_owned(),
+        about,
+        allowed,
+        switched_on: true,
+        people: Band::of(people),
+    };
+    let mut record = Record {
+        format: "tacit-record/1",
+        made_at: "2026-11-22 02:00 UTC".to_owned(),
+        made_by: "tacit-node 0.1.0".to_owned(),
+        site: "north".to_owned(),
+        name: "North <General>".to_owned(),
+        federation: None,
+        profile: ProfilePart {
+            kind: "self-report-only".to_owned(),
+            version: "1".to_owned(),
+            digest: "0".repeat(64),
+            purposes: vec!["research-aggregate".to_owned()],
+            basis: vec!["Article 6(1)(e) GDPR".to_owned()],
+            agreement: None,
+            approval: None,
+            ends: None,
+            recipients: vec!["research".to_owned(), "policy".to_owned()],
+            signed: Vec::new(),
+            falls_short: None,
+        },
+        data: vec![
+            data("encounters", "patients, and clinicians' work", true, 213),
+            data("clinician-questionnaires", OWN_WORDS, true, 7),
+            data("heart", BODY, false, 0),
+        ],
+        consent: ConsentPart {
+            clinicians: "required".to_owned(),
+            patients: "by-mapping".to_owned(),
+            statements: vec![Statements {
+                of: "clinicians",
+                purpose: "research-aggregate".to_owned(),
+                state: "refused".to_owned(),
+                people: Band::of(3),
+            }],
+        },
+        kept_days: KeptDays { encounters: 730, answers: 365, features: 90 },
+        studies: Vec::new(),
+        budgets: vec![BudgetPart { one: "clinician", epsilon: 8.0, delta: 1e-6, spent: Some(2.0) }],
+        releases: 1,
+        instruments: Vec::new(),
+        composites: Vec::new(),
+        flows: reasons::flows(false, true),
+        contest_to: None,
+        refusals: vec![("study x reads `mean-hr`".to_owned(), 2)],
+        risks: Vec::new(),
+        open_points: Vec::new(),
+    };
+    record.risks = reasons::risks(&record);
+    record.open_points = reasons::open_points(&record);
+    record
+}
+
+#[test]
+fn no_paper_tells_a_count_of_people() {
+    for (count, words) in [
+        (0, "fewer than 10"),
+        (9, "fewer than 10"),
+        (10, "10 to 49"),
+        (249, "50 to 249"),
+        (250, "250 to 999"),
+        (1000, "1,000 or more"),
+    ] {
+        let band = Band::of(count);
+        assert_eq!(band.words(), words);
+        assert_eq!(serde_json::to_value(band).unwrap(), words);
+    }
+    let record = record();
+    let json = serde_json::to_string(&record).unwrap();
+    for text in [json, html::assessment(&record), html::notice(&record)] {
+        assert!(!text.contains("213"), "a count of people");
+    }
+}
+
+#[test]
+fn the_papers_say_what_they_are_and_escape_what_they_are_given() {
+    let record = record();
+    for text in [html::assessment(&record), html::notice(&record)] {
+        assert!(text.contains("not legal advice") || text.contains("not legal \n"), "{text}");
+        assert!(text.contains("North &lt;General&gt;") && !text.contains("<General>"));
+        assert!(
+            !text.contains("<script") && !text.contains("http://") && !text.contains("https://")
+        );
+    }
+    let assessment = html::assessment(&record);
+    for part in [
+        "Legal basis",
+        "Risks and measures",
+        "What is left",
+        "Open points",
+        "Refused under a profile",
+        "self-report-only",
+    ] {
+        assert!(assessment.contains(part), "{part}");
+    }
+    let notice = html::notice(&record);
+    assert!(
+        notice.contains("Kinds of data: encounters, clinician-questionnaires.")
+            && notice.contains("Not read: heart.")
+    );
+    assert!(notice.contains("silence is a no"));
+}
+
+#[test]
+fn open_points_and_risks_follow_from_what_is_configured() {
+    let mut record = record();
+    let has =
+        |record: &Record, word: &str| reasons::open_points(record).iter().any(|p| p.contains(word));
+    for word in [
+        "No agreement",
+        "contest",
+        "built-in one",
+        "what clinicians report of themselves",
+        "No roster",
+    ] {
+        assert!(has(&record, word), "{word}");
+    }
+    assert!(!has(&record, "signals of employees' bodies"));
+    assert!(!reasons::risks(&record).iter().any(|risk| risk.what.contains("Signals of a body")));
+    record.profile.agreement = Some("works agreement 7".to_owned());
+    record.profile.signed = vec!["the officer on 2026-11-22".to_owned()];
+    record.contest_to = Some("Dr. Byron".to_owned());
+    record.consent.clinicians = "by-mapping".to_owned();
+    for data in &mut record.data {
+        data.allowed = data.about == BODY;
+    }
+    for word in [
+        "No agreement",
+        "oversight.contest_to",
+        "built-in one",
+        "what clinicians report of themselves",
+    ] {
+        assert!(!has(&record, word), "{word}");
+    }
+    assert!(
+        has(&record, "signals of employees' bodies") && has(&record, "what the mapping decides")
+    );
+    assert!(reasons::risks(&record).iter().any(|risk| risk.what.contains("Signals of a body")));
+}

@@ -1,0 +1,298 @@
+//! Which profile is in force: what two people signed, while it lasts, or else the built-in one.
+//!
+//! ```text
+//! word      = document, role, given or taken back, time ‖ signature by the role's pinned key, label "profile"
+//! stands    = the officer's last word is given and, if it is wider than the built-in one, so is the staff
+//!             representative's, by another key; today is not after its end
+//! in force  = the document that was signed last, if it stands; while it still lacks a signature, the one before
+//! ```
+//! Otherwise the built-in `self-report-only` is: what was taken back, or has ended, gives way to nothing older. Keys, documents and words on disk are the work of
+//! [`crate::store::profile`]; what a study may ask for, of [`super::policy`].
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use tacit_shared::codec::CodecError;
+use tacit_shared::id::Digest;
+use tacit_shared::protocol::message::Signed;
+use tacit_shared::secagg::key::identity::{IdentityKey, VerifyingKey};
+use tacit_shared::study::profile::document::Document;
+use time::Date;
+
+/// The label of such a signature.
+const LABEL: &str = "profile";
+
+/// Whose word it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub enum Role {
+    /// The privacy officer.
+    Officer,
+    /// Whom the clinicians chose to speak for them.
+    StaffRepresentative,
+}
+
+/// What is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Said {
+    /// It may be in force.
+    Given,
+    /// It may not any more.
+    TakenBack,
+}
+
+/// A word on a document, as signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// Digest of the document.
+    pub document: Digest,
+    /// Whose word it is.
+    pub role: Role,
+    /// What is said.
+    pub said: Said,
+    /// Seconds since 1970, UTC.
+    pub at_unix_s: i64,
+}
+
+/// The keys that are pinned now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pinned {
+    /// The officer's.
+    pub officer: Option<VerifyingKey>,
+    /// The staff representative's.
+    pub representative: Option<VerifyingKey>,
+}
+
+/// A document with all that was said of it, oldest first.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The document.
+    pub document: Document,
+    /// The words, with the role under which each stands on disk.
+    pub words: Vec<Signed>,
+}
+
+/// The profile that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InForce {
+    /// What it says.
+    pub document: Document,
+    /// Who signed it, and when; nobody the built-in one.
+    pub signed: Vec<Word>,
+    /// Why the document signed last is not the one in force, if it is not.
+    pub falls_short: Option<String>,
+}
+
+impl Role {
+    /// Its word in tables and on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Officer => "officer",
+            Role::StaffRepresentative => "staff-representative",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl Pinned {
+    /// The key of a role.
+    pub fn of(&self, role: Role) -> Option<VerifyingKey> {
+        match role {
+            Role::Officer => self.officer,
+            Role::StaffRepresentative => self.representative,
+        }
+    }
+}
+
+impl Word {
+    /// Signs it.
+    ///
+    /// # Errors
+    /// [`CodecError`], which plain data does not give.
+    pub fn sign(&self, key: &IdentityKey) -> Result<Signed, CodecError> {
+        Signed::of(key, LABEL, self)
+    }
+}
+
+/// The profile in force on a day, of the documents in the order in which they were signed last.
+pub fn in_force(built_in: Document, kept: &[Kept], pinned: &Pinned, today: Date) -> InForce {
+    let mut falls_short = None;
+    for Kept { document, words } in kept.iter().rev() {
+        match stands(document, words, pinned, today) {
+            Ok(signed) => return InForce { document: document.clone(), signed, falls_short },
+            Err(Short { why, waits }) => {
+                falls_short = falls_short.or(Some(why));
+                if waits == Waits::No {
+                    break;
+                }
+            }
+        }
+    }
+    InForce { document: built_in, signed: Vec::new(), falls_short }
+}
+
+/// Why a document is not in force.
+struct Short {
+    why: String,
+    waits: Waits,
+}
+
+/// Whether a document only lacks a signature that may still come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waits {
+    ForASignature,
+    No,
+}
+
+/// The words that a document rests on, or why it is not in force.
+fn stands(
+    document: &Document,
+    words: &[Signed],
+    pinned: &Pinned,
+    today: Date,
+) -> Result<Vec<Word>, Short> {
+    let waits = |why| Short { why, waits: Waits::ForASignature };
+    let over = |why| Short { why, waits: Waits::No };
+    let name = format!("profile `{}`, version {},", document.kind(), document.version());
+    let mut roles = vec![Role::Officer];
+    if document.is_wider() {
+        roles.push(Role::StaffRepresentative);
+        if pinned.officer.is_some() && pinned.officer == pinned.representative {
+            return Err(waits(format!(
+                "{name} is signed twice by one key; two people must sign it"
+            )));
+        }
+    }
+    let mut signed = Vec::new();
+    for role in roles {
+        let key =
+            pinned.of(role).ok_or_else(|| waits(format!("no key of the {role} is pinned here")))?;
+        let of = |record: &Signed| {
+            record
+                .body::<Word>(&key, LABEL)
+                .filter(|w| w.role == role && w.document == document.digest())
+        };
+        match words.iter().filter_map(of).next_back() {
+            Some(word) if word.said == Said::Given => signed.push(word),
+            Some(_) => return Err(over(format!("{name} was taken back by the {role}"))),
+            None => return Err(waits(format!("{name} lacks the signature of the {role}"))),
+        }
+    }
+    if !document.lasts(today) {
+        return Err(over(format!("{name} has ended")));
+    }
+    Ok(signed)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+pub(crate) mod tests {
+    use super::*;
+    use tacit_shared::study::profile::Profile;
+    use time::macros::date;
+
+    pub(crate) const RESEARCH: &str =
+        include_str!("../../../configs/profiles/ethics-approved-research.toml");
+    const TODAY: Date = date!(2026 - 11 - 22);
+
+    fn key(seed: u8) -> IdentityKey {
+        IdentityKey::from_seed(&[seed; 32]).unwrap()
+    }
+
+    fn pinned(officer: u8, representative: u8) -> Pinned {
+        let key = |seed| (seed > 0).then(|| key(seed).verifying_key());
+        Pinned { officer: key(officer), representative: key(representative) }
+    }
+
+    fn kept(document: &Document, words: &[(u8, Role, Said)]) -> Kept {
+        let word = |(at, (seed, role, said)): (i64, &(u8, Role, Said))| {
+            let word =
+                Word { document: document.digest(), role: *role, said: *said, at_unix_s: at };
+            word.sign(&key(*seed)).unwrap()
+        };
+        Kept { document: document.clone(), words: (1..).zip(words).map(word).collect() }
+    }
+
+    fn found(all: &[Kept], pinned: &Pinned, today: Date) -> (Profile, Option<String>) {
+        let found = in_force(Document::built_in().unwrap(), all, pinned, today);
+        (found.document.kind(), found.falls_short)
+    }
+
+    use Role::{Officer, StaffRepresentative as Staff};
+    use Said::{Given, TakenBack};
+
+    #[test]
+    fn two_keys_put_a_wider_profile_in_force_until_it_ends() {
+        let document = Document::parse(RESEARCH).unwrap();
+        let both = [kept(&document, &[(1, Officer, Given), (2, Staff, Given)])];
+        let keys = pinned(1, 2);
+        assert_eq!(found(&both, &keys, TODAY), (Profile::EthicsApprovedResearch, None));
+        let ended = document.ends().unwrap().next_day().unwrap();
+        let (kind, why) = found(&both, &keys, ended);
+        assert_eq!(kind, Profile::SelfReportOnly);
+        assert!(why.unwrap().ends_with("has ended"));
+        assert_eq!(found(&[], &keys, TODAY), (Profile::SelfReportOnly, None));
+    }
+
+    #[test]
+    fn nothing_less_than_both_pinned_keys_does() {
+        let document = Document::parse(RESEARCH).unwrap();
+        let other =
+            Document::parse(&RESEARCH.replacen("version = \"1\"", "version = \"2\"", 1)).unwrap();
+        let short = |all: &[Kept], keys: &Pinned| {
+            let (kind, why) = found(all, keys, TODAY);
+            assert_eq!(kind, Profile::SelfReportOnly);
+            why.unwrap()
+        };
+        let both: &[_] = &[(1, Officer, Given), (2, Staff, Given)];
+        for (words, keys, why) in [
+            (&both[..1], pinned(1, 2), "lacks the signature of the staff-representative"),
+            (&both[1..], pinned(1, 2), "lacks the signature of the officer"),
+            (both, pinned(3, 2), "lacks the signature of the officer"),
+            (both, pinned(1, 0), "no key of the staff-representative is pinned here"),
+            (both, pinned(0, 2), "no key of the officer is pinned here"),
+            (&[(1, Officer, Given), (1, Staff, Given)], pinned(1, 1), "two people must sign it"),
+            (
+                &[(1, Officer, Given), (1, Staff, Given)],
+                pinned(1, 2),
+                "lacks the signature of the staff",
+            ),
+            (
+                &[(1, Officer, Given), (2, Staff, Given), (2, Staff, TakenBack)],
+                pinned(1, 2),
+                "was taken back by the staff-representative",
+            ),
+        ] {
+            let found = short(&[kept(&document, words)], &keys);
+            assert!(found.contains(why), "{why}: {found}");
+        }
+        // The words of one document are none on another.
+        let moved = Kept { document: other, ..kept(&document, both) };
+        assert!(short(&[moved], &pinned(1, 2)).contains("lacks the signature of the officer"));
+    }
+
+    #[test]
+    fn what_was_signed_before_holds_until_the_next_is_signed_by_all() {
+        let document = Document::parse(RESEARCH).unwrap();
+        let narrower = tacit_shared::study::profile::document::BUILT_IN.replacen(
+            "answers = 730",
+            "answers = 30",
+            1,
+        );
+        let narrower = Document::parse(&narrower).unwrap();
+        let first = kept(&narrower, &[(1, Officer, Given)]);
+        let second = kept(&document, &[(1, Officer, Given)]);
+        let found = in_force(Document::built_in().unwrap(), &[first, second], &pinned(1, 2), TODAY);
+        assert_eq!(found.document, narrower);
+        assert_eq!(found.signed.len(), 1);
+        let back =
+            kept(&document, &[(1, Officer, Given), (2, Staff, Given), (2, Staff, TakenBack)]);
+        let first = kept(&narrower, &[(1, Officer, Given)]);
+        let all = [first, back];
+        let none_older = in_force(Document::built_in().unwrap(), &all, &pinned(1, 2), TODAY);
+        assert_eq!(none_older.document, Document::built_in().unwrap());
+        assert!(found.falls_short.unwrap().contains("lacks the signature of the staff"));
+    }
+}

@@ -1,0 +1,46 @@
+//! How many meetings, or answers of patients, stand behind each clinician's row (what cells are weighed by), what share
+//! of them was excluded, and which kind of data a recording's feature is.
+use super::{Bounds, Detail, Panel, Tally};
+use sqlx::Error;
+use tacit_shared::study::modality::Modality;
+
+impl Panel {
+    /// For each clinician, the share of their encounters that they excluded, 0 to 1.
+    pub fn excluded_shares(&self) -> &[f64] {
+        &self.excluded_shares
+    }
+
+    /// Encounters that count. Every one has an acuity, so its tally counts them.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn met(&mut self) -> Result<Vec<u32>, Error> {
+        let acuity = Bounds { low: 1.0, high: 5.0, centre: 3.0 };
+        let tallies = self.encounters(Detail::Acuity, &acuity).await?;
+        Ok(tallies.iter().map(|tally: &Tally| tally.n).collect())
+    }
+
+    /// Filled-in questionnaires of patients that are read, of the span.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn answered(&mut self) -> Result<Vec<u32>, Error> {
+        let span = self.span();
+        let found: Vec<(i64, i64)> = sqlx::query_as(
+            "SELECT p.i, count(*) FROM panel_seen_response r CROSS JOIN panel_person p ON p.person = r.person \
+             WHERE r.respondent = 'patient' AND r.authored_us >= ? AND r.authored_us < ? GROUP BY p.i",
+        )
+        .bind(span.from_us)
+        .bind(span.to_us)
+        .fetch_all(&mut *self.transaction)
+        .await?;
+        let whole = |(i, n)| (i, u32::try_from(n).unwrap_or(u32::MAX));
+        Ok(self.spread(found.into_iter().map(whole).collect()))
+    }
+}
+
+/// The kind of data a feature of a recording is.
+pub(super) fn recorded_by(feature: &str) -> Modality {
+    let skin = ["scl", "scr", "eda", "low_contact"].iter().any(|start| feature.starts_with(start));
+    if skin { Modality::SkinConductance } else { Modality::Heart }
+}

@@ -1,0 +1,82 @@
+//! Which releases were cut: for which purpose, for whom, under which profile and whose approval.
+//!
+//! A row stands before its charge. Should the charge fail there is a row without an entry in the ledger: what was
+//! tried is seen, too. The ledger alone says what was paid.
+use super::{Store, fault, officer};
+use crate::office::decision::SmallCells;
+use crate::office::profile::InForce;
+use tacit_shared::fault::Fault;
+use tacit_shared::id::{Digest, to_hex};
+use tacit_shared::study::Study;
+
+/// One release.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
+pub struct Release {
+    /// The round.
+    pub round: String,
+    /// Seconds since 1970, UTC.
+    pub at_unix_s: i64,
+    /// Digest of the study.
+    pub study: String,
+    /// Its short name.
+    pub name: String,
+    /// Its purpose.
+    pub purpose: String,
+    /// Its recipients, with the class of each.
+    pub recipients: String,
+    /// Digest of the profile that was in force.
+    pub profile: String,
+    /// Its kind.
+    pub kind: String,
+    /// What the officer said of small cells.
+    pub small_cells: String,
+    /// The key of the officer who approved.
+    pub officer: String,
+}
+
+/// Writes a release down; again the same changes nothing.
+///
+/// # Errors
+/// A fault of the database: then nothing may be paid for.
+pub async fn keep(
+    store: &Store,
+    (study, roster): (&Study, Digest),
+    profile: &InForce,
+    round: Digest,
+    at_unix_s: i64,
+) -> Result<(), Fault> {
+    let accepted = officer::decisions(store).await?.approves(study.digest(), roster);
+    let small_cells = match accepted {
+        Some(SmallCells::Accepted) => "accepted",
+        Some(SmallCells::Refused) | None => "refused",
+    };
+    let recipients: Vec<String> = study.recipients().iter().map(ToString::to_string).collect();
+    sqlx::query(
+        "INSERT OR IGNORE INTO release_log (round, at_unix_s, study, name, purpose, recipients, profile, kind, \
+         small_cells, officer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(round.to_string())
+    .bind(at_unix_s)
+    .bind(study.digest().to_string())
+    .bind(study.name().as_str().to_owned())
+    .bind(study.purpose().to_owned())
+    .bind(recipients.join(", "))
+    .bind(profile.document.digest().to_string())
+    .bind(profile.document.kind().to_string())
+    .bind(small_cells)
+    .bind(to_hex(officer::pinned(store).await?.as_bytes()))
+    .execute(store.pool())
+    .await
+    .map_err(|e| fault(&e))?;
+    Ok(())
+}
+
+/// Every release, oldest first.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn all(store: &Store) -> Result<Vec<Release>, Fault> {
+    let sql = "SELECT round, at_unix_s, study, name, purpose, recipients, profile, kind, small_cells, officer \
+               FROM release_log ORDER BY at_unix_s, round";
+    sqlx::query_as(sql).fetch_all(store.pool()).await.map_err(|e| fault(&e))
+}

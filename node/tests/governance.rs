@@ -1,0 +1,444 @@
+//! What is in force at a node, through the commands people use: the profile, the switches, and a node as it is made.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+use clap::Parser as _;
+use std::fmt::Write as _;
+use std::path::Path;
+use tacit_node::command::{approve, import, init, profile};
+use tacit_node::config::{Config, FILE, Modalities};
+use tacit_node::intake::progress::Silent;
+use tacit_node::link::session::unix_now;
+use tacit_node::measure::feature::{self, Rows};
+use tacit_node::measure::instrument::Catalogue;
+use tacit_node::office::policy;
+use tacit_node::store::consent::Access;
+use tacit_node::store::panel::{Asked, Panel, Span};
+use tacit_node::store::pseudonym::Pseudonyms;
+use tacit_node::store::{Store, profile as signed};
+use tacit_shared::study::Study;
+use tacit_shared::study::modality::Modality;
+use tacit_shared::study::profile::Profile;
+use tacit_shared::study::profile::document::Document;
+
+const CLINICIANS: usize = 12;
+const RESEARCH: &str = include_str!("../../configs/profiles/ethics-approved-research.toml");
+const MAPPING: &str = "\
+-- @consent\nSELECT nr AS person, purpose.value AS purpose, 'given' AS state, \
+  unixepoch('2026-07-01') * 1000000 AS from_us, unixepoch('2027-06-01') * 1000000 AS to_us, _line AS line \
+  FROM raw_staff, json_each('[\"research-aggregate\",\"heart\"]') AS purpose\n\
+-- @person\nSELECT nr AS person, 'nurse' AS role, 'internal' AS specialty, 1 AS active, _line AS line FROM raw_staff\n\
+-- @period\nSELECT nr AS person, unixepoch('2026-07-01') * 1000000 AS from_us, unixepoch('2026-10-01') * 1000000 AS to_us, \
+  volume, 300 AS hours, _line AS line FROM raw_staff\n\
+-- @encounter\nSELECT visit AS encounter, nr AS person, patient, unixepoch('2026-07-20') * 1000000 AS start_us, \
+  0 AS tz_min, 20 AS minutes, 4 AS acuity, 'in_person' AS channel, _line AS line FROM raw_visits\n\
+-- @response\nSELECT form AS response, iif(who = 'patient', 'care-measure', 'copenhagen-burnout') AS instrument, \
+  who AS respondent, nr AS person, nullif(visit, '') AS encounter, unixepoch('2026-07-21') * 1000000 AS authored_us, \
+  _line AS line FROM raw_forms\n\
+-- @answer\nSELECT form AS response, iif(who = 'patient', 'q', 'p') || value AS item, code, _line AS line FROM raw_forms, \
+  json_each(iif(who = 'patient', '[1,2,3,4,5,6,7,8,9,10]', '[1,2,3,4,5,6]'))\n";
+const SESSIONS: &str = "-- @device_session\nSELECT 'S' || nr AS session, nr AS person, 'strap' AS kind, \
+  unixepoch('2026-07-22') * 1000000 AS start_us, 'strap.txt' AS file, _line AS line FROM raw_staff\n";
+
+/// A study that reads one number of each kind of data.
+fn study(heart: bool) -> String {
+    let base = include_str!("../../configs/studies/empathy-billing.toml");
+    let (head, rest) = base.split_once("[[features]]").unwrap();
+    let (_, tail) = rest.split_once("# Groups stay outside").unwrap();
+    let mut features = String::new();
+    let mut kinds = vec![
+        ("acuity", "acuity-mean", 1.0, 5.0),
+        ("volume", "volume", 0.0, 180.0),
+        ("own", "scale:copenhagen-burnout:personal", 0.0, 100.0),
+    ];
+    kinds.extend(heart.then_some(("pulse", "mean-hr", 40.0, 120.0)));
+    for (id, source, low, high) in kinds {
+        write!(
+            features,
+            "[[features]]\nid = \"{id}\"\nlabel = \"{id}\"\nsource = \"{source}\"\nlow = {low:?}\nhigh = {high:?}\n\
+             centre = {:?}\nrms = 0.3\n",
+            f64::midpoint(low, high)
+        )
+        .unwrap();
+    }
+    let text = format!("{head}{features}# Groups stay outside{tail}");
+    text.replacen(", { name = \"policymakers\", class = \"policy\" }", "", 1)
+}
+
+struct Node {
+    dir: tempfile::TempDir,
+}
+
+impl Node {
+    /// A node as `init` makes it, and a hospital's files beside it.
+    async fn new() -> Self {
+        let node = Self { dir: tempfile::tempdir().unwrap() };
+        let args =
+            init_line(&["init", "--dir", &node.folder(), "--site", "north", "--name", "North"]);
+        init::run(&args).await.unwrap();
+        let (mut staff, mut visits, mut forms) = (
+            "nr,volume\n".to_owned(),
+            "visit,nr,patient\n".to_owned(),
+            "form,who,nr,visit,code\n".to_owned(),
+        );
+        for nr in 0..CLINICIANS {
+            writeln!(staff, "D{nr},{}", 270 + nr).unwrap();
+            for visit in 0..3 {
+                writeln!(visits, "V{nr}-{visit},D{nr},P{nr}-{visit}").unwrap();
+                writeln!(forms, "F{nr}-{visit},patient,D{nr},V{nr}-{visit},{}", 3 + visit % 3)
+                    .unwrap();
+            }
+            writeln!(forms, "O{nr},clinician,D{nr},,3").unwrap();
+        }
+        for (name, text) in [("staff.csv", staff), ("visits.csv", visits), ("forms.csv", forms)] {
+            node.write(name, &text);
+        }
+        let mut beats = String::new();
+        for beat in 0..1200 {
+            writeln!(beats, "{}", if beat % 2 == 0 { 790 } else { 810 }).unwrap();
+        }
+        node.write("strap.txt", &beats);
+        node
+    }
+
+    fn folder(&self) -> String {
+        self.dir.path().join("node").display().to_string()
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    async fn import(&self, mapping: &str) -> String {
+        let file = |name: &str| self.dir.path().join(name).with_extension("csv");
+        let input = |name: &&str| format!("{name}={}", file(name).display()).parse().unwrap();
+        let args = import::ImportArgs {
+            dir: self.folder().into(),
+            mapping: self.write("site.sql", mapping).into(),
+            recordings_dir: Some(self.dir.path().to_owned()),
+            replace: true,
+            memory_mib: tacit_node::intake::stream::Memory::default(),
+            on_error: tacit_node::intake::OnError::Reject,
+            postgres: None,
+            schema: Vec::new(),
+            statement_seconds: 900,
+            inputs: ["staff", "visits", "forms"].iter().map(input).collect(),
+        };
+        import::run(&args, &Silent).await.unwrap()
+    }
+
+    async fn store(&self) -> Store {
+        Store::open(&Path::new(&self.folder()).join("node.sqlite")).await.unwrap()
+    }
+
+    async fn profile(&self, line: &str) -> Result<String, tacit_shared::fault::Fault> {
+        let root = self.dir.path().display().to_string();
+        let words = line.split(' ').map(|word| word.replace('@', &format!("{root}/")));
+        profile::run(
+            &Line::<profile::ProfileArgs>::parse_from(
+                std::iter::once("profile".to_owned()).chain(words),
+            )
+            .args,
+        )
+        .await
+    }
+
+    fn approving(&self, study: &str) -> approve::DecideArgs {
+        let file = self.write("study.toml", study);
+        approve::DecideArgs { dir: self.folder().into(), file: file.into(), digest: None }
+    }
+
+    /// Has two people sign a profile for research that does not end soon.
+    async fn research(&self) -> Document {
+        let text = RESEARCH.replace("2027-12-31", "9999-12-31").replace("\"YOUR", "\"OUR");
+        self.write("research.toml", &text);
+        let document = Document::parse(&text).unwrap();
+        let digest = document.digest();
+        self.profile("key --dir @node --key @staff.p8").await.unwrap();
+        let said = self
+            .profile(&format!("sign --dir @node --as officer @research.toml --digest {digest}"))
+            .await
+            .unwrap();
+        assert!(
+            said.contains("In force is profile `self-report-only`, version 1: profile"),
+            "{said}"
+        );
+        let line = format!(
+            "sign --dir @node --as staff-representative @research.toml --digest {digest} --key @staff.p8"
+        );
+        let said = self.profile(&line).await.unwrap();
+        assert!(said.ends_with("\nSigned. It is in force from now on."), "{said}");
+        document
+    }
+
+    fn switch_off(&self, modality: Modality) {
+        let path = Path::new(&self.folder()).join(FILE);
+        let config = Config::open(Path::new(&self.folder())).unwrap();
+        let config = config.with_modalities(Modalities::EVERYTHING.without(modality));
+        std::fs::write(path, config.to_toml().unwrap()).unwrap();
+    }
+
+    async fn counts(&self) -> Vec<(&'static str, i64)> {
+        let store = self.store().await;
+        let mut counts = Vec::new();
+        for (name, sql) in [
+            ("period", "SELECT count(*) FROM period"),
+            ("encounter", "SELECT count(*) FROM encounter"),
+            ("patients", "SELECT count(*) FROM response WHERE respondent = 'patient'"),
+            ("clinicians", "SELECT count(*) FROM response WHERE respondent = 'clinician'"),
+            ("answer", "SELECT count(*) FROM answer"),
+            ("feature", "SELECT count(*) FROM feature"),
+            ("device_session", "SELECT count(*) FROM device_session"),
+        ] {
+            counts.push((name, sqlx::query_scalar(sql).fetch_one(store.pool()).await.unwrap()));
+        }
+        store.close().await;
+        counts
+    }
+
+    async fn rows(&self, text: &str, change: impl FnOnce(Access) -> Access) -> Rows {
+        let dir = self.folder();
+        let store = self.store().await;
+        let config = Config::open(Path::new(&dir)).unwrap();
+        let access = Access::now(&store, &config, unix_now() * 1_000_000).await.unwrap();
+        // Consents of the files are in force within the study's year.
+        let access = change(Access { now_us: 1_793_491_200_000_000, ..access });
+        let pseudonyms = Pseudonyms::open_or_create(Path::new(&dir)).unwrap();
+        let (study, catalogue) = (Study::parse(text).unwrap(), Catalogue::built_in().unwrap());
+        feature::rows(&store, &study, &catalogue, &pseudonyms, &access).await.unwrap()
+    }
+}
+
+#[derive(clap::Parser)]
+struct Line<A: clap::Args> {
+    #[command(flatten)]
+    args: A,
+}
+
+fn init_line(words: &[&str]) -> init::InitArgs {
+    Line::<init::InitArgs>::parse_from(words).args
+}
+
+#[tokio::test]
+async fn a_node_as_it_is_made_needs_no_wearable_and_reads_none() {
+    let node = Node::new().await;
+    let config = Config::open(Path::new(&node.folder())).unwrap();
+    assert_eq!(config.modalities(), Modalities::EVERYTHING);
+    let summary = node.import(MAPPING).await;
+    assert!(!summary.contains("rejected  "), "{summary}");
+    let plain = node.rows(&study(false), |access| access).await;
+    assert_eq!((plain.rows.len(), plain.considered), (CLINICIANS, CLINICIANS));
+    // The files say nothing of nights and interpreters.
+    assert!(
+        plain.at_centre.iter().all(|(part, _)| part.starts_with("groups.")),
+        "{:?}",
+        plain.at_centre
+    );
+    assert!(
+        plain.cells(&Study::parse(&study(false)).unwrap()).iter().all(|cell| cell.small.is_none())
+    );
+    // CARE sums of 30, 40 and 50, of which five count at least: 36 + (−6 + 4 + 14)/5.
+    assert!((plain.rows[0].y() * 40.0 + 10.0 - 38.4).abs() < 1e-9);
+    assert!(
+        node.profile("show --dir @node")
+            .await
+            .unwrap()
+            .contains("signed by  nobody: it is built in")
+    );
+    // Recordings that are there all the same are not taken over, and the rest is what it was.
+    let summary = node.import(&format!("{MAPPING}{SESSIONS}")).await;
+    assert!(summary.contains("noted     device_session: recordings are switched off"), "{summary}");
+    assert!(node.counts().await.ends_with(&[("feature", 0), ("device_session", 0)]));
+    let again = node.rows(&study(false), |access| access).await;
+    let numbers =
+        |rows: &Rows| rows.rows.iter().map(|r| (r.x().to_vec(), r.y())).collect::<Vec<_>>();
+    assert_eq!(numbers(&again), numbers(&plain));
+}
+
+#[tokio::test]
+async fn two_people_put_a_wider_profile_in_force_and_either_takes_it_back() {
+    let node = Node::new().await;
+    let text = study(true);
+    let refused = async |why: &str| {
+        let fault = approve::approve(&node.approving(&text)).await.unwrap_err();
+        assert_eq!(fault.place.as_deref(), Some(policy::PLACE), "{fault}");
+        assert!(fault.message.contains(why), "{fault}");
+    };
+    refused(
+        "reads `mean-hr` for `pulse`, which is heart; profile `self-report-only` does not allow it",
+    )
+    .await;
+    refused("mean-hr").await;
+    let document = node.research().await;
+    // Past the profile, the next thing that is missing is a roster.
+    let fault = approve::approve(&node.approving(&text)).await.unwrap_err();
+    assert_eq!(fault.message, "no roster is pinned here");
+    node.import(&format!("{MAPPING}{SESSIONS}")).await;
+    let rows = node.rows(&text, |access| access).await;
+    assert!(
+        rows.at_centre.iter().all(|(part, _)| part.starts_with("groups."))
+            && (rows.rows[0].x()[4] - (75.0 - 80.0) / 40.0).abs() < 0.01
+    );
+    let shown = node.profile("show --dir @node").await.unwrap();
+    for line in [
+        "Profile ethics-approved-research",
+        "signed by  officer on ",
+        "2 times: study empathy-billing reads",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    let back = format!("take-back --dir @node {} --as staff-representative", document.digest());
+    assert!(node.profile(&back).await.unwrap_err().message.contains("key is not named"));
+    let said = node.profile(&format!("{back} --key @staff.p8")).await.unwrap();
+    assert!(said.contains("was taken back by the staff-representative"), "{said}");
+    refused("was taken back by the staff-representative").await;
+    let store = node.store().await;
+    assert_eq!(
+        signed::now(&store, unix_now()).await.unwrap().document.kind(),
+        Profile::SelfReportOnly
+    );
+    let refusals = signed::refusals(&store).await.unwrap();
+    assert_eq!(refusals.iter().map(|r| r.times).sum::<i64>(), 3);
+}
+
+#[tokio::test]
+async fn one_key_a_wrong_digest_or_the_example_sign_nothing() {
+    let node = Node::new().await;
+    node.write("example.toml", RESEARCH);
+    let digest = Document::parse(RESEARCH).unwrap().digest();
+    let shown = node.profile("sign --dir @node --as officer @example.toml").await.unwrap();
+    assert!(shown.contains("\nNothing was signed."), "{shown}");
+    for (line, why) in [
+        (
+            format!("sign --dir @node --as officer @example.toml --digest {digest}"),
+            "words of the example",
+        ),
+        (
+            format!("sign --dir @node --as officer @example.toml --digest {}", "0".repeat(64)),
+            "digest is",
+        ),
+    ] {
+        let fault = node.profile(&line).await.unwrap_err();
+        assert!(fault.message.contains(why), "{fault}");
+    }
+    let document = node.research().await;
+    let line = format!(
+        "sign --dir @node --as officer @research.toml --digest {} --key @staff.p8",
+        document.digest()
+    );
+    let fault = node.profile(&line).await.unwrap_err();
+    assert!(fault.message.starts_with("this key is not the key of the officer"), "{fault}");
+    let fault = node.profile("key --dir @node --key @other.p8").await.unwrap_err();
+    assert!(fault.message.contains("is pinned here already"), "{fault}");
+}
+
+#[tokio::test]
+async fn what_is_switched_off_enters_no_table() {
+    let all = [
+        ("period", 12),
+        ("encounter", 36),
+        ("patients", 36),
+        ("clinicians", 12),
+        ("answer", 360 + 72),
+        ("feature", 24),
+        ("device_session", 12),
+    ];
+    let off: [(Modality, &[&str], i64); 5] = [
+        (Modality::StaffRecords, &["period"], 432),
+        (Modality::Encounters, &["encounter"], 432),
+        (Modality::PatientQuestionnaires, &["patients"], 72),
+        (Modality::ClinicianQuestionnaires, &["clinicians"], 360),
+        (Modality::Heart, &["feature", "device_session"], 432),
+    ];
+    let node = Node::new().await;
+    node.research().await;
+    let mapping = format!("{MAPPING}{SESSIONS}");
+    node.import(&mapping).await;
+    assert_eq!(node.counts().await, all);
+    for (modality, gone, answers) in off {
+        node.switch_off(modality);
+        let summary = node.import(&mapping).await;
+        assert!(summary.contains("switched off") && !summary.contains("rejected  "), "{summary}");
+        let expected = all.map(|(name, n)| match name {
+            name if gone.contains(&name) => (name, 0),
+            "answer" => (name, answers),
+            name => (name, n),
+        });
+        assert_eq!(node.counts().await, expected, "{modality}");
+    }
+    node.switch_off(Modality::WearableSummaries);
+    let args = import::ImportArgs {
+        dir: node.folder().into(),
+        mapping: node.write("site.sql", MAPPING).into(),
+        recordings_dir: None,
+        replace: true,
+        memory_mib: tacit_node::intake::stream::Memory::default(),
+        on_error: tacit_node::intake::OnError::Reject,
+        postgres: None,
+        schema: Vec::new(),
+        statement_seconds: 900,
+        inputs: vec![
+            format!("watch.apple={}", node.write("export.xml", "<HealthData/>")).parse().unwrap(),
+        ],
+    };
+    let fault = import::run(&args, &Silent).await.unwrap_err();
+    assert_eq!(fault.message, "`watch` holds a wearable's numbers, which are not read here");
+}
+
+#[tokio::test]
+async fn what_is_switched_off_is_read_from_no_table() {
+    let node = Node::new().await;
+    node.research().await;
+    node.import(&format!("{MAPPING}{SESSIONS}")).await;
+    let text = study(true);
+    let columns = [
+        (Modality::PatientQuestionnaires, "outcome"),
+        (Modality::Encounters, "features.acuity"),
+        (Modality::StaffRecords, "features.volume"),
+        (Modality::ClinicianQuestionnaires, "features.own"),
+        (Modality::Heart, "features.pulse"),
+    ];
+    for (off, part) in columns {
+        let without =
+            |access: Access| Access { modalities: access.modalities.without(off), ..access };
+        let rows = node.rows(&text, without).await;
+        let mut expected = vec![(part.to_owned(), CLINICIANS)];
+        if off == Modality::Encounters {
+            expected.push(("groups.interpreter-panel".to_owned(), CLINICIANS));
+        }
+        let mut found = rows.at_centre.clone();
+        found.retain(|(part, _)| {
+            !["groups.night-work", "groups.interpreter-panel"].contains(&part.as_str())
+        });
+        expected.retain(|(part, _)| !part.starts_with("groups"));
+        assert_eq!(found, expected, "{off}");
+    }
+    // No study reads skin conductance yet; the tables do not give it either.
+    let store = node.store().await;
+    sqlx::query("INSERT INTO feature SELECT session, 'scr_per_min', person, 4, 3, 0.9, src FROM feature WHERE feature = 'ln_rmssd'")
+        .execute(store.pool())
+        .await
+        .unwrap();
+    let config = Config::open(Path::new(&node.folder())).unwrap();
+    let access = Access::now(&store, &config, 1_793_491_200_000_000).await.unwrap();
+    let pseudonyms = Pseudonyms::open_or_create(Path::new(&node.folder())).unwrap();
+    let asked = Asked {
+        roles: &["nurse"],
+        span: Span { from_us: 0, to_us: i64::MAX },
+        earlier: None,
+        links_per_patient: 1,
+    };
+    for (off, read) in [
+        (None, CLINICIANS),
+        (Some(Modality::Heart), CLINICIANS),
+        (Some(Modality::SkinConductance), 0),
+    ] {
+        let modalities = off.map_or(access.modalities, |off| access.modalities.without(off));
+        let access = Access { modalities, ..access };
+        let mut panel = Panel::open(&store, &pseudonyms, &access, &asked).await.unwrap();
+        let found = panel.recordings("scr_per_min").await.unwrap();
+        assert_eq!(found.iter().flatten().count(), read, "{off:?}");
+        panel.close().await.unwrap();
+    }
+}
