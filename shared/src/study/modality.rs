@@ -67,8 +67,14 @@ impl Modality {
     /// for what the list of clinicians says.
     pub fn of(source: &Source) -> Option<Self> {
         match (source, source.origin()) {
-            (Source::Specialty | Source::Role | Source::Scale { .. }, _)
-            | (Source::Stratum(_) | Source::InStratum { .. }, _) => None,
+            (
+                Source::Specialty
+                | Source::Role
+                | Source::Scale { .. }
+                | Source::Stratum(_)
+                | Source::InStratum { .. },
+                _,
+            ) => None,
             (Source::Change { of, .. }, _) => Self::of(of),
             (Source::Composite { id: Composite::RelationalExperience, .. }, _) => {
                 Some(Modality::PatientQuestionnaires)
