@@ -1,6 +1,9 @@
 //! Files of a hospital become canonical tables: whole, counted, or not at all.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[path = "support/research.rs"]
+mod research;
+
 use sqlx::AssertSqlSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -531,24 +534,6 @@ async fn the_guide_s_example_runs_as_printed() {
     assert_eq!(rows, expected);
 }
 
-/// Has two people sign the profile under which recordings are read.
-async fn allow_recordings(dir: &Path) {
-    use tacit_node::office::profile::{Role, Said};
-    use tacit_node::store::{officer, profile};
-    use tacit_shared::study::profile::document::Document;
-    let text = include_str!("../../configs/profiles/ethics-approved-research.toml");
-    let text = text.replace("2027-12-31", "9999-12-31");
-    let document = Document::parse(&text).unwrap();
-    let store = Store::open(&dir.join("node.sqlite")).await.unwrap();
-    let keys = ["officer.p8", "staff.p8"].map(|name| officer::create_key(&dir.join(name)).unwrap());
-    officer::pin(&store, &keys[0].verifying_key(), 1).await.unwrap();
-    profile::pin(&store, &keys[1].verifying_key(), 1).await.unwrap();
-    for (key, role) in keys.iter().zip([Role::Officer, Role::StaffRepresentative]) {
-        profile::say(&store, key, (&document, &text), (role, Said::Given), 2).await.unwrap();
-    }
-    store.close().await;
-}
-
 #[tokio::test]
 async fn the_command_imports_recordings_and_counts_what_is_there() {
     use tacit_node::command::check::{self, CheckArgs};
@@ -584,7 +569,7 @@ async fn the_command_imports_recordings_and_counts_what_is_there() {
         memory_mib: tacit_node::intake::stream::Memory::default(),
         inputs: vec![input("staff").parse().unwrap(), input("sessions").parse().unwrap()],
     };
-    allow_recordings(dir.path()).await;
+    research::allow(dir.path()).await;
     let text = run(&args, &Silent).await.unwrap();
     assert_eq!(
         text,

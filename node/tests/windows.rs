@@ -1,6 +1,9 @@
 //! Recordings all the way into the tables: windows on the grid of UTC, baselines, encounters; and out again.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/research.rs"]
+mod research;
+
 use sqlx::AssertSqlSafe;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -32,12 +35,16 @@ struct Site {
 }
 
 impl Site {
-    fn new(heart: &str) -> Self {
+    async fn new(on: &str) -> Self {
         let site = Self { dir: tempfile::tempdir().unwrap() };
         let config = Config::new("127.0.0.1:7843".parse().unwrap()).to_toml().unwrap();
-        let config = config.replace("heart = true", &format!("heart = {heart}"));
-        assert!(config.contains(&format!("heart = {heart}")), "{config}");
+        let mut config = config;
+        for kind in ["heart", "skin_conductance", "wearable_summaries"] {
+            config = config.replace(&format!("{kind} = true"), &format!("{kind} = {on}"));
+            assert!(config.contains(&format!("{kind} = {on}")), "{config}");
+        }
         site.write("node.toml", &config);
+        research::allow(site.dir.path()).await;
         site
     }
 
@@ -102,8 +109,8 @@ fn shift(dir: &Path, day: u32) {
 }
 
 /// A site with a nurse, an encounter on the ninth day, and recordings of nine days.
-async fn nine_days(heart: &str) -> (Site, String) {
-    let site = Site::new(heart);
+async fn nine_days(on: &str) -> (Site, String) {
+    let site = Site::new(on).await;
     site.write("staff.csv", "nr\nN1\n");
     let began = FIRST_S + 8 * DAY_S + 8 * 3_600 + 240;
     site.write(
@@ -225,7 +232,7 @@ async fn a_session_that_goes_takes_the_baselines_that_rested_on_it_along() {
 }
 
 #[tokio::test]
-async fn a_site_that_reads_no_heart_takes_no_session_over() {
+async fn a_site_that_reads_nothing_of_bodies_takes_no_session_over() {
     let (site, printed) = nine_days("false").await;
     assert!(printed.contains("recordings are switched off"), "{printed}");
     let store = site.store().await;
@@ -235,7 +242,7 @@ async fn a_site_that_reads_no_heart_takes_no_session_over() {
 
 #[tokio::test]
 async fn the_example_for_wearables_brings_every_kind_in() {
-    let site = Site::new("true");
+    let site = Site::new("true").await;
     site.write("staff.csv", "nr,job,field,works\nN1,nurse,internal,1\nN2,nurse,internal,1\n");
     site.write("devices.csv", "path;nr;ahead\nday;N1;0.4\nheart_rate-;N2;\nHeart Rate;N2;\n");
     let wear = site.dir.path().join("wear");
@@ -296,7 +303,7 @@ async fn the_example_for_wearables_brings_every_kind_in() {
 
 #[tokio::test]
 async fn under_a_required_consent_nothing_of_who_gave_none_is_opened() {
-    let site = Site::new("true");
+    let site = Site::new("true").await;
     let config = std::fs::read_to_string(site.dir.path().join("node.toml")).unwrap();
     let from = "clinicians = \"by-mapping\"";
     assert!(config.contains(from), "{config}");

@@ -7,6 +7,7 @@
 //! | `heart`, `skin-conductance` | recordings: the recorder says which it reads |
 //! | `wearable-summaries` | files of a wearable's own numbers: refused, so that nobody thinks they were read |
 use super::canonical::Table;
+use super::key::KEYED;
 use super::recording::Recorder;
 use super::source::Input;
 use super::source::input::Kind;
@@ -63,8 +64,8 @@ pub(super) async fn leave_out(
             continue;
         }
         let sql = format!(
-            "INSERT OR IGNORE INTO temp.left_response SELECT response FROM {stage} \
-             WHERE response IS NOT NULL AND respondent = '{respondent}'"
+            "INSERT OR IGNORE INTO temp.left_response SELECT response FROM {KEYED} \
+             WHERE response IS NOT NULL AND row_id IN (SELECT row_id FROM {stage} WHERE respondent = '{respondent}')"
         );
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
         let sql = format!("DELETE FROM {stage} WHERE respondent = '{respondent}'");

@@ -4,6 +4,9 @@
 //! message holds a value of the file: the cases carry the mark [`PERSON`] where a person would stand.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[path = "../support/research.rs"]
+mod research;
+
 mod devices;
 mod forms;
 mod rules;
@@ -95,6 +98,7 @@ impl Broken {
         let at = |name: &str| dir.path().join(name);
         let coordinator = "127.0.0.1:7843".parse().unwrap();
         std::fs::write(at("node.toml"), Config::new(coordinator).to_toml().unwrap()).unwrap();
+        research::allow(dir.path()).await;
         std::fs::write(at("staff.csv"), "nr,role,field,works\nD1,nurse,internal,1\n").unwrap();
         if let Some(mapping) = &self.mapping {
             std::fs::write(at("site.sql"), mapping).unwrap();
