@@ -38,7 +38,7 @@ fn every_stage_prints_its_length_only() {
         "MaskSeeds { own: PadKey(32 bytes), pairs: [], index: SiteIndex(1) }"
     );
     let masked = mask(noised, seeds).unwrap();
-    assert_eq!(format!("{masked:?}"), "Masked(472 bytes)");
+    assert_eq!(format!("{masked:?}"), "Masked(480 bytes)");
     let entry = Entry { from: Party::Site(at(1)), name: "vote".to_owned(), bytes: vec![7; 9] };
     assert_eq!(format!("{entry:?}"), "Entry(Site(SiteIndex(1)), vote, 9 bytes)");
     let key = SecretKey::draw(&mut rng);
