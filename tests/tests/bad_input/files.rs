@@ -99,7 +99,7 @@ fn a_syntax_error_names_line_and_column() {
     bench.change("north/node.toml", "[policy]", "[policy");
     bench.node(&["status", "--dir", "north"]).refused(
         2,
-        "TOML parse error at line 14, column 8",
+        "TOML parse error at line 13, column 8",
         "north/node.toml",
         "docs/operations.md",
     );
@@ -109,7 +109,7 @@ fn a_syntax_error_names_line_and_column() {
 fn a_mapping_that_names_a_missing_column_leaves_nothing() {
     let bench = Bench::new();
     bench.write("site.sql", &MAPPING.replacen("seen AS volume", "sen AS volume", 1));
-    bench.node(&IMPORT).refused(2, "no such column: sen", "site.sql:4", "");
+    bench.node(&IMPORT).refused(2, "no such column: sen", "site.sql:6", "");
     for table in ["person", "period", "import_batch", "import_file", "reject"] {
         assert_eq!(bench.count("north", table), 0, "{table}");
     }

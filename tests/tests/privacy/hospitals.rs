@@ -125,7 +125,8 @@ impl Hospitals {
     pub(crate) fn contributions(&self, rows: &Rows) -> Vec<Vec<Contribution>> {
         let row = |outcome: f64| {
             let measured = Measured { outcome, features: vec![], groups: vec![] };
-            FeatureRow::new(self.study.schema(), &measured).unwrap()
+            // Whoever excluded every encounter shows in the sum by as much as a row can.
+            FeatureRow::new(self.study.schema(), &measured).unwrap().excluding(1.0)
         };
         let of_site = |(index, outcomes): (u16, &Vec<f64>)| {
             let gated = |y: &f64| Contribution::of(self.plan.layout(), at(index), &row(*y));
