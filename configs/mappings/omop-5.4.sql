@@ -1,7 +1,7 @@
 -- OMOP CDM 5.4, over files (CSV or Parquet) or straight in the hospital's PostgreSQL; the same text runs in both:
 --   tacit-node import --mapping omop-5.4.sql provider=provider.parquet care_site=care_site.parquet \
 --       visit_occurrence=visit_occurrence.parquet visit_detail=visit_detail.parquet \
---       observation=observation.parquet measurement=measurement.parquet
+--       observation=observation.parquet measurement=measurement.parquet cdm_source=cdm_source.parquet
 --   tacit-node import --mapping omop-5.4.sql --postgres postgres://tacit@db.hospital:5432/emr --schema cdm
 --
 -- The model has no role of staff, no acuity and no offset from UTC: what stands for them below are choices of
@@ -10,7 +10,8 @@
 
 -- @person
 -- The specialty by its standard concept, else by the source's own word. One that neither names becomes a reject
--- with its line.
+-- with its line. Whoever is listed counts as at work: the model does not say who left, and visits, which would tell,
+-- are patients' records. Take those who left out of provider, or hold it against a list of the personnel office.
 SELECT p.provider_id AS person,
        CASE WHEN lower(p.specialty_source_value) LIKE '%nurs%' THEN 'nurse' ELSE 'physician' END AS role,
        CASE WHEN p.concept = 38004456 THEN 'internal'
@@ -24,8 +25,7 @@ SELECT p.provider_id AS person,
             WHEN lower(p.specialty_source_value) LIKE '%palliat%' THEN 'palliative'
             WHEN lower(p.specialty_source_value) LIKE '%general%' THEN 'general' END AS specialty,
        c.care_site_name AS site_unit,
-       CASE WHEN p.provider_id IN (SELECT v.provider_id FROM raw_visit_occurrence v WHERE v.provider_id IS NOT NULL)
-            THEN 1 ELSE 0 END AS active,
+       1 AS active,
        'born-' || (CAST(p.year_of_birth AS INTEGER) / 10 * 10) || 's' AS age_band, -- a decade says enough
        CASE CAST(p.gender_concept_id AS INTEGER) WHEN 8507 THEN 'male' WHEN 8532 THEN 'female' END AS gender,
        p.line AS line
@@ -37,7 +37,9 @@ LEFT JOIN raw_care_site c ON c.care_site_id = p.care_site_id
 -- @encounter
 -- Visits of a provider: 9202 outpatient, 9203 emergency room, 5083 telehealth, 581476 home. A stay (9201) has no
 -- clinician's minutes, but the details within it that name a provider do; one of more than a day is a bed, not a
--- clinician's time. `ed_30d`: a later emergency visit of the same patient within 30 days of this one's end.
+-- clinician's time. `ed_30d`: a later emergency visit of the same patient within 30 days of this one's end; NULL where
+-- the data were taken from their source before those days were over. The day stands in cdm_source, not in the visits:
+-- were it the newest visit's, one patient could decide what is known of others.
 SELECT id AS encounter,
        provider_id AS person,
        person_id AS patient,
@@ -47,7 +49,8 @@ SELECT id AS encounter,
        (end_s - start_s) / CAST(60 AS DOUBLE PRECISION) AS minutes,
        CASE WHEN concept = 9203 THEN 4 WHEN concept = 32037 THEN 5 WHEN part = 1 THEN 3 ELSE 2 END AS acuity,
        CASE WHEN concept = 5083 THEN 'video' ELSE 'in_person' END AS channel,
-       CASE WHEN next_ed_s <= end_s + 30 * 86400 THEN 1 ELSE 0 END AS ed_30d,
+       CASE WHEN end_s + 30 * 86400 <= (SELECT min(unixepoch(source_release_date)) FROM raw_cdm_source)
+            THEN CASE WHEN next_ed_s <= end_s + 30 * 86400 THEN 1 ELSE 0 END END AS ed_30d,
        CASE WHEN concept = 5083 THEN (end_s - start_s) / CAST(60 AS DOUBLE PRECISION) END AS call_minutes,
        line
 FROM (SELECT id, part, provider_id, person_id, concept, start_s, end_s, line,

@@ -235,7 +235,7 @@ async fn a_common_data_model_becomes_canonical_by_the_mapping_that_comes_along()
     let provider = site.write(
         "provider.csv",
         "provider_id,provider_name,npi,specialty_concept_id,care_site_id,year_of_birth,gender_concept_id,specialty_source_value\n\
-         1,Ann,99,0,7,1974,8532,Internal Medicine\n2,Bob,98,0,7,,0,Oncology nursing\n3,Eve,97,0,,1990,8507,Astrology\n",
+         1,Ann,99,0,7,1974,8532,Internal Medicine\n2,Bob,98,0,7,,0,Oncology nursing\n3,Eve,97,0,,1990,8507,Astrology\n4,Fay,96,0,7,,0,General medicine\n",
     );
     let care_site = site.write("care_site.csv", "care_site_id,care_site_name\n7,West\n");
     let visits = site.write(
@@ -256,6 +256,8 @@ async fn a_common_data_model_becomes_canonical_by_the_mapping_that_comes_along()
          2,100,0,2026-07-01,2026-07-01 12:00:00,,,10,care-measure:q2,DNA\n\
          3,100,0,2026-07-01,2026-07-01 12:00:00,37,,10,temperature,\n",
     );
+    // Taken from its source while the last visit's 30 days were not over.
+    let source = site.write("cdm_source.csv", "cdm_source_name,source_release_date\nWest,2026-08-15\n");
     let details = site.write(
         "details.csv",
         "visit_detail_id,person_id,visit_detail_concept_id,visit_detail_start_datetime,visit_detail_end_datetime,provider_id,visit_occurrence_id\n",
@@ -272,27 +274,33 @@ async fn a_common_data_model_becomes_canonical_by_the_mapping_that_comes_along()
         ("observation", &observations),
         ("visit_detail", &details),
         ("measurement", &measurements),
+        ("cdm_source", &source),
     ];
     let summary = site.import(mapping, &inputs).await.unwrap();
     assert_eq!(
         taken(&summary),
-        ["person 2 1", "encounter 3 1", "response 1 0", "answer 2 0"],
+        ["person 3 1", "encounter 3 1", "response 1 0", "answer 2 0"],
         "{summary}"
     );
-    let sql = "SELECT channel || ' ' || acuity || ' ' || minutes || ' ' || ed_30d || ' ' || start_us FROM encounter ORDER BY start_us";
+    let sql = "SELECT channel || ' ' || acuity || ' ' || minutes || ' ' || coalesce(ed_30d, '-') || ' ' || start_us \
+               FROM encounter ORDER BY start_us";
     assert_eq!(
         site.rows(sql).await,
         [
             "in_person 2 20.0 1 1782892800000000",
             "video 2 15.0 0 1782896400000000",
-            "in_person 4 120.0 0 1784534400000000",
+            "in_person 4 120.0 - 1784534400000000",
         ]
     );
     let sql = "SELECT p.role || ' ' || p.specialty || ' ' || p.site_unit || ' ' || p.active || ' ' || \
                coalesce(p.age_band, '-') || ' ' || coalesce(p.gender, '-') FROM person p ORDER BY 1";
     assert_eq!(
         site.rows(sql).await,
-        ["nurse oncology West 1 - -", "physician internal West 1 born-1970s female"]
+        [
+            "nurse oncology West 1 - -",
+            "physician general West 1 - -", // who has no visit
+            "physician internal West 1 born-1970s female"
+        ]
     );
     let sql = "SELECT count(*) || ' ' || sum(call_minutes) FROM encounter WHERE call_minutes > 0";
     assert_eq!(site.rows(sql).await, ["1 15.0"]);

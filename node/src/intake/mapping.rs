@@ -341,4 +341,45 @@ mod tests {
             format!("the mapping has no section\n  at:   site.sql{hint}")
         );
     }
+
+    /// Tables of staff in the mappings that come along: those that may say who works here, and how much.
+    const STAFF: [(&str, &[&str]); 9] = [
+        ("fhir-r4", &["raw_practitioner_role"]),
+        ("no-wearables", &["raw_staff", "raw_roster", "raw_courses"]),
+        ("omop-5.4", &["raw_provider", "raw_care_site"]),
+        ("redcap-example", &["raw_forms"]), // a record is a clinician
+        ("rural", &["raw_staff", "raw_roster", "raw_courses"]),
+        ("safety-net", &["raw_clinicians", "raw_roster", "raw_courses"]),
+        ("suburban", &["raw_people", "raw_courses"]),
+        ("teaching", &["raw_staff", "raw_duty", "raw_courses"]),
+        ("wearables-example", &["raw_staff"]),
+    ];
+
+    #[test]
+    fn no_mapping_that_comes_along_asks_patients_records_who_works_here() {
+        let folder =
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/mappings");
+        let mut read = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let found = STAFF.iter().find(|(known, _)| *known == name);
+            let (_, staff) = found.unwrap_or_else(|| panic!("which tables of {name} are staff's?"));
+            let text = std::fs::read_to_string(&path).unwrap();
+            let mapping = Mapping::parse(&name, &text).unwrap();
+            for table in [Table::Person, Table::Period, Table::Training] {
+                let Some(section) = mapping.section(table) else { continue };
+                let mut at = 0;
+                while let Some((token, _, end)) = token(&section.sql, at).unwrap() {
+                    at = end;
+                    let Token::Word(word) = token else { continue };
+                    if word.starts_with("raw_") {
+                        assert!(staff.contains(&word), "{name}: @{} reads {word}", table.name());
+                        read += 1;
+                    }
+                }
+            }
+        }
+        assert!(read >= 22, "{read}");
+    }
 }

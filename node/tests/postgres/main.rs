@@ -21,7 +21,7 @@ const OMOP: &str = include_str!("../../../configs/mappings/omop-5.4.sql");
 
 /// Tables of the model as `PostgreSQL` declares them, with the columns that the mapping reads and one that names
 /// people; the rows are those of the files.
-const TABLES: [(&str, &str, &str); 6] = [
+const TABLES: [(&str, &str, &str); 7] = [
     (
         "provider",
         "provider_id integer PRIMARY KEY, provider_name varchar(255), specialty_concept_id integer, care_site_id integer, year_of_birth integer, gender_concept_id integer, specialty_source_value varchar(50)",
@@ -59,6 +59,11 @@ const TABLES: [(&str, &str, &str); 6] = [
          3,100,2026-07-01 12:00:00,37,10,temperature,\n\
          4,101,2026-07-01 13:00:00,2.5,13,care-measure:q1,\n\
          5,101,2026-07-01 13:00:00,4.0,13,care-measure:q2,\n",
+    ),
+    (
+        "cdm_source",
+        "cdm_source_name varchar(255), source_release_date date",
+        "West,2026-08-15\n",
     ),
     (
         "measurement",
