@@ -1,5 +1,5 @@
 //! Consent, withdrawal, retention and exclusion: whose rows count, and what is left of those that do not.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -15,6 +15,7 @@ use tacit_node::intake::{self, Again, Ports, Request};
 use tacit_node::measure::feature::{self, Rows};
 use tacit_node::measure::instrument::Catalogue;
 use tacit_node::store::annotation::{self, Kind as Word};
+use tacit_node::store::batch::{self, Dependents};
 use tacit_node::store::consent::{Access, Purpose, without};
 use tacit_node::store::pseudonym::{Kind, Pseudonyms};
 use tacit_node::store::{Store, retain, withdraw};
@@ -115,6 +116,11 @@ impl Files {
     /// The files as if a clinician had never been there.
     fn without_clinician(&self, nr: u8) -> Self {
         let mut files = self.clone();
+        // Whose an answer about somebody else is stays known.
+        for form in files.forms.iter_mut().filter(|f| f.1 && f.4.is_none()) {
+            let visit = files.visits.iter().find(|v| Some(v.0) == form.3 && v.1 == nr);
+            form.4 = visit.and_then(|v| v.2);
+        }
         files.staff.retain(|s| s.0 != nr);
         files.visits.retain(|v| v.1 != nr);
         files.forms.retain(|f| f.2 != nr);
@@ -209,11 +215,12 @@ impl Site {
         feature::rows(&self.store, &study, &catalogue, &self.pseudonyms, access).await.unwrap()
     }
 
-    /// Every canonical row as text, without the batch it came with.
+    /// Every canonical row as text, without the batch it came with, nor how a response's patient is known.
     async fn tables(&self) -> Vec<String> {
         let mut all = Vec::new();
         for table in TABLES {
-            let sql = format!("SELECT name FROM pragma_table_info('{table}') WHERE name <> 'src'");
+            let sql = format!("SELECT name FROM pragma_table_info('{table}') \
+                 WHERE name NOT IN ('src', 'from_encounter')");
             let columns: Vec<String> =
                 sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(self.store.pool()).await.unwrap();
             let quoted: Vec<String> = columns.iter().map(|c| format!("quote({c})")).collect();
@@ -584,4 +591,132 @@ async fn recordings_that_are_switched_off_are_neither_imported_nor_read() {
         ["device_session: recordings are switched off in node.toml or not allowed by the profile"]
     );
     assert_eq!((site.count("device_session").await, site.count("encounter").await), (0, 3));
+}
+
+/// The sections of the mapping for some tables alone.
+fn sections(names: &[&str]) -> String {
+    let all = MAPPING.split("-- @").filter(|s| names.contains(&s.lines().next().unwrap_or_default()));
+    all.map(|section| format!("-- @{section}")).collect()
+}
+
+/// A patient who met three clinicians and answered about each, naming the visit alone; staff, visits and answers
+/// came in three batches.
+async fn three_batches(files: &Files) -> Site {
+    let site = Site::new().await;
+    let mut files = files.clone();
+    for (part, names) in
+        [("1", &["person", "period"][..]), ("2", &["encounter"]), ("3", &["response", "answer"])]
+    {
+        // Each import has a file of its own, or it would replace the one before.
+        files.said = format!(",P-nobody,local-view,given,2026-01-0{part},\n");
+        site.import_by(&sections(names), &files, NOW).await;
+    }
+    site
+}
+
+fn one_patient() -> Files {
+    let mut files = small();
+    for (_, _, patient, _) in &mut files.visits {
+        *patient = Some(0);
+    }
+    files
+}
+
+#[tokio::test]
+async fn a_patient_s_answers_stay_theirs_once_the_batch_of_their_visits_is_gone() {
+    let files = one_patient();
+    let with = three_batches(&files).await;
+    let without = three_batches(&files.without_patient(0)).await;
+    let moved = async || {
+        let with = plain(&with.rows(&access(Basis::ByMapping)).await);
+        let without = plain(&without.rows(&access(Basis::ByMapping)).await);
+        assert_eq!((with.len(), without.len()), (3, 3));
+        with.iter().zip(&without).filter(|(a, b)| a != b).count()
+    };
+    assert_eq!(moved().await, 1, "one link a patient counts");
+    for site in [&with, &without] {
+        batch::withdraw(&site.store, 2, Dependents::Refuse, NOW).await.unwrap();
+        assert_eq!(site.count("encounter").await, 0);
+    }
+    assert_eq!(moved().await, 1, "and so it is without the encounters");
+    assert_eq!(with.count("response WHERE from_encounter = 1 AND patient IS NOT NULL").await, 3);
+    // The visits again, by a mapping that names patients otherwise: what it says now counts.
+    let mapping = sections(&["encounter"]).replace("nullif(patient, '')", "'X' || patient");
+    let mut again = files.clone();
+    again.said = ",P-nobody,local-view,given,2026-01-04,\n".to_owned();
+    with.import_by(&mapping, &again, NOW).await;
+    assert_eq!(with.count("response WHERE from_encounter = 1 OR patient IS NOT NULL").await, 0);
+    // And the patient's withdrawal still finds what they answered.
+    batch::withdraw(&with.store, 4, Dependents::Refuse, NOW).await.unwrap();
+    let erased = with.withdraw(Kind::Patient, "XP0", &Purpose::ALL).await;
+    assert_eq!(erased.rows(), [("answer", 30), ("response", 3)]);
+}
+
+#[tokio::test]
+async fn an_answer_about_a_visit_that_was_not_taken_over_is_its_patient_s_all_the_same() {
+    let mut files = one_patient();
+    files.visits[1].3 = "20,9".to_owned(); // no such acuity
+    files.visits[2].3 = "20,9".to_owned();
+    let site = Site::new().await;
+    let summary = site.import(&files).await;
+    assert_eq!(site.count("encounter").await, 1, "{summary}");
+    assert_eq!(site.count("response WHERE from_encounter = 1 AND patient IS NOT NULL").await, 2);
+    assert!(!summary.to_string().contains("without a patient's id"), "{summary}");
+    let without = Site::new().await;
+    without.import(&files.without_patient(0)).await;
+    let with = plain(&site.rows(&access(Basis::ByMapping)).await);
+    let without = plain(&without.rows(&access(Basis::ByMapping)).await);
+    assert_eq!(with.iter().zip(&without).filter(|(a, b)| a != b).count(), 1);
+    // A visit that comes in later names nobody who withdrew: their answer stays out with it.
+    site.withdraw(Kind::Patient, "P0", &Purpose::ALL).await;
+    files.visits.push((7, 0, Some(0), "20,5".to_owned()));
+    files.forms.push((7, true, 0, Some(7), None, 4));
+    let summary = site.import(&files).await;
+    assert_eq!((site.count("encounter").await, site.count("response").await), (0, 0), "{summary}");
+    // Where nothing tells, it is said.
+    files.forms.push((8, true, 0, None, None, 4));
+    files.visits.push((9, 0, None, "20,5".to_owned()));
+    files.forms.push((9, true, 0, Some(9), None, 4));
+    let summary = site.import(&files).await;
+    let note = "  noted     without a patient's id: 1 encounters, 2 questionnaires of patients; each counts as a patient \
+                of its own\n";
+    assert!(summary.to_string().contains(note), "{summary}");
+}
+
+#[tokio::test]
+async fn an_export_that_comes_again_finds_its_answers_there_after_their_visits_were_erased() {
+    let site = three_batches(&one_patient()).await;
+    let keep = Retention { encounters: 1, answers: 40, features: 1 };
+    retain::retain(&site.store, keep, NOW + 2 * DAY).await.unwrap();
+    assert_eq!(site.count("response WHERE from_encounter = 1").await, 3);
+    let mut again = one_patient();
+    again.said = ",P-nobody,local-view,given,2026-01-05,\n".to_owned();
+    let summary = site.import_by(&sections(&["response", "answer"]), &again, NOW + 3 * DAY).await;
+    let response = &summary.tables[0];
+    assert_eq!((response.accepted, response.known, response.rejected), (0, 3, 0), "{summary}");
+}
+
+#[tokio::test]
+async fn a_refusal_outlives_its_batch_however_often_it_was_said() {
+    let mut files = small();
+    files.said = "D0,,research-aggregate,refused,2026-01-01,\n".to_owned();
+    let site = Site::new().await;
+    site.import(&files).await;
+    files.said += "D1,,research-aggregate,given,2026-01-01,\n";
+    let summary = site.import_by(&sections(&["consent"]), &files, NOW).await;
+    assert_eq!((summary.tables[0].accepted, summary.tables[0].rejected), (2, 0));
+    assert_eq!(site.count("consent WHERE state = 'refused' AND src = 1").await, 1);
+    batch::withdraw(&site.store, 2, Dependents::Refuse, NOW).await.unwrap();
+    assert_eq!(site.rows(&access(Basis::OptOut)).await.rows.len(), 2);
+    // Nor does the batch that brought it first take it along.
+    site.import_by(&sections(&["consent"]), &files, NOW).await;
+    batch::withdraw(&site.store, 1, Dependents::Withdraw, NOW).await.unwrap();
+    assert_eq!(site.count("consent WHERE state = 'refused'").await, 1);
+    files.said = String::new();
+    site.import(&files).await;
+    assert_eq!(site.rows(&access(Basis::OptOut)).await.rows.len(), 2);
+    // Repeated by a batch with another end, a consent is that one's.
+    files.said = "D1,,research-aggregate,given,2026-01-01,2026-12-31\n".to_owned();
+    site.import_by(&sections(&["consent"]), &files, NOW).await;
+    assert_eq!(site.count("consent WHERE state = 'given' AND to_us IS NOT NULL AND src = 5").await, 1);
 }

@@ -181,7 +181,7 @@ async fn encounter(
 async fn care(store: &Store, byte: u8, person: u8, links: (Option<u8>, Option<u8>), code: u8) {
     let or_null = |k: Option<u8>| k.map_or("NULL".to_owned(), key);
     let sql = format!(
-        "INSERT INTO response VALUES ({}, 'care-measure', NULL, 'patient', {}, {}, {}, {}, 1)",
+        "INSERT INTO response VALUES ({}, 'care-measure', NULL, 'patient', {}, {}, {}, {}, 1, 0)",
         key(byte),
         key(person),
         or_null(links.0),
@@ -248,7 +248,7 @@ async fn hospital(store: &Store) {
         (0x43, ["5", "NA", "NA", "NA"]),
     ] {
         let sql = format!(
-            "INSERT INTO response VALUES ({}, 'copenhagen-burnout', NULL, 'clinician', {}, NULL, NULL, {}, 1)",
+            "INSERT INTO response VALUES ({}, 'copenhagen-burnout', NULL, 'clinician', {}, NULL, NULL, {}, 1, 0)",
             key(byte),
             key(A),
             time("2026-08-01")

@@ -4,6 +4,7 @@
 //! An answer goes with its response.
 use super::canonical::{Rule, Table};
 use super::key::KEYED;
+use super::owner;
 use super::staging::Staged;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Error};
@@ -62,6 +63,7 @@ pub(super) async fn leave_out(
             "SELECT row_id FROM {KEYED} WHERE response IN (SELECT key FROM temp.left_response)"
         ));
     }
+    found.extend(owner::withdrawn(staged));
     let any =
         "SELECT EXISTS (SELECT 1 FROM main.barred) OR EXISTS (SELECT 1 FROM temp.left_response)";
     if !sqlx::query_scalar::<_, bool>(any).fetch_one(&mut *connection).await? {

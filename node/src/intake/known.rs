@@ -1,6 +1,6 @@
 //! Rows whose key an earlier import brought: with the same values they are there and count once; with others they are
 //! rejects, so that a number cannot change unseen.
-use super::canonical::Column;
+use super::canonical::{Column, Table};
 use super::key::{self, KEYED};
 use super::quality;
 use super::staging::Staged;
@@ -18,7 +18,7 @@ pub(super) async fn check(connection: &mut SqliteConnection, staged: &Staged) ->
         .columns
         .iter()
         .filter(|c| !key.contains(&c.name))
-        .map(|c| format!("t.{0} IS NOT {1}.{0}", c.name, side(c)))
+        .map(|c| format!("{} IS NOT {}.{}", before(staged, c), side(c), c.name))
         .collect();
     if differs.is_empty() {
         return Ok(());
@@ -55,6 +55,14 @@ fn there_before(staged: &Staged) -> String {
         staged.table.name(),
         on.join(" AND ")
     )
+}
+
+/// The value that an earlier import brought: a response's patient may have been taken over from its encounter since.
+fn before(staged: &Staged, column: &Column) -> String {
+    match (staged.table, column.name) {
+        (Table::Response, "patient") => "iif(t.from_encounter = 1, NULL, t.patient)".to_owned(),
+        (_, name) => format!("t.{name}"),
+    }
 }
 
 /// Where a column's value is as the canonical table has it: among the hashes, or in the staging table.

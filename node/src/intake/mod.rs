@@ -15,6 +15,7 @@ mod key;
 mod known;
 pub mod mapping;
 mod origin;
+mod owner;
 pub mod progress;
 pub mod quality;
 pub mod recording;
@@ -269,6 +270,7 @@ async fn run(
     summary.notes.extend(off);
     let prepared = async {
         barred::prepare(&mut *connection).await?;
+        owner::prepare(&mut *connection).await?;
         if admitted.identities.is_some() {
             key::prepare_kept(&mut *connection).await?;
         }
@@ -281,6 +283,7 @@ async fn run(
         let staged = origin.stage(connection, table, from).await?;
         take_over(connection, &staged, (request, ports, admitted), &mut summary).await?;
     }
+    settle_owners(connection, request.at_us, &mut summary).await.map_err(|e| fault(&e))?;
     summary.reasons =
         summary::reasons(&mut *connection, summary.batch).await.map_err(|e| fault(&e))?;
     if request.on_error == OnError::Stop && summary.rejected() > 0 {
@@ -345,6 +348,7 @@ async fn take_over(
     }
     let finished = async {
         let counts = quality::accept(&mut *connection, staged, summary.batch).await?;
+        owner::remember(&mut *connection, staged).await?;
         if table == Table::Consent {
             // Before any other row: who withdrew is as if never imported.
             let gone = withdraw::settle(&mut *connection, request.at_us).await?;
@@ -364,10 +368,25 @@ async fn take_over(
     Ok(())
 }
 
+/// Gives answers their patients; who of them withdrew is known only now.
+async fn settle_owners(
+    connection: &mut SqliteConnection,
+    at_us: i64,
+    summary: &mut Summary,
+) -> Result<(), sqlx::Error> {
+    if owner::settle(&mut *connection).await? > 0 {
+        let gone = withdraw::settle(&mut *connection, at_us).await?;
+        summary.notes.extend(gone.to_note());
+    }
+    summary.notes.extend(owner::note(&mut *connection, summary.batch).await?);
+    Ok(())
+}
+
 /// Drops every temporary table, so that no raw row outlives the import.
 async fn forget(connection: &mut SqliteConnection, origin: &Origin) -> Result<(), sqlx::Error> {
     origin.forget(&mut *connection).await?;
     key::forget(connection).await?;
     barred::forget(connection).await?;
+    owner::forget(connection).await?;
     quality::forget(connection).await
 }

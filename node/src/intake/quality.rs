@@ -228,9 +228,17 @@ fn acceptance(staged: &Staged) -> String {
         };
         let columns = staged.table.columns().iter().map(|c| c.name);
         let columns = columns.filter(|c| !staged.table.key().contains(c));
-        let set: Vec<String> = columns.map(|c| format!("{c} = excluded.{c}")).collect();
+        let set: Vec<String> = columns.clone().map(|c| format!("{c} = excluded.{c}")).collect();
         let set = set.join(", ");
-        let _ = write!(sql, " ON CONFLICT ({key}) DO UPDATE SET src = excluded.src, {set}"); // a String
+        let src = if staged.table == Table::Consent {
+            // A statement that is only repeated stays with the batch that brought it, or with none.
+            let same: Vec<String> =
+                columns.map(|c| format!("consent.{c} IS excluded.{c}")).collect();
+            format!("iif({}, consent.src, excluded.src)", same.join(" AND "))
+        } else {
+            "excluded.src".to_owned()
+        };
+        let _ = write!(sql, " ON CONFLICT ({key}) DO UPDATE SET src = {src}, {set}"); // a String
     }
     sql
 }

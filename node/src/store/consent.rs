@@ -150,13 +150,13 @@ pub async fn without(store: &Store, access: &Access) -> Result<Option<(i64, i64)
     found.map(Some).map_err(|e| fault(&e))
 }
 
-/// Takes back the statements of a batch, but for withdrawals: who withdrew need not do so again.
+/// Takes back the statements of a batch, but for what people said no by: who refused or withdrew need not do so again.
 ///
 /// # Errors
 /// What the database says.
 pub async fn take_back(connection: &mut SqliteConnection, batch: i64) -> Result<(), Error> {
     for sql in [
-        "UPDATE consent SET src = NULL WHERE src = ? AND state = 'withdrawn'",
+        "UPDATE consent SET src = NULL WHERE src = ? AND state IN ('refused', 'withdrawn')",
         "DELETE FROM consent WHERE src = ?",
     ] {
         sqlx::query(sql).bind(batch).execute(&mut *connection).await?;

@@ -1,12 +1,13 @@
 //! Rows are kept no longer than the site's settings say, counted from the import that brought them.
 //!
 //! An import is when the node began to hold a row: a study may look at years past, and the files stay the hospital's.
-//! Raw rows are never held: they go with their import. A clinician who is left without any row goes, too.
+//! Raw rows are never held: they go with their import. A clinician who is left without any row goes, too. Answers may
+//! outlive their encounter, and then keep whose they are (a trigger sees to it: it bounds what one patient moves).
 use super::withdraw::{self, Erased};
 use super::{Store, fault};
 use crate::config::Retention;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Error};
+use sqlx::Error;
 use tacit_shared::fault::Fault;
 
 /// Microseconds of a day.
@@ -49,13 +50,6 @@ async fn erase(
         format!("src IN (SELECT id FROM import_batch WHERE at_us < {before})")
     };
     let (met, said, felt) = (old(keep.encounters), old(keep.answers), old(keep.features));
-    // Answers may outlive their encounter, but not the knowledge of whose they are: it bounds what one patient moves.
-    let owners = format!(
-        "UPDATE response SET patient = (SELECT e.patient FROM encounter e WHERE e.encounter = response.encounter) \
-         WHERE patient IS NULL AND respondent = 'patient' AND encounter IN \
-         (SELECT encounter FROM encounter WHERE patient IS NOT NULL AND {met})"
-    );
-    sqlx::query(AssertSqlSafe(owners)).execute(&mut *connection).await?;
     let of_responses = format!("response IN (SELECT response FROM response WHERE {said})");
     let of_sessions = format!("session IN (SELECT session FROM device_session WHERE {felt})");
     let alone = ["encounter", "period", "training", "response", "device_session"]

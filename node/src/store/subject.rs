@@ -28,7 +28,7 @@ const OF_WORK: [&str; 9] = [
     "tz_min",
 ];
 /// Keys of people, and where a row came from.
-const HIDDEN: [&str; 5] = ["person", "patient", "who", "src", "recorded_by"];
+const HIDDEN: [&str; 6] = ["person", "patient", "who", "src", "recorded_by", "from_encounter"];
 
 /// Rows by table, each with its columns.
 pub type Rows = BTreeMap<String, Vec<Value>>;

@@ -15,7 +15,7 @@ async fn filled(dir: &std::path::Path) -> Store {
         "INSERT INTO encounter (encounter, person, patient, start_us, end_us, tz_min, minutes, specialty, acuity, channel, \
          ai_share, interpreter, readmit_30d, ed_30d, src) SELECT randomblob(16), person, x'abababababababababababababababab', 0, 1, 0, 5, NULL, 3, \
          'phone', NULL, NULL, NULL, NULL, 2 FROM person",
-        "INSERT INTO response SELECT randomblob(16), 'care-measure', NULL, 'patient', person, NULL, NULL, 0, 2 FROM person",
+        "INSERT INTO response SELECT randomblob(16), 'care-measure', NULL, 'patient', person, NULL, NULL, 0, 2, 0 FROM person",
         "INSERT INTO answer SELECT response, 'q1', '4', 3 FROM response",
         "INSERT INTO device_session SELECT randomblob(16), person, 'strap', 0, NULL, NULL, 'f', 3 FROM person LIMIT 1",
         "INSERT INTO feature (session, feature, person, value, n, coverage, src) SELECT session, 'ln_rmssd', person, 3.0, 5, 0.9, 3 FROM device_session",
