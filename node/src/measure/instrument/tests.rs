@@ -56,7 +56,7 @@ fn what_comes_with_the_program_proves_itself() {
             ("jse", false, 3),
             ("jspppe", false, 3),
             ("mbi-scores-only", false, 6),
-            ("mini-z", false, 6),
+            ("mini-z", false, 16),
             ("ppe-15", false, 2),
             ("pwls-single", true, 5),
             ("stanford-pfi", false, 12),
