@@ -212,6 +212,7 @@ async fn a_locked_questionnaire_is_told_and_the_rest_is_shown() {
     site.import(PERSON, "staff", false).await;
     let study = include_str!("../../configs/studies/empathy-billing.toml");
     let locked = study.replace("scale:copenhagen-burnout:client", "scale:stanford-pfi:burnout");
+    let locked = locked.replace("instruments.copenhagen-burnout", "instruments.stanford-pfi");
     assert_ne!(locked, study);
     let mut args = CheckArgs::of(site.path());
     args.study.push(site.write("study.toml", &locked));

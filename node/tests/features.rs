@@ -3,7 +3,7 @@
 
 use sqlx::AssertSqlSafe;
 use tacit_node::config::{Basis, Consent, Modalities};
-use tacit_node::measure::feature::{self, Rows};
+use tacit_node::measure::feature::{self, Rows, pin};
 use tacit_node::measure::instrument::Catalogue;
 use tacit_node::store::Store;
 use tacit_node::store::consent::Access;
@@ -264,8 +264,15 @@ async fn hospital(store: &Store) {
     }
 }
 
+/// The study, scored by the definitions that come with the program.
+fn read(text: &str) -> Study {
+    let pins = pin::lines(&Catalogue::built_in().unwrap()).unwrap();
+    let unknown = format!("[instruments.care]\nversion = \"1\"\nsha256 = \"{}\"", "0".repeat(64));
+    Study::parse(&format!("{text}\n{pins}\n{unknown}\n")).unwrap()
+}
+
 async fn rows(store: &Store, study: &str, secret: u8) -> Rows {
-    let study = Study::parse(study).unwrap();
+    let study = read(study);
     let catalogue = Catalogue::built_in().unwrap();
     let pseudonyms = Pseudonyms::new(&[secret; 32]);
     feature::rows(store, &study, &catalogue, &pseudonyms, &ACCESS).await.unwrap()
@@ -348,7 +355,7 @@ async fn recordings_are_read_where_they_are_switched_on_and_allowed() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
     hospital(&store).await;
-    let study = Study::parse(STUDY).unwrap();
+    let study = read(STUDY);
     let catalogue = Catalogue::built_in().unwrap();
     let pseudonyms = Pseudonyms::new(&[1; 32]);
     let state = |purpose: &str, state: &str| {
@@ -443,7 +450,7 @@ async fn what_the_node_cannot_measure_is_refused_by_its_part() {
     for (found, replaced, expected) in cases {
         let text = STUDY.replacen(found, replaced, 1);
         assert_ne!(text, STUDY);
-        let study = Study::parse(&text).unwrap();
+        let study = read(&text);
         let fault =
             feature::rows(&store, &study, &catalogue, &pseudonyms, &ACCESS).await.unwrap_err();
         assert_eq!(fault.to_string(), expected);
@@ -453,12 +460,82 @@ async fn what_the_node_cannot_measure_is_refused_by_its_part() {
         format!("UPDATE answer SET code = '6' WHERE response = {} AND item = 'q1'", key(0x21)),
     )
     .await;
-    let study = Study::parse(STUDY).unwrap();
+    let study = read(STUDY);
     let fault = feature::rows(&store, &study, &catalogue, &pseudonyms, &ACCESS).await.unwrap_err();
     assert_eq!(
         fault.to_string(),
         "a stored response to `care-measure` cannot be scored: an answer to item `q1` has a code that the \
          instrument does not have; expected 1, 2, 3, 4, 5, DNA, NA\n  at:   outcome\n  hint: the definition changed since the import: import the \
          files again with --replace"
+    );
+}
+
+/// Questionnaires with a local file are scored by it, and no study that means another one is: neither by another version
+/// nor by the same version in other bytes.
+#[tokio::test]
+async fn a_study_is_scored_by_the_definition_it_pins_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
+    hospital(&store).await;
+    let shipped = include_str!("../../configs/instruments/care-measure.toml");
+    let pseudonyms = Pseudonyms::new(&[1; 32]);
+    let digest = |text: &str| tacit_shared::codec::sha256(text.as_bytes());
+    for (version, text) in [
+        ("2004", format!("{shipped}# a remark\n")),
+        ("2004-local", shipped.replace("version = \"2004\"", "version = \"2004-local\"")),
+    ] {
+        std::fs::write(dir.path().join("care.toml"), &text).unwrap();
+        let local = Catalogue::built_in().unwrap().with_dir(dir.path()).unwrap();
+        let fault = feature::rows(&store, &read(STUDY), &local, &pseudonyms, &ACCESS).await;
+        let fault = fault.unwrap_err();
+        assert_eq!(
+            fault.message,
+            format!(
+                "the study is scored by `care-measure` version 2004, sha256 {}, but this node scores by version \
+                 {version}, sha256 {}",
+                digest(shipped),
+                digest(&text)
+            )
+        );
+        assert_eq!(fault.place.as_deref(), Some("outcome"));
+        assert!(feature::check_fits(&read(STUDY), &local).is_err());
+        // A study that means the local one is measured.
+        let own = format!("{STUDY}\n{}", pin::lines(&local).unwrap());
+        let own = Study::parse(&own).unwrap();
+        feature::rows(&store, &own, &local, &pseudonyms, &ACCESS).await.unwrap();
+    }
+}
+
+/// A composite is pinned, and so is every questionnaire that it reads in the study's pattern.
+#[test]
+fn a_composite_is_as_pinned_as_what_it_reads() {
+    let catalogue = Catalogue::built_in().unwrap();
+    let text = STUDY.replacen(
+        "source = \"volume\"\nlow = 0.0\nhigh = 200.0\ncentre = 100.0",
+        "source = \"composite:engagement:1101\"\nlow = 0.0\nhigh = 1.0\ncentre = 0.5",
+        1,
+    );
+    assert_ne!(text, STUDY);
+    let reference = serde_json::from_str("\"letter of 2026-01-01\"").unwrap();
+    let licences =
+        std::collections::BTreeMap::from([("collaborate-10pt".parse().unwrap(), reference)]);
+    let catalogue = catalogue.with_licences(&licences).unwrap();
+    feature::check_fits(&read(&text), &catalogue).unwrap();
+    let pins = pin::lines(&catalogue).unwrap();
+    let without = |table: &str| {
+        let (head, rest) = pins.split_once(table).unwrap();
+        let rest = rest.find("\n[").map_or("", |at| &rest[at + 1..]);
+        format!("{text}\n{head}{rest}\n")
+    };
+    let refused = Study::parse(&without("[composites.engagement]")).unwrap_err().to_string();
+    assert!(
+        refused.starts_with("`composites.engagement` must have `version` and `sha256`"),
+        "{refused}"
+    );
+    let study = Study::parse(&without("[instruments.collaborate-10pt]")).unwrap();
+    let fault = feature::check_fits(&study, &catalogue).unwrap_err();
+    assert!(
+        fault.message.starts_with("the study does not say by which definition of `collaborate-10pt` it is scored; this node"),
+        "{fault}"
     );
 }

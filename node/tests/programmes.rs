@@ -10,7 +10,7 @@ use tacit_node::intake::progress::Silent;
 use tacit_node::intake::recording::{Reading, Recorder};
 use tacit_node::intake::summary::Summary;
 use tacit_node::intake::{self, Again, Ports, Request};
-use tacit_node::measure::feature::{self, Rows, spread};
+use tacit_node::measure::feature::{self, Rows, pin, spread};
 use tacit_node::measure::instrument::Catalogue;
 use tacit_node::office::quality_page::{Missing, Standing};
 use tacit_node::store::Store;
@@ -177,8 +177,9 @@ impl Site {
 
 /// A study with one feature from a source, and whatever else.
 fn study(source: &str, (low, high, centre, prior): (f64, f64, f64, u32), more: &str) -> String {
+    let pins = pin::lines(&Catalogue::built_in().unwrap()).unwrap();
     format!(
-        "{HEAD}\n[outcome]\nid = \"experience\"\nlabel = \"Care\"\nsource = \"scale:care-measure:total\"\nunit = \"points\"\n\
+        "{HEAD}\n{pins}\n[outcome]\nid = \"experience\"\nlabel = \"Care\"\nsource = \"scale:care-measure:total\"\nunit = \"points\"\n\
          low = 10.0\nhigh = 50.0\ncentre = 38.0\nresidual_bound = 12.0\nprior_count = 0\n\n\
          [[features]]\nid = \"it\"\nlabel = \"It\"\nsource = \"{source}\"\nlow = {low:?}\nhigh = {high:?}\n\
          centre = {centre:?}\nrms = 0.5\nprior_count = {prior}\n{more}"

@@ -12,12 +12,16 @@ use crate::model::uncertainty::Interval as ModelInterval;
 use crate::model::{DialOutcome, DialResult, Fitted, ModelError};
 use crate::moments::{Moments, Noisy as Moment};
 use crate::report::data::{
-    AllocationPart, AllocationRow, Bound, Coefficient, CoefficientKind, CurvePoint, Equivalents,
-    FairnessPart, FederationPart, FitPart, FitQuality, GapMeasures, GroupFairness, InputsPart,
-    Interval, Noisy, OutcomePart, PatientPrivacy, PrivacyPart, QualityPart, StudyPart,
+    AllocationPart, AllocationRow, Bound, Coefficient, CoefficientKind, CurvePoint, Definition,
+    Equivalents, FairnessPart, FederationPart, FitPart, FitQuality, GapMeasures, GroupFairness,
+    InputsPart, Interval, Noisy, OutcomePart, PatientPrivacy, PrivacyPart, QualityPart,
+    ScoredByPart, StudyPart,
 };
 use nalgebra::DVector;
+use tacit_shared::id::FeatureId;
 use tacit_shared::privacy::accountant::{Cost, attacker_power};
+use tacit_shared::study::Study;
+use tacit_shared::study::pin::Pin;
 use tacit_shared::study::schema::Column;
 use tacit_shared::units::{Epsilon, Mu, Probability};
 
@@ -63,6 +67,7 @@ impl Scene<'_> {
                 low_points: outcome.low,
                 high_points: outcome.high,
             },
+            scored_by: scored_by(study),
         }
     }
 
@@ -303,6 +308,20 @@ impl Scene<'_> {
             transcript: self.round.transcript.to_string(),
         }
     }
+}
+
+/// The definitions that the study pins: hospitals with others took no part.
+fn scored_by(study: &Study) -> Vec<ScoredByPart> {
+    let part = |kind| {
+        move |(name, pin): (&FeatureId, &Pin)| ScoredByPart {
+            kind,
+            name: name.to_string(),
+            version: pin.version().to_owned(),
+            sha256: pin.sha256().to_string(),
+        }
+    };
+    let instruments = study.instruments().iter().map(part(Definition::Instrument));
+    instruments.chain(study.composites().iter().map(part(Definition::Composite))).collect()
 }
 
 fn noisy(moment: Moment) -> Noisy {

@@ -95,7 +95,12 @@ fn check_study(study: &StudyPart) -> Checked {
     let (low, high) = (study.outcome.low_points, study.outcome.high_points);
     finite("study.outcome.low_points", low)?;
     finite("study.outcome.high_points", high)?;
-    ensure(low < high, "study.outcome.high_points", "is not above `low_points`")
+    ensure(low < high, "study.outcome.high_points", "is not above `low_points`")?;
+    for (row, by) in study.scored_by.iter().enumerate() {
+        let known = Digest::from_str(&by.sha256).is_ok();
+        ensure(known, &format!("study.scored_by[{row}].sha256"), "is not 64 hexadecimal digits")?;
+    }
+    Ok(())
 }
 
 fn check_federation(federation: &FederationPart, privacy: &PrivacyPart) -> Checked {

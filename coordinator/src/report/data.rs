@@ -63,6 +63,32 @@ pub struct StudyPart {
     pub to: String,
     /// What was measured.
     pub outcome: OutcomePart,
+    /// By which definitions the questionnaires and composites of the study were scored, everywhere alike.
+    pub scored_by: Vec<ScoredByPart>,
+}
+
+/// A definition by which scores were made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoredByPart {
+    /// `instrument` or `composite`.
+    pub kind: Definition,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its file, 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+/// What a definition is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Definition {
+    /// A questionnaire.
+    Instrument,
+    /// Several readings put together.
+    Composite,
 }
 
 /// The outcome: what stands for emotional labour in this study.

@@ -1,9 +1,9 @@
 //! A report as a rehearsal would make it, for tests.
 use super::data::{
-    AllocationPart, AllocationRow, Bound, Coefficient, CoefficientKind, CurvePoint, Equivalents,
-    FORMAT, FairnessPart, FederationPart, FitPart, FitQuality, GapMeasures, GroupFairness,
-    InputsPart, Interval, Noisy, OutcomePart, PatientPrivacy, PrivacyPart, QualityPart, ReportData,
-    StudyPart,
+    AllocationPart, AllocationRow, Bound, Coefficient, CoefficientKind, CurvePoint, Definition,
+    Equivalents, FORMAT, FairnessPart, FederationPart, FitPart, FitQuality, GapMeasures,
+    GroupFairness, InputsPart, Interval, Noisy, OutcomePart, PatientPrivacy, PrivacyPart,
+    QualityPart, ReportData, ScoredByPart, StudyPart,
 };
 
 /// What the answer says about [`data`].
@@ -119,6 +119,12 @@ fn study() -> StudyPart {
             low_points: 10.0,
             high_points: 50.0,
         },
+        scored_by: vec![ScoredByPart {
+            kind: Definition::Instrument,
+            name: "care-measure".to_owned(),
+            version: "2004".to_owned(),
+            sha256: "a0".repeat(32),
+        }],
     }
 }
 

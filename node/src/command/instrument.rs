@@ -9,6 +9,7 @@ mod composite;
 use super::profile::of_folder;
 use crate::config::{Config, LicenceReference};
 use crate::measure::composite::Composite;
+use crate::measure::feature::pin;
 use crate::measure::instrument::definition::{FILE_BYTES_MAX, Instrument};
 use crate::measure::instrument::licence::Licensed;
 use crate::measure::instrument::score::{Score, ScoreError};
@@ -81,6 +82,9 @@ struct ListArgs {
     /// Print a JSON array, one object an instrument, instead of a table
     #[arg(long)]
     json: bool,
+    /// Print the lines by which a study file pins each definition, composites among them
+    #[arg(long, conflicts_with = "json")]
+    toml: bool,
 }
 
 fn licence(text: &str) -> Result<LicenceReference, String> {
@@ -274,6 +278,9 @@ fn aligned(cells: &[Vec<String>]) -> Vec<String> {
 
 fn list(args: &ListArgs) -> Result<String, Fault> {
     let catalogue = catalogue(args.dir.as_deref())?;
+    if args.toml {
+        return pin::lines(&catalogue);
+    }
     let mut objects = Vec::new();
     let header = ["id", "version", "respondent", "unit", "state", "from", "sha256"];
     let mut cells = vec![header.map(str::to_owned).to_vec()];

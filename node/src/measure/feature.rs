@@ -24,6 +24,7 @@
 mod column;
 mod contacts;
 mod part;
+pub mod pin;
 mod reading;
 pub mod spread;
 
@@ -87,7 +88,8 @@ impl Rows {
 ///
 /// # Errors
 /// A user's fault that names the part of the study: an instrument or scale the node does not know, a
-/// questionnaire about wards, or bounds beyond what the scale can be.
+/// questionnaire about wards, bounds beyond what the scale can be, or a definition that is not the one the study
+/// pins.
 pub fn check_fits(study: &Study, catalogue: &Catalogue) -> Result<(), Fault> {
     scored_by(study, catalogue).map(drop)
 }
@@ -99,7 +101,7 @@ pub fn check_fits(study: &Study, catalogue: &Catalogue) -> Result<(), Fault> {
 pub fn scored_by(study: &Study, catalogue: &Catalogue) -> Result<Vec<ScoredBy>, Fault> {
     let mut found = BTreeSet::new();
     for part in parts(study) {
-        rests_on(catalogue, &part, &mut found)?;
+        rests_on((study, catalogue), &part, &mut found)?;
     }
     Ok(found.into_iter().collect())
 }

@@ -185,6 +185,7 @@ mod tests {
         assert_eq!(asked(&patients, &plain), Ok(()));
         // Of a questionnaire that the node does not know the safer is taken.
         let unknown = patients.replacen("scale:care-measure:total", "scale:local:total", 1);
+        let unknown = unknown.replacen("instruments.copenhagen-burnout", "instruments.local", 1);
         assert!(asked(&unknown, &plain).unwrap_err().contains("which is clinician-questionnaires"));
     }
 

@@ -1,6 +1,7 @@
 //! What a study file is refused for, key by key.
 use super::modality::Modality;
 use super::schema::{Feature, Schema, Source};
+use super::source::Composite;
 use super::words::feeling_beside;
 use super::{
     Allocation, COLUMNS_MAX, FORMAT, Fairness, File, GROUPS_MAX, Group, Population, Privacy,
@@ -29,6 +30,7 @@ pub(super) fn check(file: &File) -> Result<(Date, Date), StudyError> {
     )?;
     check_recipients(file)?;
     check_names(file)?;
+    check_pins(file)?;
     check_privacy(&file.privacy)?;
     check_fairness(&file.fairness, &file.groups)?;
     check_allocation(&file.allocation)?;
@@ -160,11 +162,7 @@ fn check_recipients(file: &File) -> Result<(), StudyError> {
 /// No part is named after a feeling, but for the title of the questionnaire scale it reads.
 fn check_names(file: &File) -> Result<(), StudyError> {
     for (key, id, source) in parts(file) {
-        let measured = match source {
-            Source::Change { of, .. } => of,
-            plain => plain,
-        };
-        let title = match measured {
+        let title = match source.measured() {
             Source::Scale { instrument, scale } => Some(format!("{instrument}:{scale}")),
             _ => None,
         };
@@ -174,6 +172,33 @@ fn check_names(file: &File) -> Result<(), StudyError> {
         }
     }
     Ok(())
+}
+
+/// Whatever is scored is pinned: by which definition, hospitals must not each decide.
+fn check_pins(file: &File) -> Result<(), StudyError> {
+    if let Some(id) = file.composites.keys().find(|id| id.as_str().parse::<Composite>().is_err()) {
+        return Err(StudyError::key(format!("composites.{id}"), "is no composite"));
+    }
+    let mut lacking = BTreeSet::new();
+    for (.., source) in parts(file) {
+        let (table, pins, id) = match source.measured() {
+            Source::Scale { instrument, .. } => {
+                ("instruments", &file.instruments, instrument.as_str())
+            }
+            Source::Composite { id, .. } => ("composites", &file.composites, id.word()),
+            _ => continue,
+        };
+        if !pins.keys().any(|pinned| pinned.as_str() == id) {
+            lacking.insert(format!("{table}.{id}"));
+        }
+    }
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    let lacking: Vec<String> = lacking.into_iter().collect();
+    let problem = "must have `version` and `sha256` of the definition by which it is scored; \
+                   `tacit-node instrument list --toml` prints the lines";
+    Err(StudyError::key(lacking.join("`, `"), problem))
 }
 
 fn no_factor(key: &str, source: &Source) -> Result<(), StudyError> {

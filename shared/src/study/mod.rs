@@ -6,6 +6,7 @@
 mod check;
 pub mod layout;
 pub mod modality;
+pub mod pin;
 pub mod profile;
 pub mod recipient;
 pub mod schema;
@@ -16,9 +17,11 @@ use crate::codec;
 use crate::fault::Fault;
 use crate::id::{Digest, FeatureId, GroupId, StudyName};
 use crate::money::Cents;
+use pin::Pin;
 use recipient::Recipient;
 use schema::{Feature, Group, Outcome, Schema};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use time::Date;
 
 /// The version of the file format this program reads.
@@ -156,6 +159,10 @@ struct File {
     outcome: Outcome,
     features: Vec<Feature>,
     groups: Vec<Group>,
+    #[serde(default)]
+    instruments: BTreeMap<FeatureId, Pin>,
+    #[serde(default)]
+    composites: BTreeMap<FeatureId, Pin>,
     privacy: Privacy,
     fairness: Fairness,
     allocation: Allocation,
@@ -269,6 +276,16 @@ impl Study {
     /// What is measured.
     pub fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// The questionnaires by which hospitals score, by id: version and digest of each definition.
+    pub fn instruments(&self) -> &BTreeMap<FeatureId, Pin> {
+        &self.file.instruments
+    }
+
+    /// The composites by which hospitals score, by id, likewise.
+    pub fn composites(&self) -> &BTreeMap<FeatureId, Pin> {
+        &self.file.composites
     }
 
     /// Privacy of one release.

@@ -215,6 +215,14 @@ impl Source {
         }
     }
 
+    /// What is measured, of the period or of earlier days: the source itself, or that whose change it is.
+    pub fn measured(&self) -> &Self {
+        match self {
+            Source::Change { of, .. } => of,
+            plain => plain,
+        }
+    }
+
     /// A name with words after it.
     fn worded(head: &str, rest: &str) -> Option<Result<Self, String>> {
         let (first, second) = rest.split_once(':').map_or((rest, None), |(a, b)| (a, Some(b)));

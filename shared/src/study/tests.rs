@@ -59,6 +59,10 @@ low = 0.0
 high = 1.0
 centre = 0.1
 
+[instruments.care-measure]
+version = "2004"
+sha256 = "a03b6c92475ef8db14339a33a068284119b3d522a3e4b8bafe005e224031dec0"
+
 [privacy]
 epsilon = 2.0
 delta = 1e-6
@@ -99,10 +103,25 @@ fn a_sound_study_is_read() {
 }
 
 #[test]
+fn all_that_lacks_a_pin_is_named_at_once() {
+    let scored = SOUND
+        .replace("acuity-mean\"", "change:181:composite:engagement\"")
+        .replace("low = 1.0\nhigh = 5.0\ncentre = 3.0", "low = -1.0\nhigh = 1.0\ncentre = 0.0")
+        .replace("[instruments.care-measure]", "[instruments.jse]");
+    assert_eq!(
+        Study::parse(&scored).unwrap_err().to_string(),
+        "`composites.engagement`, `instruments.care-measure` must have `version` and `sha256` of the definition by \
+         which it is scored; `tacit-node instrument list --toml` prints the lines"
+    );
+}
+
+#[test]
 fn the_digest_covers_the_meaning_and_not_the_comments() {
     let study = Study::parse(SOUND).unwrap();
     let commented = format!("# a remark\n{SOUND}");
     assert_eq!(Study::parse(&commented).unwrap().digest(), study.digest());
+    let other = SOUND.replace("version = \"2004\"", "version = \"2005\"");
+    assert_ne!(Study::parse(&other).unwrap().digest(), study.digest());
     let other = SOUND.replace("centre = 3.0", "centre = 3.1");
     assert_ne!(Study::parse(&other).unwrap().digest(), study.digest());
 }
@@ -110,6 +129,13 @@ fn the_digest_covers_the_meaning_and_not_the_comments() {
 #[test]
 fn a_broken_study_is_refused_with_its_key() {
     let cases = [
+        (
+            "[instruments.care-measure]",
+            "[instruments.jse]",
+            "`instruments.care-measure` must have `version` and `sha256`",
+        ),
+        ("[instruments.care-measure]", "[composites.mood]", "`composites.mood` is no composite"),
+        ("sha256 = \"a", "sha256 = \"g", "is not a digest"),
         ("class = \"research\"", "class = \"everyone\"", "unknown variant `everyone`"),
         ("{ name = \"research-consortium\", class = \"research\" }", "", "`recipients` is empty"),
         (
@@ -183,6 +209,7 @@ fn an_unknown_key_is_refused_with_its_line() {
 fn a_name_may_repeat_the_title_of_its_scale_and_nothing_more() {
     let scale = |id: &str| {
         let text = SOUND.replacen("id = \"experience\"", &format!("id = \"{id}\""), 1);
+        let text = text.replacen("instruments.care-measure", "instruments.pss-10", 1);
         Study::parse(&text.replacen("care-measure:total", "pss-10:stress", 1))
     };
     assert!(scale("perceived-stress").is_ok());

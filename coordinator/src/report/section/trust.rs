@@ -66,5 +66,16 @@ pub(crate) fn verify(data: &ReportData) -> Markup {
         dl {
             @for (name, digest) in digests { dt { (name) } dd.code { (digest) } }
         }
+        @if !data.study.scored_by.is_empty() {
+            p {
+                "Answers were scored by the definitions below. The study names their files by digest, and a "
+                "hospital with any other takes no part."
+            }
+            dl {
+                @for by in &data.study.scored_by {
+                    dt { (by.name) ", version " (by.version) } dd.code { (by.sha256) }
+                }
+            }
+        }
     }
 }

@@ -4,6 +4,8 @@ use super::*;
 use crate::office::profile::{Role, Said};
 use crate::store::{self, Store, officer, profile};
 use clap::Parser as _;
+use std::collections::BTreeMap;
+use tacit_shared::study::pin::Pin;
 use tacit_shared::study::profile::document::Document;
 use tempfile::TempDir;
 
@@ -289,6 +291,24 @@ fn the_list_tells_what_is_locked_and_what_is_local() {
         ),
         "{text}"
     );
+}
+
+#[test]
+fn the_lines_that_pin_are_those_that_a_study_reads() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = call(&dir, "list --toml").unwrap();
+    let all: BTreeMap<String, BTreeMap<String, Pin>> = toml::from_str(&lines).unwrap();
+    assert_eq!((all["instruments"].len(), all["composites"].len()), (12, 2));
+    let file = include_bytes!("../../../../configs/instruments/mini-z.toml");
+    let pin = &all["instruments"]["mini-z"];
+    assert_eq!((pin.version(), pin.sha256()), ("2.0", tacit_shared::codec::sha256(file)));
+    // The studies that come along are scored by the definitions that come along.
+    let study = include_str!("../../../../configs/studies/empathy-billing.toml");
+    let study = tacit_shared::study::Study::parse(study).unwrap();
+    assert_eq!(study.instruments().len(), 2);
+    for (id, pin) in study.instruments() {
+        assert_eq!(Some(pin), all["instruments"].get(id.as_str()), "{id}");
+    }
 }
 
 #[test]

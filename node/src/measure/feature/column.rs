@@ -3,6 +3,7 @@
 //! Which function of the panel a source is read by, and by which questionnaires and composites it is scored. What is
 //! put together of several means is [`super::reading`]'s.
 use super::part::{Column, Part};
+use super::pin::pinned;
 use super::reading;
 use crate::measure::composite;
 use crate::measure::composite::definition::Source as Component;
@@ -16,6 +17,7 @@ use crate::store::scored::ScoredBy;
 use std::collections::BTreeSet;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::FeatureId;
+use tacit_shared::study::Study;
 use tacit_shared::study::source::{Composite as Named, Days, Pattern, Source, Stratum};
 
 /// The level of a clinician whose stratum is not recorded.
@@ -84,38 +86,42 @@ fn numbers(values: Vec<Option<f64>>, centre: f64) -> Column {
 ///
 /// # Errors
 /// A user's fault that names the part: an instrument or scale the node does not know or may not use, a questionnaire
-/// about wards, a pattern without a score, or bounds beyond what the scale can be.
+/// about wards, a pattern without a score, bounds beyond what the scale can be, or a definition that is not the one
+/// the study pins.
 pub(super) fn rests_on(
-    catalogue: &Catalogue,
+    (study, catalogue): (&Study, &Catalogue),
     part: &Part<'_>,
     found: &mut BTreeSet<ScoredBy>,
 ) -> Result<(), Fault> {
-    let (source, change) = match part.source {
-        Source::Change { of, .. } => (of.as_ref(), true),
-        plain => (plain, false),
-    };
-    match source {
+    let change = part.source.lag().is_some();
+    match part.source.measured() {
         Source::Scale { instrument, scale } => {
             let (licensed, scale) = find(catalogue, instrument, scale, &part.key)?;
             let [low, high] = scale.range;
             let range = if change { [low - high, high - low] } else { [low, high] };
             within(part, &format!("scale `{}` of `{instrument}`", scale.id), range)?;
-            found.insert(scored_by(licensed));
+            let by = scored_by(licensed);
+            pinned(study.instruments(), &by, &part.key)?;
+            found.insert(by);
         }
         Source::Composite { id, pattern } => {
             let composite = composite::named(*id, catalogue)?;
             let components = components(&composite, pattern.as_ref(), &part.key)?;
             for component in components {
                 if let Component::Scale { instrument, scale } = component.source {
-                    found.insert(scored_by(find(catalogue, instrument, scale, &part.key)?.0));
+                    let by = scored_by(find(catalogue, instrument, scale, &part.key)?.0);
+                    pinned(study.instruments(), &by, &part.key)?;
+                    found.insert(by);
                 }
             }
-            found.insert(ScoredBy {
+            let by = ScoredBy {
                 instrument: name(*id)?,
                 version: composite.version().to_owned(),
                 sha256: composite.sha256().to_string(),
                 licence: None,
-            });
+            };
+            pinned(study.composites(), &by, &part.key)?;
+            found.insert(by);
         }
         _ => {}
     }

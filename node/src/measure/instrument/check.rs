@@ -4,6 +4,7 @@ use super::definition::{
 };
 use super::score::Score;
 use std::collections::BTreeSet;
+use tacit_shared::study::pin::Pin;
 use toml::Spanned;
 
 /// No questionnaire has larger values; far larger ones would have no finite sum.
@@ -38,6 +39,8 @@ pub(super) fn check(instrument: &Instrument) -> Result<(), Problem> {
     if let Some((key, _)) = texts.iter().find(|(_, text)| text.trim().is_empty()) {
         return Err(format!("`{key}` is empty").into());
     }
+    // So that a study can say by which version it is scored.
+    Pin::new(&file.version, instrument.sha256()).map_err(|e| format!("`version`: {e}"))?;
     if file.scales.is_empty() {
         return Err("`scales` is empty: the file scores nothing".to_owned().into());
     }
