@@ -12,11 +12,12 @@ use crate::intake::recording::container::{self, E4, Opened};
 use crate::intake::recording::{About, Reading, Recorded, Recorder, WindowReading, e4};
 use crate::intake::source::wearable::numbers::Numbers;
 use crate::measure::physiology::movement::{self, Movement};
-use crate::measure::physiology::quality::{Clock, LEAST_COVERAGE, Mark};
+use crate::measure::physiology::quality::{Clock, LEAST_COVERAGE, Mark, Quality};
 use crate::measure::physiology::utc::{self, Exertion, Gate, WindowValue};
 use crate::measure::physiology::window::{self, Length};
 use crate::measure::physiology::{self, Beat, Format, Recording, RecordingError, Signal, signal};
 use crate::store::consent::Access;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 use tacit_shared::fault::Fault;
@@ -214,11 +215,15 @@ pub(super) fn of_session<T>(
     })
 }
 
-/// The heart's values: of beats the median of the good windows since the start, of rates that of the windows.
+/// The heart's values. Of beats with acceleration beside them: of the windows of UTC in which nobody moved; of beats
+/// alone the median of the good windows since the start; of rates that of the windows.
 fn hearts(sessions: &[Session], values: &[WindowValue]) -> Vec<(Reading, u8)> {
     let beats: Vec<&Recording> = sessions.iter().filter_map(|s| s.beats.as_ref()).collect();
     if beats.is_empty() {
         return medians(values, &["mean_hr_bpm"]);
+    }
+    if sessions.iter().any(|s| s.beats.is_some() && s.movement.is_some()) {
+        return still(sessions);
     }
     let Some(summary) = window::summarise_all(&beats) else { return Vec::new() };
     let quality = if summary.mark == Mark::Good { 3 } else { 1 };
@@ -227,6 +232,26 @@ fn hearts(sessions: &[Session], values: &[WindowValue]) -> Vec<(Reading, u8)> {
         (Reading { feature, value, n, coverage }, quality)
     };
     vec![reading("mean_hr_bpm", summary.mean_hr_bpm), reading("ln_rmssd", summary.ln_rmssd)]
+}
+
+/// The medians of beats over the windows that the movement beside them lets count. A session is one clock to itself:
+/// however far it is off, movement and beats were timed by the same.
+fn still(sessions: &[Session]) -> Vec<(Reading, u8)> {
+    let mut values = Vec::new();
+    for session in sessions {
+        let gate = Gate { clock: Clock::Sound, movement: session.movement.as_ref() };
+        values.extend(session.beats.iter().flat_map(|beats| utc::of_beats(beats, gate).0));
+    }
+    values.retain(|v| v.length == Length::FiveMinutes && v.quality.counts());
+    // As without acceleration: windows that vary; those that are good if there are any, else those that are not so good.
+    let of = |values: &[WindowValue], good: bool| -> BTreeSet<i64> {
+        let varied = values.iter().filter(|v| v.feature == "ln_rmssd");
+        varied.filter(|v| !good || v.quality == Quality::GOOD).map(|v| v.start_us).collect()
+    };
+    let good = of(&values, true);
+    let counted = if good.is_empty() { of(&values, false) } else { good };
+    values.retain(|v| counted.contains(&v.start_us));
+    medians(&values, &["mean_hr_bpm", "ln_rmssd"])
 }
 
 /// The variability of nights, as the device states it: never beside that of a shift.
@@ -300,7 +325,7 @@ fn seconds(us: i64) -> f64 {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may panic")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::*;
     use std::fmt::Write as _;
@@ -391,6 +416,48 @@ mod tests {
         let beats_alone = ON.record(&folder.join("IBI.csv"), &ABOUT).unwrap();
         assert_eq!(whole(&beats_alone), ["mean_hr_bpm", "ln_rmssd"]);
         assert!(ON.record(dir.path(), &ABOUT).unwrap_err().starts_with("no file of an Empatica"));
+    }
+
+    /// Ten minutes at 75 a minute, then five in which the wearer shakes and the heart runs at 85, too little more for a
+    /// jump: only acceleration tells.
+    #[test]
+    fn the_minutes_of_a_wearer_who_moved_are_no_part_of_a_session_s_value() {
+        let dir = tempfile::tempdir().unwrap();
+        let start = 1_560_279_600_u32;
+        let (mut text, mut end) = (format!("{start}.0, IBI\n"), 0.0);
+        for beat in 0_u32.. {
+            let faster = if end > 600.0 { 0.706 / 0.8 } else { 1.0 };
+            let rr = faster * if beat.is_multiple_of(2) { 0.75 } else { 0.85 };
+            end += rr;
+            if end > 1500.0 {
+                break;
+            }
+            writeln!(text, "{end:.3},{rr:.4}").unwrap();
+        }
+        let shaken = |i: u32| if i >= 4 * 600 { "0,128,0" } else { "0,0,64" };
+        let rows: Vec<&str> =
+            (0..4 * 1500).map(|i| if i % 2 == 0 { shaken(i) } else { "0,0,64" }).collect();
+        let rows = format!("{start},{start},{start}\n4,4,4\n{}\n", rows.join("\n"));
+        write(dir.path(), "IBI.csv", &text);
+        let rate = |offset_s: i64| {
+            let about = About { clock_offset_us: Some(offset_s * 1_000_000), ..ABOUT };
+            let found = ON.record(dir.path(), &about).unwrap();
+            assert_eq!(whole(&found), ["mean_hr_bpm", "ln_rmssd"]);
+            (found.whole[0].0.value, found.whole[0].0.n)
+        };
+        assert!(
+            (rate(0).0 - 85.0).abs() < 0.2,
+            "three of the five windows are fast: {:?}",
+            rate(0)
+        );
+        write(dir.path(), "ACC.csv", &rows);
+        for offset_s in [0, 3600] {
+            let (value, n) = rate(offset_s);
+            assert!((value - 75.0).abs() < 0.2 && n == 2, "{value} {n}");
+        }
+        // One who moved all the time has no value of a session.
+        write(dir.path(), "ACC.csv", &rows.replace("0,0,64\n0,0,64", "0,128,0\n0,0,64"));
+        assert!(ON.record(dir.path(), &ABOUT).is_err());
     }
 
     #[test]
