@@ -2,7 +2,7 @@
 //!
 //! Every value is text, an empty field is absent. `_line` is the line of the file on which the row
 //! begins. A line longer than [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX), as an open quote makes it, is refused before it fills the memory.
-use super::{LINE_BYTES_MAX, RawColumn, Rows, identifiers};
+use super::{COLUMNS_MAX, LINE_BYTES_MAX, RawColumn, Rows, face, identifiers};
 use crate::store::bulk::Cell;
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder, Terminator};
 use std::fs::File;
@@ -32,6 +32,14 @@ impl CsvRows {
     /// # Errors
     /// A user's fault with file and line.
     pub fn open(path: &Path) -> Result<Self, Fault> {
+        Self::of_columns(path, COLUMNS_MAX)
+    }
+
+    /// The same of a file that may have `most` columns.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(super) fn of_columns(path: &Path, most: usize) -> Result<Self, Fault> {
         let place = path.display().to_string();
         let wrong = |e: io::Error| Fault::user(format!("the file cannot be read: {e}")).at(&place);
         let mut file = File::open(path).map_err(wrong)?;
@@ -55,10 +63,10 @@ impl CsvRows {
             }
             names.push(name.trim_end_matches('\r'));
         }
-        if is_face(&names) {
-            return Err(face(&place));
+        if face::has_columns(names.iter().copied()) {
+            return Err(face::refusal(&place));
         }
-        let names = identifiers(names.into_iter()).map_err(|problem| {
+        let names = identifiers(names.into_iter(), most).map_err(|problem| {
             Fault::user(format!("the header line is not sound: {problem}"))
                 .at(format!("{place}:1"))
                 .hint("the first line must name every column once")
@@ -153,19 +161,6 @@ impl CsvRows {
         }
         Ok(())
     }
-}
-
-/// Whether the columns are those of `OpenFace`: action units of a face, or where it looks.
-fn is_face(names: &[&str]) -> bool {
-    let has = |name: &str| names.iter().any(|n| n.trim().eq_ignore_ascii_case(name));
-    has("AU01_r") || has("AU01_c") || (has("gaze_0_x") && has("gaze_1_x"))
-}
-
-/// The refusal of frames of a face, under any name.
-pub(super) fn face(place: &str) -> Fault {
-    Fault::user("the file holds measures of faces (OpenFace), which no profile of a node admits")
-        .at(place)
-        .hint("leave it out: what a face does at work is not read, whatever it is called")
 }
 
 /// Reads no more bytes than a record may have before it is told to go on.

@@ -3,7 +3,7 @@ use super::input::{Input, Kind};
 use super::parquet::ParquetFile;
 use super::wearable::{apple, fitbit, garmin, openmhealth};
 use super::{Rows, Step, Tables};
-use super::{csv, fhir, ndjson, redcap, sessions};
+use super::{csv, face, fhir, ndjson, redcap, sessions};
 use crate::intake::progress::Progress;
 use crate::intake::stream::Memory;
 use crate::intake::stream::ahead::Ahead;
@@ -127,7 +127,7 @@ fn open(arrival: Arrival<'_>) -> Result<Reader, Fault> {
         Kind::Fit => Reader::Many(Box::new(garmin::Fit::open(name, path)?)),
         Kind::Apple => Reader::Many(Box::new(apple::Export::open(name, path)?)),
         Kind::Fitbit => Reader::Many(Box::new(fitbit::Takeout::open(name, path)?)),
-        Kind::OpenFace => return Err(csv::face(&path.display().to_string())),
+        Kind::OpenFace => return Err(face::refusal(&path.display().to_string())),
         Kind::Dictionary => return Err(Fault::bug("a data dictionary was to land by itself")),
     })
 }

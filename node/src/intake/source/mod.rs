@@ -6,6 +6,7 @@
 //! mean is the mapping's work.
 
 pub mod csv;
+mod face;
 pub mod fhir;
 pub(super) mod files;
 pub mod input;
@@ -27,8 +28,10 @@ use tacit_shared::fault::Fault;
 
 /// A file, or all files of a folder, are larger than this only by mistake.
 pub const FILE_BYTES_MAX: u64 = 64 << 30;
-/// Most columns a file may have.
+/// Most columns a file may have, but for an export that a data dictionary describes.
 pub const COLUMNS_MAX: usize = 512;
+/// Most columns a raw table may have besides `_line`: `SQLite` admits 2,000 in all.
+const WIDE_MAX: usize = 1_999;
 /// Longest line of a CSV file in bytes.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
 /// Longest line of a file of JSON lines in bytes.
@@ -130,16 +133,17 @@ fn real(value: Option<f64>) -> Cell {
 /// Plain names for a file's columns: lower case, `_` for what is no letter or digit.
 ///
 /// # Errors
-/// The problem, if there are none, too many, or two that become one.
+/// The problem, if there are none, more than `most`, or two that become one.
 pub(super) fn identifiers<'a>(
     headers: impl Iterator<Item = &'a str>,
+    most: usize,
 ) -> Result<Vec<String>, String> {
     let mut names: Vec<String> = Vec::new();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for (index, header) in headers.enumerate() {
         let position = index + 1;
-        if position > COLUMNS_MAX {
-            return Err(format!("more than {COLUMNS_MAX} columns"));
+        if position > most {
+            return Err(format!("more than {most} columns"));
         }
         let mut name = identifier(header);
         if name.is_empty() {
@@ -256,11 +260,14 @@ mod tests {
 
     #[test]
     fn columns_get_plain_and_distinct_names() {
-        let names = identifiers(["Visit No.", "größe", "2nd", "", "_line"].into_iter()).unwrap();
+        let names = identifiers(["Visit No.", "größe", "2nd", "", "_line"].into_iter(), 5).unwrap();
         assert_eq!(names, ["visit_no_", "gr__e", "c_2nd", "column_4", "c__line"]);
-        let found = identifiers(["a b", "A.B"].into_iter()).unwrap_err();
+        let found = identifiers(["a b", "A.B"].into_iter(), 2).unwrap_err();
         assert_eq!(found, "columns 1 and 2 are both called `a_b`");
-        assert_eq!(identifiers([].into_iter()).unwrap_err(), "no columns");
-        assert_eq!(identifiers((0..600).map(|_| "")).unwrap_err(), "more than 512 columns");
+        assert_eq!(identifiers([].into_iter(), 1).unwrap_err(), "no columns");
+        assert_eq!(
+            identifiers((0..600).map(|_| ""), COLUMNS_MAX).unwrap_err(),
+            "more than 512 columns"
+        );
     }
 }

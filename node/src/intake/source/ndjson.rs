@@ -3,7 +3,7 @@
 //! A row has the line's text in `json`; the mapping takes what it wants by `json_extract(json, '$.field')`.
 //! That every line is an object is checked here, so that no function of the mapping fails on one.
 use super::lines::Lines;
-use super::{JSON_LINE_BYTES_MAX, RawColumn, Rows};
+use super::{JSON_LINE_BYTES_MAX, RawColumn, Rows, face};
 use crate::store::bulk::Cell;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::collections::BTreeSet;
@@ -29,9 +29,10 @@ pub(super) fn broken(error: &serde_json::Error, place: &str) -> Fault {
     )
 }
 
-/// Whether the keys of an object differ.
+/// Whether the keys of an object differ, and whether they are those of a face.
 struct Keys {
     differ: bool,
+    face: bool,
 }
 
 impl<'de> Deserialize<'de> for Keys {
@@ -54,7 +55,7 @@ impl<'de> Visitor<'de> for KeysVisitor {
         while let Some((key, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
             differ &= keys.insert(key);
         }
-        Ok(Keys { differ })
+        Ok(Keys { differ, face: face::has_columns(keys.iter().map(String::as_str)) })
     }
 }
 
@@ -97,7 +98,11 @@ impl Rows for NdjsonRows {
                 .hint("save the file as UTF-8")
         })?;
         let parsed: Result<Keys, _> = serde_json::from_str(text);
-        if !parsed.map_err(|e| broken(&e, &line.place()))?.differ {
+        let keys = parsed.map_err(|e| broken(&e, &line.place()))?;
+        if keys.face {
+            return Err(face::refusal(&line.place()));
+        }
+        if !keys.differ {
             return Err(Fault::user("the object has a key twice, and nobody says which counts")
                 .at(line.place())
                 .hint("each key of an object may stand once"));
@@ -128,6 +133,16 @@ mod tests {
         }
         assert_eq!(rows.position(), rows.total());
         Ok(found)
+    }
+
+    #[test]
+    fn frames_of_a_face_do_not_land_under_any_name() {
+        let refused =
+            read("shifts.ndjson", b"{\"a\":1}\n{\"frame\":1,\"au01_R\":0.5}\n").unwrap_err();
+        assert!(refused.starts_with("the file holds measures of faces (OpenFace)"), "{refused}");
+        assert!(refused.contains("at:   shifts.ndjson:2"), "{refused}");
+        assert!(read("a.ndjson", b"{\"gaze_0_x\":1,\"gaze_1_x\":1}\n").is_err());
+        assert!(read("a.ndjson", b"{\"gaze_0_x\":1,\"au45\":1}\n").is_ok());
     }
 
     #[test]

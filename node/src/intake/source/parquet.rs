@@ -11,7 +11,7 @@
 //!
 //! The footer's claims about places and lengths are held against the file before a page is read. Inside a
 //! page the library panics on some damage where it should refuse; that ends as a refusal too.
-use super::{RawColumn, Rows, identifiers};
+use super::{COLUMNS_MAX, RawColumn, Rows, face, identifiers};
 use crate::store::bulk::Cell;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -76,7 +76,11 @@ impl ParquetFile {
                 .hint("write the file with smaller row groups"));
         }
         let fields = metadata.schema().fields();
-        let names = identifiers(fields.iter().map(|f| f.name().as_str())).map_err(|problem| {
+        let headers = || fields.iter().map(|f| f.name().as_str());
+        if face::has_columns(headers()) {
+            return Err(face::refusal(&place));
+        }
+        let names = identifiers(headers(), COLUMNS_MAX).map_err(|problem| {
             Fault::user(format!("the columns of the file are not sound: {problem}"))
                 .at(&place)
                 .hint("names are taken in lower case, with _ for other signs, and must differ")
@@ -407,6 +411,14 @@ mod tests {
                 "3 a 7 - - - - - - - -",
             ]
         );
+    }
+
+    #[test]
+    fn frames_of_a_face_do_not_land_under_any_name() {
+        let one: ArrayRef = Arc::new(Float64Array::from(vec![0.5]));
+        let found = read(vec![("frame", one.clone()), ("AU01_r", one.clone())]).unwrap_err();
+        assert!(found.message.contains("(OpenFace)"), "{}", found.message);
+        assert!(read(vec![("frame", one.clone()), ("AU45_r", one)]).is_ok());
     }
 
     #[test]

@@ -178,8 +178,9 @@ fn holds(kind: &str, list: &str, validation: &str) -> Result<Holds, String> {
             // A column's name has lower-case letters, digits and `_`: a code of -1 becomes `field____1`.
             let codes = choices(list)?.into_keys();
             let named = |code: String| {
+                // So that a code which begins with a digit is none of a column's; the code's own letters stay.
                 let name = identifier(&format!("x{code}"));
-                (name.trim_start_matches('x').to_owned(), code)
+                (name.strip_prefix('x').unwrap_or(&name).to_owned(), code)
             };
             Holds::Boxes(codes.map(named).collect())
         }

@@ -12,13 +12,15 @@
 mod dictionary;
 
 use super::csv::CsvRows;
-use super::{RawColumn, RawTable, Rows as _, Step, Tables, raw_table, text, whole};
+use super::{RawColumn, RawTable, Rows as _, Step, Tables, WIDE_MAX, raw_table, text, whole};
 use crate::store::bulk::Cell;
 use dictionary::{Dictionary, Holds, is_day};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tacit_shared::fault::Fault;
 
+/// Most columns an export may have: a line with so many names is about as long as a line may be.
+const EXPORT_COLUMNS_MAX: usize = 40_000;
 /// What a survey's time holds while it is not finished.
 const NOT_COMPLETED: &str = "[not completed]";
 
@@ -47,25 +49,33 @@ pub(super) struct Export {
     tables: Vec<RawTable>,
     dropped: BTreeMap<&'static str, BTreeSet<String>>,
     row: Vec<Cell>,
+    /// Whether boxes have columns in the wide table.
+    boxes: Boxes,
+}
+
+/// Where boxes land besides as answers.
+#[derive(Clone, Copy, PartialEq)]
+enum Boxes {
+    Wide,
+    /// Only as answers: the export has more columns than a table may have.
+    Answers,
 }
 
 impl Export {
     /// Opens an export and its dictionary; `name` is the input's.
     pub(super) fn open(name: &str, path: &Path, dictionary: &Path) -> Result<Self, Fault> {
         let dictionary = Dictionary::open(dictionary)?;
-        let rows = CsvRows::open(path)?;
+        let rows = CsvRows::of_columns(path, EXPORT_COLUMNS_MAX)?;
         let place = || format!("{}:1", path.display());
-        let (mut roles, mut columns) = (Vec::new(), Vec::new());
+        let mut roles = Vec::new();
         let mut dropped: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
         for (nth, column) in rows.columns().iter().enumerate() {
             let role =
                 role(&dictionary, nth, &column.name, &mut dropped).map_err(|f| f.at(place()))?;
-            if !matches!(role, Role::Dropped) {
-                let affinity = affinity(&dictionary, &role);
-                columns.push(RawColumn { name: column.name.clone(), affinity });
-            }
             roles.push(role);
         }
+        let (columns, boxes) =
+            wide(&dictionary, &rows, &roles).map_err(|fault| fault.at(place()))?;
         let head =
             [("record", "TEXT"), ("event", "TEXT"), ("form", "TEXT"), ("instance", "INTEGER")];
         let form = [("timestamp", "TEXT"), ("completed", "INTEGER"), ("complete", "INTEGER")];
@@ -75,7 +85,7 @@ impl Export {
             raw_table(format!("raw_{name}_form"), &[&head[..], &form].concat()),
             raw_table(format!("raw_{name}_answer"), &[&head[..], &answer].concat()),
         ];
-        Ok(Self { rows, dictionary, roles, tables, dropped, row: Vec::new() })
+        Ok(Self { rows, dictionary, roles, tables, dropped, row: Vec::new(), boxes })
     }
 }
 
@@ -115,8 +125,46 @@ impl Tables for Export {
             let more = if fields.len() > first.len() { ", …" } else { "" };
             format!("{} columns never land ({why}): {}{more}", fields.len(), first.join(", "))
         };
-        self.dropped.iter().map(note).collect()
+        let boxes = self.roles.iter().filter(|role| matches!(role, Role::Box(..))).count();
+        let apart = (self.boxes == Boxes::Answers).then(|| {
+            format!(
+                "{boxes} boxes are no columns of {}, which would have more than {WIDE_MAX}: they land in {} alone",
+                self.tables.first().map_or("", |table| table.name.as_str()),
+                self.tables.last().map_or("", |table| table.name.as_str())
+            )
+        });
+        self.dropped.iter().map(note).chain(apart).collect()
     }
+}
+
+/// The columns of the wide table: all that lands, or all but the boxes.
+fn wide(
+    dictionary: &Dictionary,
+    rows: &CsvRows,
+    roles: &[Role],
+) -> Result<(Vec<RawColumn>, Boxes), Fault> {
+    let landing = |boxes: Boxes| {
+        let lands = move |role: &Role| match role {
+            Role::Dropped => false,
+            Role::Box(..) => boxes == Boxes::Wide,
+            _ => true,
+        };
+        rows.columns().iter().zip(roles).filter(move |(_, role)| lands(role))
+    };
+    let boxes = if landing(Boxes::Wide).count() > WIDE_MAX { Boxes::Answers } else { Boxes::Wide };
+    let found = landing(boxes).count();
+    if found > WIDE_MAX {
+        let message =
+            format!("{found} columns would land besides boxes; a table has {WIDE_MAX} at most");
+        return Err(
+            Fault::user(message).hint("export fewer forms at a time, as inputs of their own")
+        );
+    }
+    let column = |(column, role): (&RawColumn, &Role)| RawColumn {
+        name: column.name.clone(),
+        affinity: affinity(dictionary, role),
+    };
+    Ok((landing(boxes).map(column).collect(), boxes))
 }
 
 fn words(cell: &Cell) -> &str {
@@ -214,6 +262,7 @@ struct Filled<'a> {
 /// One line on its way.
 struct Reading<'a> {
     dictionary: &'a Dictionary,
+    boxes: Boxes,
     line: u64,
     wide: Vec<Cell>,
     record: &'a str,
@@ -228,6 +277,7 @@ impl<'a> Reading<'a> {
     fn new(export: &'a Export, line: u64) -> Self {
         Self {
             dictionary: &export.dictionary,
+            boxes: export.boxes,
             line,
             wide: Vec::new(),
             record: "",
@@ -290,7 +340,9 @@ impl<'a> Reading<'a> {
                 }
             }
         }
-        self.wide.push(wide);
+        if self.boxes == Boxes::Wide || !matches!(role, Role::Box(..)) {
+            self.wide.push(wide);
+        }
     }
 
     /// Checks a value by its field's type; what lands in the wide table.

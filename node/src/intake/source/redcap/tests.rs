@@ -202,3 +202,67 @@ fn a_survey_that_is_not_completed_has_no_time() {
     assert!(forms.contains(&"2|1|-|participant_morale_questionnaire|-|-|0|0".to_owned()));
     assert!(forms.contains(&"2|1|-|prescreening_survey|-|2018-03-06 15:52:43|1|2".to_owned()));
 }
+
+/// A dictionary with a matrix of boxes, and its export: `fields` texts and twenty fields of `codes` boxes.
+fn matrix(fields: usize, codes: usize) -> Result<Found, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("r.csv"), dir.path().join("d.csv"));
+    let mut dictionary = format!("{HEADER}staff_id,staff,text,,,y\n");
+    let (mut header, mut line) = ("staff_id".to_owned(), "D1".to_owned());
+    for field in 0..fields {
+        dictionary.push_str(&format!("f{field},staff,text,,integer,\n"));
+        header.push_str(&format!(",f{field}"));
+        line.push_str(&format!(",{field}"));
+    }
+    let choices: Vec<String> = (0..codes).map(|code| format!("{code}, Code")).collect();
+    for field in 0..20 {
+        dictionary.push_str(&format!("m{field},cbi,checkbox,\"{}\",,\n", choices.join(" | ")));
+        for code in 0..codes {
+            header.push_str(&format!(",m{field}___{code}"));
+            line.push_str(if code == field { ",1" } else { ",0" });
+        }
+    }
+    std::fs::write(&a, format!("{header}\n{line}\n")).unwrap();
+    std::fs::write(&b, dictionary).unwrap();
+    let prefix = format!("{}/", dir.path().display());
+    read(&a, &b).map_err(|fault| fault.to_string().replace(&prefix, ""))
+}
+
+#[test]
+fn a_wide_export_lands_whole_and_a_wider_one_with_its_boxes_apart() {
+    let found = matrix(998, 50).unwrap();
+    assert_eq!((found.columns.len(), found.notes.len()), (1_999, 0));
+    for (fields, codes) in [(999, 50), (1_998, 500)] {
+        let found = matrix(fields, codes).unwrap();
+        assert_eq!(found.columns.len(), fields + 1);
+        assert!(found.columns.iter().all(|column| !column.starts_with('m')));
+        assert_eq!(found.rows["raw_forms"][0].split('|').count(), fields + 2);
+        assert_eq!(found.rows["raw_forms_answer"].len(), fields + 20);
+        assert!(found.rows["raw_forms_answer"].contains(&"2|D1|-|cbi|-|m7|7".to_owned()));
+        assert_eq!(
+            found.notes,
+            [format!(
+                "{} boxes are no columns of raw_forms, which would have more than 1999: they land in \
+                 raw_forms_answer alone",
+                20 * codes
+            )]
+        );
+    }
+    assert_eq!(
+        matrix(1_999, 1).err().unwrap(),
+        "2000 columns would land besides boxes; a table has 1999 at most\n  at:   r.csv:1\n  hint: export fewer forms at a \
+         time, as inputs of their own"
+    );
+}
+
+#[test]
+fn a_code_may_begin_with_the_letter_that_its_column_is_named_by() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b) = (dir.path().join("r.csv"), dir.path().join("d.csv"));
+    std::fs::write(&a, "staff_id,ray___x,ray___x1,ray___xx2,ray____9\nD1,1,0,1,1\n").unwrap();
+    let field = "ray,staff,checkbox,\"x, None | x1, One | XX2, Two | -9, Unknown\",,\n";
+    std::fs::write(&b, format!("{HEADER}staff_id,staff,text,,,y\n{field}")).unwrap();
+    let found = read(&a, &b).unwrap();
+    let answers = ["x", "XX2", "-9"].map(|code| format!("2|D1|-|staff|-|ray|{code}"));
+    assert_eq!(found.rows["raw_forms_answer"], answers);
+}
