@@ -168,7 +168,14 @@ async fn the_quality_page_shows_what_a_study_lacks_here() {
     site.import(ENCOUNTER, "visits", false).await;
     let study =
         site.write("study.toml", include_str!("../../configs/studies/empathy-billing.toml"));
-    let html = site.path().join("page.html");
+    // An older page that others may read, and that somebody has open.
+    let html = site.write("page.html", "an older page");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(&html, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let mut older = std::fs::File::open(&html).unwrap();
     let mut args = CheckArgs::of(site.path());
     args.study.push(study);
     args.html = Some(html.clone());
@@ -188,6 +195,18 @@ async fn the_quality_page_shows_what_a_study_lacks_here() {
     let page = std::fs::read_to_string(&html).unwrap();
     assert!(page.starts_with("<!DOCTYPE html><html lang=\"en\">") && !page.contains("<script"));
     assert!(page.matches("<svg").count() > 3);
+    let mut still = String::new();
+    std::io::Read::read_to_string(&mut older, &mut still).unwrap();
+    assert_eq!(still, "an older page");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&html).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let parts = std::fs::read_dir(site.path()).unwrap();
+    let parts =
+        parts.filter(|e| e.as_ref().unwrap().path().extension().is_some_and(|e| e == "part"));
+    assert_eq!(parts.count(), 0);
     args.json = true;
     let json: serde_json::Value = serde_json::from_str(&check::run(&args).await.unwrap()).unwrap();
     let study = &json["studies"][0];

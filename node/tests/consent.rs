@@ -219,8 +219,10 @@ impl Site {
     async fn tables(&self) -> Vec<String> {
         let mut all = Vec::new();
         for table in TABLES {
-            let sql = format!("SELECT name FROM pragma_table_info('{table}') \
-                 WHERE name NOT IN ('src', 'from_encounter')");
+            let sql = format!(
+                "SELECT name FROM pragma_table_info('{table}') \
+                 WHERE name NOT IN ('src', 'from_encounter')"
+            );
             let columns: Vec<String> =
                 sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(self.store.pool()).await.unwrap();
             let quoted: Vec<String> = columns.iter().map(|c| format!("quote({c})")).collect();
@@ -595,7 +597,8 @@ async fn recordings_that_are_switched_off_are_neither_imported_nor_read() {
 
 /// The sections of the mapping for some tables alone.
 fn sections(names: &[&str]) -> String {
-    let all = MAPPING.split("-- @").filter(|s| names.contains(&s.lines().next().unwrap_or_default()));
+    let all =
+        MAPPING.split("-- @").filter(|s| names.contains(&s.lines().next().unwrap_or_default()));
     all.map(|section| format!("-- @{section}")).collect()
 }
 
@@ -718,5 +721,8 @@ async fn a_refusal_outlives_its_batch_however_often_it_was_said() {
     // Repeated by a batch with another end, a consent is that one's.
     files.said = "D1,,research-aggregate,given,2026-01-01,2026-12-31\n".to_owned();
     site.import_by(&sections(&["consent"]), &files, NOW).await;
-    assert_eq!(site.count("consent WHERE state = 'given' AND to_us IS NOT NULL AND src = 5").await, 1);
+    assert_eq!(
+        site.count("consent WHERE state = 'given' AND to_us IS NOT NULL AND src = 5").await,
+        1
+    );
 }

@@ -287,7 +287,11 @@ impl Rule {
     /// The SQL condition under which a value that is there breaks the rule.
     pub(super) fn broken(self, column: &str) -> String {
         let text = |length: u32| {
-            format!("typeof({column}) <> 'text' OR length({column}) NOT BETWEEN 1 AND {length}")
+            // length() and GLOB end at a NUL; what stands behind it would come in unseen.
+            format!(
+                "typeof({column}) <> 'text' OR length({column}) NOT BETWEEN 1 AND {length} \
+                 OR instr(CAST({column} AS BLOB), x'00') > 0"
+            )
         };
         match self {
             Rule::Key(_) => text(200),

@@ -357,8 +357,7 @@ mod tests {
 
     #[test]
     fn no_mapping_that_comes_along_asks_patients_records_who_works_here() {
-        let folder =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/mappings");
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/mappings");
         let mut read = 0;
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

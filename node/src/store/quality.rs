@@ -24,7 +24,7 @@ const MONTHS_MAX: usize = 1_320;
 pub async fn tables(store: &Store) -> Result<Vec<TableRows>, Fault> {
     let names: Vec<&str> = std::iter::once("import_batch")
         .chain(Table::ALL.into_iter().map(Table::name))
-        .chain(["feature", "reject"])
+        .chain(["feature", "window_feature", "encounter_feature", "reject"])
         .collect();
     let mut tables = Vec::with_capacity(names.len());
     for table in names {
@@ -35,7 +35,22 @@ pub async fn tables(store: &Store) -> Result<Vec<TableRows>, Fault> {
             .map_err(|e| fault(&e))?;
         tables.push(TableRows { table: table.to_owned(), rows: whole(rows) });
     }
+    tables.extend(without_patient(store).await?);
     Ok(tables)
+}
+
+/// Rows about patients that name none: each counts as a patient of its own, so the bound on one patient is one on it.
+async fn without_patient(store: &Store) -> Result<[TableRows; 2], Fault> {
+    let (encounters, responses): (i64, i64) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM encounter WHERE patient IS NULL), \
+         (SELECT count(*) FROM response r WHERE r.respondent = 'patient' AND r.patient IS NULL AND NOT EXISTS \
+          (SELECT 1 FROM encounter e WHERE e.encounter = r.encounter AND e.patient IS NOT NULL))",
+    )
+    .fetch_one(store.pool())
+    .await
+    .map_err(|e| fault(&e))?;
+    let of = |table: &str, rows| TableRows { table: table.to_owned(), rows: whole(rows) };
+    Ok([of("encounter, no patient's id", encounters), of("response, no patient's id", responses)])
 }
 
 /// Why rows were not taken over, by batch and reason, with the first lines.

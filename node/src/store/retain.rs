@@ -6,8 +6,8 @@
 use super::withdraw::{self, Erased};
 use super::{Store, fault};
 use crate::config::Retention;
-use sqlx::sqlite::SqliteConnection;
 use sqlx::Error;
+use sqlx::sqlite::SqliteConnection;
 use tacit_shared::fault::Fault;
 
 /// Microseconds of a day.

@@ -60,11 +60,7 @@ const TABLES: [(&str, &str, &str); 7] = [
          4,101,2026-07-01 13:00:00,2.5,13,care-measure:q1,\n\
          5,101,2026-07-01 13:00:00,4.0,13,care-measure:q2,\n",
     ),
-    (
-        "cdm_source",
-        "cdm_source_name varchar(255), source_release_date date",
-        "West,2026-08-15\n",
-    ),
+    ("cdm_source", "cdm_source_name varchar(255), source_release_date date", "West,2026-08-15\n"),
     (
         "measurement",
         "measurement_id integer PRIMARY KEY, person_id integer, measurement_datetime timestamp, value_as_number numeric, visit_occurrence_id integer, measurement_source_value varchar(50), value_source_value varchar(50)",

@@ -20,7 +20,7 @@ use std::path::{Component, Path};
 use tacit_shared::fault::Fault;
 
 /// One feature of one recording.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Reading {
     /// Its id, with the unit: `mean_hr_bpm`, `ln_rmssd`.
     pub feature: &'static str,
@@ -47,6 +47,12 @@ pub struct WindowReading {
     pub at_rest: bool,
 }
 
+impl std::fmt::Debug for Reading {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reading({})", self.feature) // never the value
+    }
+}
+
 impl std::fmt::Debug for WindowReading {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "WindowReading({}, {} s)", self.reading.feature, self.length_s)
@@ -54,7 +60,7 @@ impl std::fmt::Debug for WindowReading {
 }
 
 /// What a recording comes to.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Recorded {
     /// As a whole: each value, and what it is worth (1 to 3).
     pub whole: Vec<(Reading, u8)>,
@@ -62,6 +68,12 @@ pub struct Recorded {
     pub windows: Vec<WindowReading>,
     /// By which rules; a number.
     pub spec: u32,
+}
+
+impl std::fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Recorded({} values, {} of windows)", self.whole.len(), self.windows.len())
+    }
 }
 
 /// What a device session says of its recording.

@@ -14,7 +14,7 @@ const REASONS: usize = 40;
 pub fn page(quality: &Quality) -> String {
     let mut lines = vec!["the database is sound".to_owned()];
     for table in &quality.tables {
-        lines.push(format!("  {:<16} {:>14} rows", table.table, words::grouped(table.rows)));
+        lines.push(format!("  {:<26} {:>14} rows", table.table, words::grouped(table.rows)));
     }
     lines.extend(rejects(&quality.rejects));
     lines.extend(coverage(&quality.coverage));
