@@ -4,8 +4,8 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tacit_node::command::{
     annotate, approve, batches, check, contests, dpia, eda, hrv, identities, import, init,
-    instrument, ledger, officer, preview, privacy, profile, retain, review, run, subject, verify,
-    withdraw,
+    instrument, ledger, officer, preview, privacy, profile, retain, review, run, stream, subject,
+    verify, withdraw,
 };
 use tacit_shared::fault::{Audience, Fault};
 
@@ -29,6 +29,8 @@ enum Command {
     Join(approve::DecideArgs),
     /// Read the hospital's files into the canonical tables
     Import(import::ImportArgs),
+    /// Note a Parquet file of encounters to be read in place, without a copy
+    Stream(stream::StreamArgs),
     /// List what was imported, or withdraw one import whole
     Batches(batches::BatchesArgs),
     /// Show the hash of an id and, where ids are kept, the way back
@@ -82,6 +84,7 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Profile(args) => profile::run(args).await,
         Command::Join(args) => approve::join(args).await,
         Command::Import(args) => import::run(args, &import::Bars::default()).await,
+        Command::Stream(args) => stream::run(args, &import::Bars::default()).await,
         Command::Batches(args) => batches::run(args).await,
         Command::Identities(args) => identities::run(args, std::io::stdin()).await,
         Command::Check(args) => check::run(args).await,

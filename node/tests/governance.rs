@@ -431,6 +431,7 @@ async fn what_is_switched_off_is_read_from_no_table() {
         span: Span { from_us: 0, to_us: i64::MAX },
         earlier: None,
         links_per_patient: 1,
+        values: &[],
     };
     for (off, read) in [
         (None, CLINICIANS),

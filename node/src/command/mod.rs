@@ -21,6 +21,7 @@ mod recordings;
 pub mod retain;
 pub mod review;
 pub mod run;
+pub mod stream;
 pub mod subject;
 pub mod verify;
 pub mod withdraw;

@@ -77,6 +77,15 @@ pub(super) async fn leave_out(
         );
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
     }
+    if staged.table == Table::Encounter && staged.has("patient") {
+        // So that what is said of the encounter, without a word of whose it is, goes with it.
+        let sql = format!(
+            "INSERT OR IGNORE INTO main.barred SELECT 'encounter', k.encounter, b.who FROM {KEYED} k \
+             CROSS JOIN main.barred b ON b.kind = 'patient' AND b.key = k.patient \
+             WHERE k.encounter IS NOT NULL AND k.row_id IN (SELECT row_id FROM {stage})"
+        );
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
+    }
     let sql = format!("DELETE FROM {stage} WHERE row_id IN ({rows})");
     let gone = sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
     let sql = format!("DELETE FROM temp.bad WHERE row_id NOT IN (SELECT row_id FROM {stage})");

@@ -29,12 +29,13 @@ pub(super) async fn forget(connection: &mut SqliteConnection) -> Result<(), Erro
     Ok(())
 }
 
-/// Hashes the ids of every row of a staging table; what is no text has no hash, and is a reject.
+/// Hashes the ids of every row of a staging table; what is no text has no hash, and is a reject. In the same scan the rows
+/// that meet the condition go into `temp.suspect`. Returns how many do.
 pub(super) async fn hash(
     connection: &mut SqliteConnection,
     pseudonyms: &Pseudonyms,
-    staged: &Staged,
-) -> Result<(), Error> {
+    (staged, suspect): (&Staged, &str),
+) -> Result<u64, Error> {
     let columns: Vec<&Column> = staged.columns.iter().copied().filter(|c| is_key(c)).collect();
     let names: Vec<&str> = columns.iter().map(|c| c.name).collect();
     sqlx::query("DROP TABLE IF EXISTS temp.keyed").execute(&mut *connection).await?;
@@ -44,12 +45,13 @@ pub(super) async fn hash(
     let texts: Vec<String> =
         names.iter().map(|n| format!(", iif(typeof({n}) = 'text', {n}, NULL)")).collect();
     let sql = format!(
-        "SELECT row_id{} FROM {} WHERE row_id > ? ORDER BY row_id LIMIT {PAGE}",
+        "SELECT row_id, coalesce({suspect}, 0){} FROM {} WHERE row_id > ? ORDER BY row_id LIMIT {PAGE}",
         texts.concat(),
         staged.name()
     );
     let all: Vec<&str> = std::iter::once("row_id").chain(names.iter().copied()).collect();
     let mut bulk = Bulk::new(KEYED, &all);
+    let mut suspects = Bulk::new("temp.suspect", &["row_id"]);
     let mut row = Vec::with_capacity(all.len());
     let mut last = 0_i64;
     loop {
@@ -60,9 +62,12 @@ pub(super) async fn hash(
         }
         for found in page {
             last = found.try_get(0)?;
+            if found.try_get::<bool, _>(1)? {
+                suspects.push(connection, &mut vec![Cell::Integer(last)]).await?;
+            }
             row.push(Cell::Integer(last));
             for (place, column) in columns.iter().enumerate() {
-                let id: Option<&str> = found.try_get(place + 1)?;
+                let id: Option<&str> = found.try_get(place + 2)?;
                 row.push(match (id, column.rule) {
                     (Some(id), Rule::Key(kind)) => Cell::Blob(pseudonyms.key(kind, id).to_vec()),
                     _ => Cell::Null,
@@ -72,7 +77,7 @@ pub(super) async fn hash(
         }
     }
     bulk.flush(connection).await?;
-    Ok(())
+    suspects.flush(connection).await
 }
 
 /// Makes the tables of people's ids that were met, for a site that keeps them.

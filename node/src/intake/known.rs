@@ -1,5 +1,5 @@
 //! Rows whose key an earlier import brought: with the same values they are there and count once; with others they are
-//! rejects, so that a number cannot change unseen.
+//! rejects, so that a number cannot change unseen. Keys that stand twice among the rows of now are found here, too.
 use super::canonical::{Column, Table};
 use super::key::{self, KEYED};
 use super::quality;
@@ -7,9 +7,30 @@ use super::staging::Staged;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Error};
 
+/// Whether keys that stand twice are looked for only if rows did not come in for them: most files have none, and to look
+/// means to sort every id.
+pub(super) fn late(table: Table) -> bool {
+    matches!(table, Table::Encounter | Table::Response | Table::Answer)
+}
+
+/// A key that stands twice among the good rows: the first is kept.
+pub(super) async fn mark_twice(
+    connection: &mut SqliteConnection,
+    staged: &Staged,
+) -> Result<(), Error> {
+    let key: Vec<&str> = staged.table.key().iter().copied().filter(|c| staged.has(c)).collect();
+    let (columns, first) = (key.join(", "), key.first().copied().unwrap_or_default());
+    let twice = format!(
+        "row_id IN (SELECT row_id FROM (SELECT row_id, row_number() OVER (PARTITION BY {columns} ORDER BY row_id) AS nth \
+         FROM {} WHERE row_id NOT IN (SELECT row_id FROM temp.bad)) WHERE nth > 1)",
+        staged.name()
+    );
+    quality::mark(connection, staged, (&twice, first, "the key of an earlier row")).await
+}
+
 /// Marks the rows that an earlier import brought with other values.
 pub(super) async fn check(connection: &mut SqliteConnection, staged: &Staged) -> Result<(), Error> {
-    if staged.table.renewed() {
+    if staged.table.renewed() || !has_rows(&mut *connection, staged.table).await? {
         return Ok(());
     }
     let key = staged.table.key();
@@ -34,7 +55,7 @@ pub(super) async fn leave_out(
     connection: &mut SqliteConnection,
     staged: &Staged,
 ) -> Result<u64, Error> {
-    if staged.table.renewed() {
+    if staged.table.renewed() || !has_rows(&mut *connection, staged.table).await? {
         return Ok(0);
     }
     let sql = format!(
@@ -43,6 +64,12 @@ pub(super) async fn leave_out(
         there_before(staged)
     );
     Ok(sqlx::query(AssertSqlSafe(sql)).execute(connection).await?.rows_affected())
+}
+
+/// Whether a canonical table has rows that those of now could be held against.
+async fn has_rows(connection: &mut SqliteConnection, table: Table) -> Result<bool, Error> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM main.{})", table.name());
+    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await
 }
 
 /// Selects the rows `s` whose key a row `t` of the canonical table has; `k` holds the hashes.

@@ -278,6 +278,9 @@ async fn run(
     };
     prepared.await.map_err(|e| fault(&e))?;
     for table in tables {
+        if table == Table::Encounter {
+            stream::note::refuse_beside(connection, mapping.mapping.origin()).await?;
+        }
         ports.progress.begin(table.name(), 0);
         let from = (&mapping.mapping, request.statement_s);
         let staged = origin.stage(connection, table, from).await?;

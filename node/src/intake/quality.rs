@@ -10,6 +10,7 @@ use super::canonical::{Column, Presence, Table};
 use super::key::{self, KEYED};
 use super::known;
 use super::staging::Staged;
+
 use crate::store::bulk::{Bulk, Cell};
 use crate::store::pseudonym::Pseudonyms;
 use sqlx::sqlite::SqliteConnection;
@@ -81,8 +82,7 @@ pub(super) async fn check(
     staged: &Staged,
 ) -> Result<(), Error> {
     sqlx::query("DELETE FROM temp.bad").execute(&mut *connection).await?;
-    check_values(connection, staged).await?;
-    key::hash(connection, pseudonyms, staged).await?;
+    check_values(connection, pseudonyms, staged).await?;
     match staged.table {
         Table::Consent => check_persons(connection, staged).await?,
         Table::Response => check_instruments(connection, staged).await?,
@@ -97,12 +97,19 @@ pub(super) async fn check(
         );
         mark(connection, staged, (&condition, column, &reason)).await?;
     }
-    check_keys(connection, staged).await
+    if !known::late(staged.table) {
+        known::mark_twice(connection, staged).await?;
+    }
+    known::check(connection, staged).await
 }
 
-/// What can be seen in a row by itself: one scan finds the rows with something wrong, and what it is is asked of
-/// those alone.
-async fn check_values(connection: &mut SqliteConnection, staged: &Staged) -> Result<(), Error> {
+/// What can be seen in a row by itself: one scan hashes its ids and finds the rows with something wrong, and what
+/// it is is asked of those alone.
+async fn check_values(
+    connection: &mut SqliteConnection,
+    pseudonyms: &Pseudonyms,
+    staged: &Staged,
+) -> Result<(), Error> {
     let mut checks: Vec<(String, &str, String)> = Vec::new();
     for column in &staged.columns {
         let of_column = column_checks(column).into_iter();
@@ -115,13 +122,7 @@ async fn check_values(connection: &mut SqliteConnection, staged: &Staged) -> Res
     }
     sqlx::query("DELETE FROM temp.suspect").execute(&mut *connection).await?;
     let any: Vec<String> = checks.iter().map(|(condition, ..)| format!("({condition})")).collect();
-    let sql = format!(
-        "INSERT INTO temp.suspect SELECT row_id FROM {} WHERE {}",
-        staged.name(),
-        any.join(" OR ")
-    );
-    let found = sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
-    if found.rows_affected() == 0 {
+    if key::hash(connection, pseudonyms, (staged, &any.join(" OR "))).await? == 0 {
         return Ok(());
     }
     for (condition, column, reason) in &checks {
@@ -153,24 +154,34 @@ pub(super) async fn accept(
     staged: &Staged,
     batch: i64,
 ) -> Result<(u64, u64), Error> {
-    let table = staged.table.name();
     let stage = staged.name();
-    let sql = format!(
-        "INSERT INTO reject (batch, table_name, line, column_name, reason) \
-         SELECT ?, '{table}', CASE typeof(s.line) WHEN 'integer' THEN s.line END, b.column_name, b.reason \
-         FROM temp.bad b JOIN {stage} s ON s.row_id = b.row_id ORDER BY s.line, b.column_name"
-    );
-    sqlx::query(AssertSqlSafe(sql)).bind(batch).execute(&mut *connection).await?;
-    let bad: i64 = sqlx::query_scalar("SELECT count(DISTINCT row_id) FROM temp.bad")
-        .fetch_one(&mut *connection)
-        .await?;
     let indexes = lift_indexes(&mut *connection, staged).await?;
     let sql = acceptance(staged);
     let done = sqlx::query(AssertSqlSafe(sql)).bind(batch).execute(&mut *connection).await?;
+    let accepted = done.rows_affected();
     for sql in indexes {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
     }
-    Ok((done.rows_affected(), u64::try_from(bad).unwrap_or_default()))
+    if known::late(staged.table) {
+        let sql = format!(
+            "SELECT count(*) FROM {stage} WHERE row_id NOT IN (SELECT row_id FROM temp.bad)"
+        );
+        let good: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
+        if u64::try_from(good).ok() != Some(accepted) {
+            known::mark_twice(connection, staged).await?;
+        }
+    }
+    let sql = format!(
+        "INSERT INTO reject (batch, table_name, line, column_name, reason) \
+         SELECT ?, '{}', CASE typeof(s.line) WHEN 'integer' THEN s.line END, b.column_name, b.reason \
+         FROM temp.bad b JOIN {stage} s ON s.row_id = b.row_id ORDER BY s.line, b.column_name",
+        staged.table.name()
+    );
+    sqlx::query(AssertSqlSafe(sql)).bind(batch).execute(&mut *connection).await?;
+    let bad: i64 = sqlx::query_scalar("SELECT count(DISTINCT row_id) FROM temp.bad")
+        .fetch_one(connection)
+        .await?;
+    Ok((accepted, u64::try_from(bad).unwrap_or_default()))
 }
 
 /// Takes the indexes off a table that many more rows will come into than it has, and yields the statements that
@@ -205,12 +216,14 @@ fn acceptance(staged: &Staged) -> String {
         format!("{of}.{}", column.name)
     };
     let values: Vec<String> = staged.columns.iter().map(value).collect();
+    // Of two rows with one key the first of the file comes first, and is kept.
     let order: Vec<String> = staged
         .table
         .key()
         .iter()
         .filter_map(|key| names.iter().position(|n| n == key))
         .map(|position| (position + 1).to_string())
+        .chain(std::iter::once("s.row_id".to_owned()))
         .collect();
     let mut sql = format!(
         "INSERT INTO main.{table} ({}, src) SELECT {}, ? FROM {} s JOIN {KEYED} k ON k.row_id = s.row_id \
@@ -239,6 +252,8 @@ fn acceptance(staged: &Staged) -> String {
             "excluded.src".to_owned()
         };
         let _ = write!(sql, " ON CONFLICT ({key}) DO UPDATE SET src = {src}, {set}"); // a String
+    } else if known::late(staged.table) {
+        let _ = write!(sql, " ON CONFLICT ({}) DO NOTHING", staged.table.key().join(", "));
     }
     sql
 }
@@ -351,18 +366,4 @@ async fn check_answers(connection: &mut SqliteConnection, staged: &Staged) -> Re
         mark(connection, staged, (&condition, column, reason)).await?;
     }
     Ok(())
-}
-
-/// A key that stands twice among the good rows (the first is kept), or that an earlier batch brought.
-async fn check_keys(connection: &mut SqliteConnection, staged: &Staged) -> Result<(), Error> {
-    let key: Vec<&str> = staged.table.key().iter().copied().filter(|c| staged.has(c)).collect();
-    let stage = staged.name();
-    let columns = key.join(", ");
-    let first = key.first().copied().unwrap_or_default();
-    let twice = format!(
-        "row_id IN (SELECT row_id FROM (SELECT row_id, row_number() OVER (PARTITION BY {columns} ORDER BY row_id) AS nth \
-         FROM {stage} WHERE row_id NOT IN (SELECT row_id FROM temp.bad)) WHERE nth > 1)"
-    );
-    mark(connection, staged, (&twice, first, "the key of an earlier row")).await?;
-    known::check(connection, staged).await
 }

@@ -31,17 +31,18 @@ pub mod spread;
 use super::instrument::Catalogue;
 use crate::office::cells::{Cell, WeighedBy, cells};
 use crate::store::consent::Access;
-use crate::store::panel::{Asked, Excluded, Links, Panel, Span};
+use crate::store::panel::{Asked, Bounds, COUNTED, Detail, Excluded, Links, Panel, Span};
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::scored::ScoredBy;
 use crate::store::{Store, fault};
-use column::{column, rests_on};
-use part::{Column, parts};
+use column::{column, detail, rests_on};
+use part::{Column, Part, parts};
 use std::collections::BTreeSet;
 use std::fmt;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::FeatureId;
 use tacit_shared::study::Study;
+use tacit_shared::study::source::Source;
 use tacit_shared::summary::feature::{FeatureError, FeatureRow, Measured, Value};
 use time::Date;
 
@@ -157,8 +158,23 @@ async fn open(
         Span { from_us, to_us }
     });
     let links_per_patient = population.links_per_patient;
-    let asked = Asked { roles: &roles, span, earlier, links_per_patient };
-    Panel::open(store, pseudonyms, access, &asked).await.map_err(|e| fault(&e))
+    let values = values(study);
+    let asked = Asked { roles: &roles, span, earlier, links_per_patient, values: &values };
+    Panel::open(store, pseudonyms, access, &asked).await
+}
+
+/// The means of encounters that the rows of a study rest on; both of a study's spans are asked for.
+fn values(study: &Study) -> Vec<(Detail<'_>, Bounds)> {
+    std::iter::once((Detail::Acuity, COUNTED))
+        .chain(parts(study).filter_map(|part| value(&part)))
+        .collect()
+}
+
+fn value<'a>(part: &Part<'a>) -> Option<(Detail<'a>, Bounds)> {
+    match part.source {
+        Source::Change { of, .. } => Some((detail(of)?, reading::bounds(of)?)),
+        source => Some((detail(source)?, part.bounds)),
+    }
 }
 
 fn assemble(

@@ -129,6 +129,23 @@ pub(super) async fn condition(
     })
 }
 
+/// The same rule as a list, for rows that are in no table: whether those listed are the only ones read (and nobody whose
+/// key is not known), or the ones not read.
+pub(super) async fn listed(
+    connection: &mut SqliteConnection,
+    basis: Basis,
+    purpose: Purpose,
+) -> Result<(bool, Vec<Vec<u8>>), Error> {
+    let (only, states) = match basis {
+        Basis::Required => (true, "('given')"),
+        Basis::OptOut => (false, "('refused', 'withdrawn')"),
+        Basis::ByMapping => (false, "('withdrawn')"),
+    };
+    let sql = format!("SELECT who FROM panel_said WHERE purpose = ? AND state IN {states}");
+    let query = sqlx::query_scalar(AssertSqlSafe(sql)).bind(purpose.word());
+    Ok((only, query.fetch_all(connection).await?))
+}
+
 /// Where a consent is required of clinicians: how many of those at work gave none that is in force, and how many
 /// are at work.
 ///

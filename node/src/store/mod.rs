@@ -27,6 +27,7 @@ pub mod receipt;
 pub mod release_log;
 pub mod retain;
 pub mod scored;
+pub(crate) mod streamed;
 pub mod subject;
 pub mod window;
 pub mod withdraw;

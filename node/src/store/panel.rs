@@ -19,17 +19,27 @@
 pub mod clipped;
 mod contacts;
 pub mod detail;
+pub(crate) mod exact;
 mod population;
+pub(crate) mod settle;
+mod span;
+mod streamed;
 
+pub(crate) use contacts::COUNTED;
 pub use detail::{Bounds, Detail, Tally};
+pub use population::{Excluded, Links};
+pub use span::Span;
 
-use super::Store;
 use super::consent::Access;
 use super::pseudonym::Pseudonyms;
+use super::{Store, fault};
 use crate::config::Modalities;
 use sqlx::sqlite::Sqlite;
 use sqlx::{AssertSqlSafe, Error, Transaction};
 use std::fmt;
+use std::path::Path;
+use streamed::Streamed;
+use tacit_shared::fault::Fault;
 use tacit_shared::study::modality::Modality;
 
 /// A month, in microseconds: the twelfth part of 365.25 days.
@@ -42,15 +52,6 @@ const CLINICIANS_PAGE: usize = 500;
 const UNIT_SEPARATOR: char = '\u{1f}';
 const RECORD_SEPARATOR: char = '\u{1e}';
 
-/// From a time up to, not including, another; microseconds since 1970 UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// The first microsecond.
-    pub from_us: i64,
-    /// The microsecond after the last.
-    pub to_us: i64,
-}
-
 /// What a study asks the tables for.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
@@ -62,6 +63,8 @@ pub struct Asked<'a> {
     pub earlier: Option<Span>,
     /// Of how many clinicians each patient may count for.
     pub links_per_patient: u32,
+    /// The values of encounters that will be asked for: a streamed file is read once for all of them.
+    pub values: &'a [(Detail<'a>, Bounds)],
 }
 
 /// Which of a study's days is looked at.
@@ -92,24 +95,6 @@ pub struct Clinician {
     pub gender: Option<String>,
     /// Where they were trained, if it is recorded.
     pub training_country: Option<String>,
-}
-
-/// How many links of patients with clinicians there are, and how many of them do not count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Links {
-    /// Pairs of a patient and a clinician.
-    pub pairs: u64,
-    /// Pairs beyond K of a patient.
-    pub dropped: u64,
-}
-
-/// Encounters of clinicians with a row that would count, and how many of them their clinician excluded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Excluded {
-    /// All of them.
-    pub encounters: u64,
-    /// Those that were excluded.
-    pub excluded: u64,
 }
 
 /// A number of the period table.
@@ -153,6 +138,8 @@ pub struct Panel {
     modalities: Modalities,
     /// For each clinician, the share of their encounters that they excluded.
     excluded_shares: Vec<f64>,
+    /// What a file that is read in place comes to, if encounters are.
+    streamed: Option<Streamed>,
 }
 
 impl Panel {
@@ -160,15 +147,16 @@ impl Panel {
     /// the panel.
     ///
     /// # Errors
-    /// What the database says.
+    /// A fault of the database; of a streamed file that was changed or cannot be read.
     pub async fn open(
         store: &Store,
         pseudonyms: &Pseudonyms,
         access: &Access,
         asked: &Asked<'_>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Fault> {
+        let of = |e: Error| fault(&e);
         let mut panel = Self {
-            transaction: store.pool().begin().await?,
+            transaction: store.pool().begin().await.map_err(of)?,
             period: asked.span,
             earlier: asked.earlier,
             when: When::Period,
@@ -178,12 +166,19 @@ impl Panel {
             recorded: String::new(),
             modalities: access.modalities,
             excluded_shares: Vec::new(),
+            streamed: None,
         };
-        panel.admit(access).await?;
-        panel.list_clinicians(asked.roles, access).await?;
-        panel.list_links().await?;
-        panel.bound_links(pseudonyms, asked.links_per_patient).await?;
-        panel.keep_encounters().await?;
+        let noted = panel.list_encounters().await.map_err(of)?;
+        panel.admit(access, noted.is_some()).await.map_err(of)?;
+        panel.list_clinicians(asked.roles, access).await.map_err(of)?;
+        if let Some(noted) = noted {
+            let dir = store.path().parent().unwrap_or(Path::new("."));
+            panel.read(&noted, (pseudonyms, access), asked, dir).await?;
+            return Ok(panel);
+        }
+        panel.list_links().await.map_err(of)?;
+        panel.bound_links(pseudonyms, asked.links_per_patient).await.map_err(of)?;
+        panel.keep_encounters().await.map_err(of)?;
         Ok(panel)
     }
 
@@ -317,7 +312,7 @@ impl Panel {
         sqlx::query(
             "WITH r AS (SELECT r.response, r.person, CASE r.respondent WHEN 'patient' \
                THEN coalesce(r.patient, e.patient, r.encounter) END AS patient FROM panel_seen_response r \
-               LEFT JOIN encounter e ON e.encounter = r.encounter \
+               LEFT JOIN panel_all_encounter e ON e.encounter = r.encounter \
                WHERE r.instrument = ? AND r.respondent = ? AND r.authored_us >= ? AND r.authored_us < ? \
                AND NOT EXISTS (SELECT 1 FROM annotation a WHERE a.encounter = r.encounter AND a.person = r.person \
                AND (a.kind = 'exclude' OR a.kind = 'contest' AND coalesce(a.resolution, 'upheld') = 'upheld'))) \

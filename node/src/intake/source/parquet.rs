@@ -23,7 +23,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -108,6 +108,11 @@ impl ParquetFile {
     /// Rows of the whole file, as its footer says.
     pub(in crate::intake) fn total(&self) -> u64 {
         u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or_default()
+    }
+
+    /// What the footer says.
+    pub(in crate::intake) fn footer(&self) -> &Arc<ParquetMetaData> {
+        self.metadata.metadata()
     }
 
     /// How many row groups there are.
@@ -225,7 +230,7 @@ fn reopen(path: &Path, place: &str) -> Result<File, Fault> {
     File::open(path).map_err(|e| Fault::user(format!("the file cannot be read: {e}")).at(place))
 }
 
-fn broken(error: &dyn std::fmt::Display, place: &str) -> Fault {
+pub(in crate::intake) fn broken(error: &dyn std::fmt::Display, place: &str) -> Fault {
     let error = error.to_string();
     if error.contains("encrypted") {
         return Fault::user("the Parquet file is encrypted").at(place).hint("write it without");
@@ -236,10 +241,10 @@ fn broken(error: &dyn std::fmt::Display, place: &str) -> Fault {
 }
 
 /// What is said where the library does not say more.
-const DAMAGED: &str = "a page is damaged";
+pub(in crate::intake) const DAMAGED: &str = "a page is damaged";
 
 /// What the library makes of a file; `None` if it panicked.
-fn guarded<T>(read: impl FnOnce() -> T) -> Option<T> {
+pub(in crate::intake) fn guarded<T>(read: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(read)).ok()
 }
 

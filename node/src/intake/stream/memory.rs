@@ -51,6 +51,8 @@ impl Memory {
             let sql = format!("PRAGMA {schema}.cache_size = -{kib}");
             sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
         }
+        // Runs of a sort are ordered beside the scan that fills the next one.
+        sqlx::query("PRAGMA threads = 1").execute(connection).await?;
         Ok(())
     }
 }

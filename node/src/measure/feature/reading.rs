@@ -86,8 +86,8 @@ async fn readings(
         }
         Source::ContinuityShare => continuity(panel).await,
         other => {
-            if let (Some(what), Some([low, high])) = (detail(other), other.range()) {
-                return encounters(panel, what, (low, high)).await;
+            if let (Some(what), Some(bounds)) = (detail(other), bounds(other)) {
+                return encounters(panel, what, bounds).await;
             }
             let of_staff = |value| Reading { value, n: u32::MAX };
             Ok(plain(panel, other).await?.into_iter().map(|v| v.map(of_staff)).collect())
@@ -112,7 +112,10 @@ async fn composed(
             }
             Component::Fact("minutes_ratio") => {
                 let what = Detail::MinutesRatio(composite.typical_minutes());
-                encounters(panel, what, (0.0, RATIO_MAX)).await?
+                {
+                    let bounds = Bounds { low: 0.0, high: RATIO_MAX, centre: 0.0 };
+                    encounters(panel, what, bounds).await?
+                }
             }
             Component::Fact("continuity") => continuity(panel).await?,
             Component::Fact("interruptions_per_hour") => {
@@ -173,11 +176,16 @@ async fn scale_readings(
 async fn encounters(
     panel: &mut Panel,
     what: Detail<'_>,
-    (low, high): (f64, f64),
+    bounds: Bounds,
 ) -> Result<Readings, Fault> {
-    let bounds = Bounds { low, high, centre: low };
     let tallies = panel.encounters(what, &bounds).await.map_err(|e| fault(&e))?;
-    Ok(means(&tallies, low))
+    Ok(means(&tallies, bounds.low))
+}
+
+/// The bounds of a reading: what the source can be at all.
+pub(super) fn bounds(source: &Source) -> Option<Bounds> {
+    let [low, high] = source.range()?;
+    Some(Bounds { low, high, centre: low })
 }
 
 async fn continuity(panel: &mut Panel) -> Result<Readings, Fault> {

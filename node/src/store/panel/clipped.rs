@@ -28,6 +28,9 @@ impl Panel {
     /// # Errors
     /// What the database says.
     pub async fn clipped(&mut self, what: Detail<'_>, bounds: &Bounds) -> Result<Clipped, Error> {
+        if let Some(streamed) = &self.streamed {
+            return streamed.clipped(what, bounds);
+        }
         let sql = format!(
             "SELECT count(*), coalesce(sum(v < ?), 0), coalesce(sum(v > ?), 0) FROM \
              (SELECT {} AS v FROM panel_encounter WHERE earlier = 0) WHERE v IS NOT NULL",

@@ -4,6 +4,9 @@ use super::{Bounds, Detail, Panel, Tally};
 use sqlx::Error;
 use tacit_shared::study::modality::Modality;
 
+/// By what encounters are counted: every one has an acuity.
+pub(crate) const COUNTED: Bounds = Bounds { low: 1.0, high: 5.0, centre: 3.0 };
+
 impl Panel {
     /// For each clinician, the share of their encounters that they excluded, 0 to 1.
     pub fn excluded_shares(&self) -> &[f64] {
@@ -15,8 +18,7 @@ impl Panel {
     /// # Errors
     /// What the database says.
     pub async fn met(&mut self) -> Result<Vec<u32>, Error> {
-        let acuity = Bounds { low: 1.0, high: 5.0, centre: 3.0 };
-        let tallies = self.encounters(Detail::Acuity, &acuity).await?;
+        let tallies = self.encounters(Detail::Acuity, &COUNTED).await?;
         Ok(tallies.iter().map(|tally: &Tally| tally.n).collect())
     }
 

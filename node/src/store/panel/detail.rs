@@ -6,8 +6,9 @@
 //! Every bound, word and typical value is public, from a study or a composite's file: what one encounter adds to its
 //! clinician's tally rests on that encounter alone. [`Panel::continuity`] looks at earlier ones too, of the same
 //! clinician and patient.
+use super::exact::{self, Exact};
 use super::population::COUNTED;
-use super::{Panel, Span};
+use super::{Panel, Span, streamed};
 use sqlx::{AssertSqlSafe, Error};
 use std::fmt::Write as _;
 use tacit_shared::id::FeatureId;
@@ -93,7 +94,7 @@ impl Detail<'_> {
 }
 
 /// The column that a group of patients stands in.
-fn group(column: PatientGroup) -> &'static str {
+pub(crate) fn group(column: PatientGroup) -> &'static str {
     match column {
         PatientGroup::AgeBand => "patient_age_band",
         PatientGroup::DeprivationBand => "deprivation_band",
@@ -155,16 +156,16 @@ impl Panel {
         what: Detail<'_>,
         bounds: &Bounds,
     ) -> Result<Vec<Tally>, Error> {
-        let sql = format!(
-            "SELECT i, count(*), sum(min(max(v, ?), ?) - ?) FROM \
-             (SELECT i, {} AS v FROM panel_encounter WHERE earlier = ?) WHERE v IS NOT NULL GROUP BY i",
-            what.sql()
-        );
-        let found: Vec<(i64, i64, f64)> = sqlx::query_as(AssertSqlSafe(sql))
+        if let Some(streamed) = &self.streamed {
+            return streamed.tallies((what, self.when), bounds);
+        }
+        let flag = self.when.flag();
+        let rows =
+            format!("SELECT i, {} AS v FROM panel_encounter WHERE earlier = {flag}", what.sql());
+        let found = sqlx::query_as(AssertSqlSafe(exact::query(&rows)))
             .bind(bounds.low)
             .bind(bounds.high)
             .bind(bounds.centre)
-            .bind(self.when.flag())
             .fetch_all(&mut *self.transaction)
             .await?;
         Ok(self.tallies(found))
@@ -177,17 +178,18 @@ impl Panel {
     /// What the database says.
     pub async fn continuity(&mut self, bounds: &Bounds) -> Result<Vec<Tally>, Error> {
         let Span { from_us, to_us } = self.span();
-        let sql = format!(
-            "SELECT i, count(*), sum(min(max(v, ?3), ?4) - ?5) FROM (SELECT p.i AS i, \
-             EXISTS (SELECT 1 FROM panel_seen_encounter b WHERE b.patient = e.patient AND b.person = e.person \
-             AND b.start_us < e.start_us) AS v {COUNTED} AND e.patient IS NOT NULL AND NOT EXISTS (SELECT 1 \
-             FROM annotation a WHERE a.encounter = e.encounter AND a.person = e.person \
-             AND (a.kind = 'exclude' OR a.kind = 'contest' AND coalesce(a.resolution, 'upheld') = 'upheld'))) \
-             GROUP BY i"
+        if self.streamed.is_some() {
+            return Err(streamed::not_there("whom a clinician met before"));
+        }
+        // Times are whole numbers of our own: they can stand in the text.
+        let counted = COUNTED.replace("?1", &from_us.to_string()).replace("?2", &to_us.to_string());
+        let rows = format!(
+            "SELECT p.i AS i, EXISTS (SELECT 1 FROM panel_seen_encounter b WHERE b.patient = e.patient \
+             AND b.person = e.person AND b.start_us < e.start_us) AS v {counted} AND e.patient IS NOT NULL \
+             AND NOT EXISTS (SELECT 1 FROM annotation a WHERE a.encounter = e.encounter AND a.person = e.person \
+             AND (a.kind = 'exclude' OR a.kind = 'contest' AND coalesce(a.resolution, 'upheld') = 'upheld'))"
         );
-        let found: Vec<(i64, i64, f64)> = sqlx::query_as(AssertSqlSafe(sql))
-            .bind(from_us)
-            .bind(to_us)
+        let found = sqlx::query_as(AssertSqlSafe(exact::query(&rows)))
             .bind(bounds.low)
             .bind(bounds.high)
             .bind(bounds.centre)
@@ -201,6 +203,9 @@ impl Panel {
     /// # Errors
     /// What the database says.
     pub async fn interruptions(&mut self) -> Result<Vec<Option<(u32, f64)>>, Error> {
+        if self.streamed.is_some() {
+            return Err(streamed::not_there("interruptions an hour"));
+        }
         let found: Vec<(i64, i64, Option<f64>)> = sqlx::query_as(
             "SELECT i, count(*), sum(interruptions) * 60.0 / nullif(sum(minutes), 0) FROM panel_encounter \
              WHERE earlier = ? AND interruptions IS NOT NULL GROUP BY i",
@@ -214,10 +219,10 @@ impl Panel {
         Ok(self.spread(found.into_iter().map(rate).collect()))
     }
 
-    fn tallies(&self, found: Vec<(i64, i64, f64)>) -> Vec<Tally> {
-        let tally =
-            |(i, n, deviation)| (i, Tally { n: u32::try_from(n).unwrap_or(u32::MAX), deviation });
-        self.spread(found.into_iter().map(tally).collect())
+    fn tallies(&self, found: Vec<(i64, i64, i64, i64)>) -> Vec<Tally> {
+        let exact = |(i, n, whole, rest)| (i, Exact::of(n, whole, rest));
+        let sums = self.spread(found.into_iter().map(exact).collect());
+        sums.into_iter().map(Exact::tally).collect()
     }
 }
 

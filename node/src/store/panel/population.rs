@@ -3,7 +3,7 @@
 //! All of it becomes temporary tables of the panel's transaction: `panel_person` (row number from 1, key),
 //! `panel_link` (patient, person), `panel_encounter` (row number and the values that means are taken of). The
 //! views `panel_seen_encounter` and `panel_seen_response` leave out the patients whom the site's rules do not admit.
-use super::{Excluded, Panel, When};
+use super::{Panel, When};
 use crate::store::bulk::{Bulk, Cell};
 use crate::store::consent::{self, Access, Purpose};
 use crate::store::pseudonym::{Key, Pseudonyms};
@@ -18,23 +18,47 @@ pub(super) const COUNTED: &str = "FROM panel_seen_encounter e CROSS JOIN panel_p
 /// Patients whose links are read at once.
 const PAGE: i64 = 20_000;
 
+/// How many links of patients with clinicians there are, and how many of them do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// Pairs of a patient and a clinician.
+    pub pairs: u64,
+    /// Pairs beyond K of a patient.
+    pub dropped: u64,
+}
+
+/// Encounters of clinicians with a row that would count, and how many of them their clinician excluded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Excluded {
+    /// All of them.
+    pub encounters: u64,
+    /// Those that were excluded.
+    pub excluded: u64,
+}
+
 impl Panel {
     /// Lists what people said, and makes the views that leave out patients. A record without a key of a patient
     /// belongs to whom its encounter belongs to, whether that one is seen or not.
-    pub(super) async fn admit(&mut self, access: &Access) -> Result<(), Error> {
+    pub(super) async fn admit(&mut self, access: &Access, streamed: bool) -> Result<(), Error> {
         let connection = &mut *self.transaction;
         consent::list(connection, access.now_us).await?;
         let research = Purpose::ResearchAggregate;
         let basis = access.consent.patients;
         let owner = "coalesce(r.patient, \
-                     (SELECT e.patient FROM main.encounter e WHERE e.encounter = r.encounter))";
+                     (SELECT e.patient FROM panel_all_encounter e WHERE e.encounter = r.encounter))";
         let met = consent::condition(connection, basis, research, "e.patient").await?;
-        let said = consent::condition(connection, basis, research, owner).await?;
+        let mut said = consent::condition(connection, basis, research, owner).await?;
+        if streamed {
+            // A withdrawal does not know whose a streamed encounter is: what is said of it is left out here.
+            said = format!(
+                "({said}) AND NOT EXISTS (SELECT 1 FROM main.barred b WHERE b.kind = 'patient' AND b.key = {owner})"
+            );
+        }
         // What is switched off is as if not in the tables.
         let on = |modality| u8::from(access.modalities.admits(modality));
         for sql in [
             format!(
-                "CREATE TEMP VIEW panel_seen_encounter AS SELECT e.* FROM main.encounter e WHERE {met} AND {}",
+                "CREATE TEMP VIEW panel_seen_encounter AS SELECT e.* FROM panel_all_encounter e WHERE {met} AND {}",
                 on(Modality::Encounters)
             ),
             format!(
@@ -96,7 +120,7 @@ impl Panel {
         let sql = format!(
             "WITH said AS (SELECT r.person, r.encounter, coalesce(r.patient, e.patient, r.encounter) AS patient, \
                r.patient IS NULL AND e.patient IS NULL AS unnamed FROM panel_seen_response r \
-               LEFT JOIN encounter e ON e.encounter = r.encounter WHERE r.respondent = 'patient' AND {said}) \
+               LEFT JOIN panel_all_encounter e ON e.encounter = r.encounter WHERE r.respondent = 'patient' AND {said}) \
              INSERT INTO panel_link \
              SELECT e.patient, e.person FROM panel_seen_encounter e \
                WHERE e.patient IS NOT NULL AND {met} \
