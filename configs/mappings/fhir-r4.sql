@@ -7,14 +7,33 @@
 -- @consent
 -- Patients' consents to research, by purpose (v3 ActReason) or scope. Their state follows from the base rule; one that
 -- is given with exceptions is a reject with its line, until the hospital has decided here what they mean.
-SELECT patient AS patient,
+-- An `inactive` consent has ended, and R4 does not say how. It is no statement where a later one of the patient is given
+-- instead; where a later one says something else, or its own time is over, the patient is out (`refused`), and nothing
+-- is erased. Else it was terminated: `withdrawn`, which erases. It holds from when it was recorded, or began.
+WITH said AS (
+    SELECT patient, state, exceptions, coalesce(from_us, unixepoch(coalesce(valid_from, recorded)) * 1000000) AS from_us,
+           coalesce(to_us, unixepoch(valid_to) * 1000000) AS to_us,
+           unixepoch(coalesce(recorded, valid_from)) * 1000000 AS recorded_us, _line AS line
+    FROM raw_consent
+    WHERE purpose IN ('HRESCH', 'CLINTRCH', 'RESEARCH') OR (purpose IS NULL AND scope = 'research')
+), latest AS (
+    SELECT patient, max(recorded_us) AS recorded_us,
+           max(CASE WHEN state = 'given' AND exceptions = 0 THEN recorded_us END) AS given_us
+    FROM said WHERE coalesce(state, '') <> 'ended' GROUP BY patient
+)
+SELECT s.patient AS patient,
        'research-aggregate' AS purpose,
-       CASE WHEN state = 'given' AND exceptions > 0 THEN NULL ELSE state END AS state,
-       coalesce(from_us, unixepoch(coalesce(valid_from, recorded)) * 1000000) AS from_us,
-       coalesce(to_us, unixepoch(valid_to) * 1000000) AS to_us,
-       _line AS line
-FROM raw_consent
-WHERE purpose IN ('HRESCH', 'CLINTRCH', 'RESEARCH') OR (purpose IS NULL AND scope = 'research')
+       CASE WHEN s.state = 'given' AND s.exceptions > 0 THEN NULL
+            WHEN s.state <> 'ended' THEN s.state
+            WHEN l.recorded_us >= s.recorded_us OR s.to_us <= unixepoch() * 1000000 THEN 'refused'
+            ELSE 'withdrawn' END AS state,
+       CASE WHEN s.state = 'ended' THEN max(coalesce(s.from_us, s.recorded_us), coalesce(s.recorded_us, s.from_us))
+            ELSE s.from_us END AS from_us,
+       CASE WHEN s.state <> 'ended' THEN s.to_us END AS to_us,
+       s.line AS line
+FROM said s
+LEFT JOIN latest l ON l.patient = s.patient
+WHERE NOT (coalesce(s.state, '') = 'ended' AND coalesce(l.given_us >= s.recorded_us AND l.given_us >= l.recorded_us, 0))
 
 -- @person
 -- One row a practitioner: of several roles the one that is active and comes first.
@@ -37,6 +56,26 @@ WHERE nth = 1
 
 -- @encounter
 -- Only what is finished, has a moment, and is not a stay: of a stay of days the clinician's minutes are not told.
+-- `readmit_30d` and `ed_30d`: a stay, an emergency visit of the same patient that begins within 30 days after this one's
+-- end. Not known (NULL) before those days were over, so PUT THE DAY OF THE EXPORT into the first line below, in quotes:
+-- it does not stand in the files, and the newest encounter would be one patient's word on what is known of others.
+WITH export AS (SELECT unixepoch(NULL) * 1000000 AS at_us),
+later AS (
+    SELECT id, at_us, min(stay_us) OVER behind AS stay_us, min(emergency_us) OVER behind AS emergency_us
+    FROM (SELECT patient, id, end_us AS at_us, NULL AS stay_us, NULL AS emergency_us
+          FROM raw_encounter WHERE patient IS NOT NULL AND end_us IS NOT NULL
+          UNION ALL
+          SELECT patient, NULL, start_us, CASE WHEN class IN ('IMP', 'ACUTE', 'NONAC') THEN start_us END,
+                 CASE WHEN class = 'EMER' THEN start_us END
+          FROM raw_encounter WHERE patient IS NOT NULL AND start_us IS NOT NULL
+               AND class IN ('IMP', 'ACUTE', 'NONAC', 'EMER') AND status IN ('finished', 'in-progress', 'onleave'))
+    WINDOW behind AS (PARTITION BY patient ORDER BY at_us DESC RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+), followed AS (
+    SELECT id, coalesce(stay_us <= later.at_us + 2592000000000, 0) AS stay,
+           coalesce(emergency_us <= later.at_us + 2592000000000, 0) AS emergency
+    FROM later, export
+    WHERE id IS NOT NULL AND later.at_us + 2592000000000 <= export.at_us
+)
 SELECT e.id AS encounter,
        CASE e.clinician_type WHEN 'PractitionerRole' THEN r.practitioner ELSE e.clinician END AS person,
        e.patient AS patient,
@@ -52,11 +91,13 @@ SELECT e.id AS encounter,
                        ELSE CASE e.class WHEN 'EMER' THEN 4 WHEN 'AMB' THEN 2 WHEN 'VR' THEN 2 WHEN 'HH' THEN 2 END
                        END AS acuity,
        CASE e.class WHEN 'VR' THEN 'video' ELSE 'in_person' END AS channel,
-       CASE WHEN e.class = 'IMP' THEN e.readmission END AS readmit_30d,
+       f.stay AS readmit_30d,
+       f.emergency AS ed_30d,
        CASE e.class WHEN 'VR' THEN e.minutes END AS call_minutes,
        e._line AS line
 FROM raw_encounter e
 LEFT JOIN raw_practitioner_role r ON e.clinician_type = 'PractitionerRole' AND r.id = e.clinician
+LEFT JOIN followed f ON f.id = e.id
 WHERE e.status = 'finished' AND e.class IN ('AMB', 'EMER', 'VR', 'HH') AND e.start_us IS NOT NULL
 
 -- @response

@@ -168,6 +168,96 @@ async fn a_bulk_export_becomes_canonical_by_the_mapping_that_comes_along() {
 }
 
 #[tokio::test]
+async fn an_inactive_consent_erases_only_where_nothing_came_after_it() {
+    let site = Site::new().await;
+    let consent = |patient: &str, status: &str, recorded: &str, provision: &str| {
+        format!(
+            r#"{{"resourceType":"Consent","id":"c","status":"{status}","scope":{{"coding":[{{"code":"research"}}]}},"patient":{{"reference":"Patient/{patient}"}},"dateTime":"{recorded}","provision":{{"type":"permit"{provision}}}}}"#
+        )
+    };
+    let from = |day: &str| format!(r#","period":{{"start":"{day}"}}"#);
+    let lines = [
+        // Replaced by a version that begins with it.
+        consent("p1", "inactive", "2026-01-01", &from("2026-01-01")),
+        consent("p1", "active", "2026-05-01", &from("2026-01-01")),
+        // Terminated, after another that is active.
+        consent("p2", "active", "2026-01-01", ""),
+        consent("p2", "inactive", "2026-05-01", ""),
+        // Over.
+        consent(
+            "p3",
+            "inactive",
+            "2025-01-01",
+            r#","period":{"start":"2025-01-01","end":"2025-03-01"}"#,
+        ),
+        // Replaced by one that is narrower than the tables can say.
+        consent("p4", "inactive", "2026-01-01", ""),
+        consent("p4", "active", "2026-02-01", r#","dataPeriod":{"start":"2026-01-01"}"#),
+        // Terminated, and recorded before it began.
+        consent("p5", "inactive", "2026-01-01", &from("2026-03-01")),
+    ];
+    site.write("fhir/Consent.ndjson", lines.join("\n") + "\n");
+    let mapping = include_str!("../../configs/mappings/fhir-r4.sql");
+    let summary = site.import(mapping, &[("fhir", &site.dir.path().join("fhir"))]).await.unwrap();
+    assert_eq!(reasons(&summary), ["consent.state missing 7"], "{summary}");
+    let sql = "SELECT state || ' ' || date(from_us / 1000000, 'unixepoch') FROM consent ORDER BY 1";
+    assert_eq!(
+        site.rows(sql).await,
+        [
+            "given 2026-01-01",
+            "given 2026-01-01",
+            "refused 2025-01-01",
+            "refused 2026-01-01",
+            "withdrawn 2026-03-01",
+            "withdrawn 2026-05-01"
+        ]
+    );
+    let sql = "SELECT DISTINCT hex(key) FROM barred WHERE kind = 'patient'";
+    assert_eq!(site.rows(sql).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_followed_an_encounter_is_known_once_its_30_days_are_over() {
+    let encounter = |id: &str, class: &str, patient: &str, start: &str, end: &str| {
+        let subject = match patient {
+            "" => String::new(),
+            _ => format!(r#""subject":{{"reference":"Patient/{patient}"}},"#),
+        };
+        format!(
+            r#"{{"resourceType":"Encounter","id":"{id}","status":"finished","class":{{"code":"{class}"}},{subject}"participant":[{{"individual":{{"reference":"Practitioner/d1"}}}}],"period":{{"start":"2026-{start}:00Z","end":"2026-{end}:00Z"}}}}"#
+        )
+    };
+    let lines = [
+        encounter("a", "AMB", "p1", "07-01T08:00", "07-01T08:20"),
+        encounter("b", "AMB", "p2", "07-02T08:00", "07-02T08:20"),
+        encounter("c", "AMB", "", "07-03T08:00", "07-03T08:20"),
+        encounter("d", "EMER", "p3", "07-05T10:00", "07-05T12:00"),
+        encounter("stay-of-d", "IMP", "p3", "07-05T11:00", "07-09T11:00"),
+        encounter("stay-of-a", "IMP", "p1", "07-20T11:00", "07-25T11:00"),
+        encounter("e", "VR", "p3", "07-10T10:00", "07-10T10:30"),
+        encounter("f", "EMER", "p1", "08-01T10:00", "08-01T11:00"),
+        encounter("g", "EMER", "p3", "08-01T10:00", "08-01T11:00"),
+    ];
+    let mapping = include_str!("../../configs/mappings/fhir-r4.sql");
+    let told = mapping.replace("unixepoch(NULL)", "unixepoch('2026-08-15')");
+    assert_ne!(told, mapping);
+    let sql = "SELECT date(start_us / 1000000, 'unixepoch') || ' ' || coalesce(readmit_30d, '-') || \
+               coalesce(ed_30d, '-') FROM encounter ORDER BY start_us, patient";
+    for (mapping, expected) in [
+        (told.as_str(), ["01 10", "02 00", "03 --", "05 01", "10 01", "01 --", "01 --"]),
+        (mapping, ["01 --", "02 --", "03 --", "05 --", "10 --", "01 --", "01 --"]),
+    ] {
+        let site = Site::new().await;
+        site.write("fhir/PractitionerRole.ndjson", ROLES);
+        site.write("fhir/Encounter.ndjson", lines.join("\n") + "\n");
+        site.import(mapping, &[("fhir", &site.dir.path().join("fhir"))]).await.unwrap();
+        let found = site.rows(sql).await;
+        let found: Vec<&str> = found.iter().map(|row| &row[8..]).collect();
+        assert_eq!(found, expected);
+    }
+}
+
+#[tokio::test]
 async fn json_lines_are_mapped_by_json_functions() {
     let site = Site::new().await;
     let file =
@@ -177,6 +267,18 @@ async fn json_lines_are_mapped_by_json_functions() {
     let summary = site.import(mapping, &[("staff", &file)]).await.unwrap();
     assert_eq!(taken(&summary), ["person 1 0"]);
     assert_eq!(site.rows("SELECT role || active FROM person").await, ["nurse1"]);
+    // Behind a NUL a text would come in unseen.
+    let text = "{\"id\":\"D2\",\"job\":{\"kind\":\"nurse\\u0000Jane Doe\"},\"on\":true}\n\
+                {\"id\":\"D3\\u0000x\",\"job\":{\"kind\":\"nurse\"},\"on\":true}\n";
+    let summary =
+        site.import(mapping, &[("staff", &site.write("staff.ndjson", text))]).await.unwrap();
+    assert_eq!(
+        reasons(&summary),
+        [
+            "person.person not an id of 1 to 200 characters 2",
+            "person.role not a lower-case word (a-z, 0-9, - and _; 48 at most) 1"
+        ]
+    );
 }
 
 #[tokio::test]
@@ -230,6 +332,28 @@ async fn a_redcap_project_becomes_canonical_by_the_example() {
 }
 
 #[tokio::test]
+async fn a_redcap_project_without_events_becomes_canonical_by_the_same_example() {
+    let site = Site::new().await;
+    let dictionary = site.write(
+        "dictionary.csv",
+        "field_name,form_name,field_type,select_choices_or_calculations,text_validation_type_or_show_slider_number,identifier\n\
+         staff_id,staff,text,,,\njob,staff,radio,\"1, Doctor | 2, Nurse\",,\n\
+         field,staff,radio,\"1, Internal | 3, Oncology\",,\nworking,staff,yesno,,,\n\
+         cbi_c1,cbi,radio,\"1, A | 2, B | 3, C\",,\ncare_patient,care,text,,,\ncare_q1,care,radio,\"1, A | 5, E\",,\n",
+    );
+    let records = site.write(
+        "records.csv",
+        "staff_id,job,field,working,staff_complete,cbi_timestamp,cbi_c1,cbi_complete,care_timestamp,care_patient,care_q1,\
+         care_complete\n\
+         D1,1,3,1,2,2026-07-02 10:00:00,3,2,2026-07-03 12:00:00,P7,5,2\n",
+    );
+    let mapping = include_str!("../../configs/mappings/redcap-example.sql");
+    let inputs = [("forms", records.as_path()), ("forms.dictionary", &dictionary)];
+    let summary = site.import(mapping, &inputs).await.unwrap();
+    assert_eq!(taken(&summary), ["person 1 0", "response 2 0", "answer 2 0"], "{summary}");
+}
+
+#[tokio::test]
 async fn a_common_data_model_becomes_canonical_by_the_mapping_that_comes_along() {
     let site = Site::new().await;
     let provider = site.write(
@@ -257,7 +381,8 @@ async fn a_common_data_model_becomes_canonical_by_the_mapping_that_comes_along()
          3,100,0,2026-07-01,2026-07-01 12:00:00,37,,10,temperature,\n",
     );
     // Taken from its source while the last visit's 30 days were not over.
-    let source = site.write("cdm_source.csv", "cdm_source_name,source_release_date\nWest,2026-08-15\n");
+    let source =
+        site.write("cdm_source.csv", "cdm_source_name,source_release_date\nWest,2026-08-15\n");
     let details = site.write(
         "details.csv",
         "visit_detail_id,person_id,visit_detail_concept_id,visit_detail_start_datetime,visit_detail_end_datetime,provider_id,visit_occurrence_id\n",

@@ -139,9 +139,10 @@ pub(super) fn encounter(found: Encounter, target: &mut Target<'_>) -> Taken {
     let span = start.zip(end).map(|(start, end)| (end.us.saturating_sub(start.us)) as f64 / 60e6);
     let clinicians = found.participant.iter().filter(|p| p.clinician().is_some()).count();
     let lead = lead(&found.participant).and_then(Participant::clinician);
-    let readmission = found
-        .hospitalization
-        .map(|h| i64::from(h.re_admission.is_some_and(|c| c.first().is_some())));
+    // Nothing said is not a no.
+    let readmission = found.hospitalization.and_then(|h| h.re_admission);
+    let readmission = readmission.filter(|c| c.first().is_some()).map(|_| 1);
+    let patient = target.patient("Encounter.subject", found.subject.as_ref());
     let row = [
         text(Some(id)),
         text(found.status),
@@ -149,7 +150,7 @@ pub(super) fn encounter(found: Encounter, target: &mut Target<'_>) -> Taken {
         text(first_of(&found.r#type)),
         text(found.service_type.as_ref().and_then(Concept::first)),
         text(found.priority.as_ref().and_then(Concept::first)),
-        text(found.subject.as_ref().and_then(|s| s.to("Patient"))),
+        text(patient),
         text(lead.map(|(kind, _)| kind)),
         text(lead.map(|(_, id)| id)),
         whole(i64::try_from(clinicians).ok()),

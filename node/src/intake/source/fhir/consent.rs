@@ -1,9 +1,10 @@
 //! Consent: one row a purpose, with the base rule and how many exceptions narrow it.
 //!
 //! `state` is what the base says: `given` (opt-in, or a provision that permits), `refused` (opt-out, or
-//! one that denies, or a consent that was rejected), `withdrawn` (inactive). Where base and provision
-//! speak against one another, or nothing says, it is absent. Actors, actions, classes and nested
-//! provisions are exceptions: they are counted, not judged.
+//! one that denies, or a consent that was rejected), `ended` (inactive: terminated, replaced or over; R4 does not say
+//! which, so the mapping looks for what came after it). Where base and provision speak against one another, or nothing
+//! says, it is absent. Actors, actions, labels, classes, a span of the data and nested provisions are exceptions: they
+//! are counted, not judged.
 use super::super::{RawTable, raw_table, text, whole};
 use super::shape::{Coding, Concept, Period, Reference, at};
 use super::{Refusal, Taken, Target};
@@ -44,15 +45,17 @@ pub(super) struct Consent {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Provision {
     r#type: Option<String>,
     period: Period,
     purpose: Vec<Coding>,
     actor: Vec<IgnoredAny>,
     action: Vec<IgnoredAny>,
+    security_label: Vec<IgnoredAny>,
     class: Vec<IgnoredAny>,
     code: Vec<IgnoredAny>,
+    data_period: Option<IgnoredAny>,
     data: Vec<IgnoredAny>,
     #[serde(rename = "provision")]
     nested: Vec<IgnoredAny>,
@@ -92,13 +95,16 @@ pub(super) fn consent(found: Consent, target: &mut Target<'_>) -> Taken {
     let exceptions = [
         &provision.actor,
         &provision.action,
+        &provision.security_label,
         &provision.class,
         &provision.code,
         &provision.data,
         &provision.nested,
     ];
-    let exceptions: usize = exceptions.into_iter().map(Vec::len).sum();
+    let lists: usize = exceptions.into_iter().map(Vec::len).sum();
+    let exceptions = lists.saturating_add(usize::from(provision.data_period.is_some()));
     let (from, to) = (provision.period.start.as_deref(), provision.period.end.as_deref());
+    let patient = target.patient("Consent.patient", found.patient.as_ref());
     let mut purposes: Vec<Option<&str>> =
         provision.purpose.iter().map(|p| p.code.as_deref()).collect();
     if purposes.is_empty() {
@@ -107,7 +113,7 @@ pub(super) fn consent(found: Consent, target: &mut Target<'_>) -> Taken {
     for purpose in purposes {
         let row = [
             text(found.id.as_deref()),
-            text(found.patient.as_ref().and_then(|p| p.to("Patient"))),
+            text(patient),
             text(status),
             text(state(status, policy, provision.r#type.as_deref())),
             text(found.scope.as_ref().and_then(Concept::first)),
@@ -132,7 +138,7 @@ fn state(
     provision: Option<&str>,
 ) -> Option<&'static str> {
     match status {
-        Some("inactive") => return Some("withdrawn"),
+        Some("inactive") => return Some("ended"),
         Some("rejected") => return Some("refused"),
         Some("active") => {}
         _ => return None,
@@ -170,7 +176,7 @@ mod tests {
             ("active", "", "deny", Some("refused")),
             ("active", "", "", None),
             ("active", "hipaa-auth", "", None),
-            ("inactive", "OPTIN", "permit", Some("withdrawn")),
+            ("inactive", "OPTIN", "permit", Some("ended")),
             ("rejected", "OPTIN", "", Some("refused")),
             ("other", "OPTIN", "", None),
         ] {

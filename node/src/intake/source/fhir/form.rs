@@ -114,12 +114,13 @@ pub(super) fn response(found: Response, target: &mut Target<'_>) -> Taken {
     };
     let [author_type, author] = who(found.author.as_ref());
     let [source_type, source] = who(found.source.as_ref());
+    let patient = target.patient("QuestionnaireResponse.subject", found.subject.as_ref());
     let row = [
         text(Some(id.as_str())),
         text(questionnaire),
         text(version),
         text(found.status),
-        text(found.subject.as_ref().and_then(|s| s.to("Patient"))),
+        text(patient),
         text(found.encounter.as_ref().and_then(|e| e.to("Encounter"))),
         author_type,
         author,

@@ -5,12 +5,14 @@
 //! Observation ─► raw_observation, raw_sample     PractitionerRole ─► raw_practitioner_role
 //! Consent ─► raw_consent                    Patient ─► raw_patient (its key, nothing else)
 //! ```
-//! Read leniently from files nobody vouches for: fields that are not of R4 are counted, resources of
-//! other types left out and counted, a resource that is not shaped as R4 has it is a reject. A resource
-//! with a modifier extension or implicit rules is one too: they may turn its meaning round. Names, notes,
+//! Read leniently from files nobody vouches for: fields that are not of R4 are counted (those of the resource, and of
+//! the elements within that are read), resources of other types left out and counted, a resource that is not shaped as
+//! R4 has it is a reject. A resource with a modifier extension, itself or in such an element, or with implicit rules is
+//! one too: they may turn its meaning round. A subject that names no patient by an id is counted. Names, notes,
 //! texts, addresses and contained resources never land. `_line` counts over all files in the order of their names.
 mod care;
 mod consent;
+mod fields;
 mod form;
 mod observation;
 mod shape;
@@ -20,7 +22,9 @@ use super::files;
 use super::lines::Lines;
 use super::ndjson::{self, broken};
 use super::{JSON_LINE_BYTES_MAX, RawTable, Step, Tables};
+use fields::{ELEMENTS, Element, Strange, Within};
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use shape::Reference;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -58,6 +62,19 @@ struct Target<'a> {
     step: &'a mut Step,
     table: usize,
     line: u64,
+    /// References that should name a patient and do not.
+    nameless: &'a mut BTreeMap<&'static str, u64>,
+}
+
+impl Target<'_> {
+    /// The patient whom a field names; one that names none by an id is counted.
+    fn patient<'r>(&mut self, field: &'static str, of: Option<&'r Reference>) -> Option<&'r str> {
+        let found = of.and_then(|reference| reference.to("Patient"));
+        if of.is_some() && found.is_none() {
+            *self.nameless.entry(field).or_default() += 1;
+        }
+        found
+    }
 }
 
 const RESOURCES: &[Resource] = &[
@@ -112,12 +129,16 @@ const COMMON: &[&str] = &[
     "modifierExtension",
 ];
 
+/// How often a resource has a field that is not of R4.
+type Unknown = BTreeMap<(&'static str, String), u64>;
+
 /// The resources of bulk data files.
 pub struct Bulk {
     lines: Lines,
     tables: Vec<RawTable>,
-    unknown: BTreeMap<(&'static str, String), u64>,
+    unknown: Unknown,
     left_out: BTreeMap<String, u64>,
+    nameless: BTreeMap<&'static str, u64>,
 }
 
 impl Bulk {
@@ -147,7 +168,8 @@ impl Bulk {
             care::patient_table(),
         ];
         let lines = Lines::open(files, JSON_LINE_BYTES_MAX)?;
-        Ok(Self { lines, tables, unknown: BTreeMap::new(), left_out: BTreeMap::new() })
+        let (unknown, left_out, nameless) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Ok(Self { lines, tables, unknown, left_out, nameless })
     }
 }
 
@@ -176,39 +198,27 @@ impl Tables for Bulk {
                 }
                 broken(&e, &line.place())
             })?;
-        let Some(kind) = head.kind else {
+        let Some(kind) = head.kind.as_deref() else {
             return Err(Fault::user("the object has no `resourceType`, so it is no FHIR resource")
                 .at(line.place())
                 .hint("of other NDJSON, say NAME.ndjson=FILE"));
         };
         let Some(resource) = RESOURCES.iter().find(|r| r.name == kind) else {
-            let name = if is_name(&kind) { kind.into_owned() } else { "resource".to_owned() };
+            let name = if is_name(kind) { kind.to_owned() } else { "resource".to_owned() };
             count(&mut self.left_out, format!("{name}: not a type that is read"));
             return Ok(true);
         };
-        let unknown = |key: &&Cow<'_, str>| {
-            let key = key.strip_prefix('_').unwrap_or(key);
-            !COMMON.contains(&key) && !resource.fields.contains(&key)
-        };
-        for key in head.keys.iter().filter(unknown) {
-            let name = if is_name(key) { key.to_string() } else { "(no name)".to_owned() };
-            let name = if self.unknown.len() < NAMES_MAX { name } else { "(others)".to_owned() };
-            *self.unknown.entry((resource.name, name)).or_default() += 1;
-        }
+        count_unknown(&mut self.unknown, resource, &head);
         let (table, number) = (resource.table, line.overall);
-        if let Some(key) = ["modifierExtension", "implicitRules"]
-            .iter()
-            .find(|k| head.keys.iter().any(|key| key == *k))
-        {
-            out.refuse(
-                table,
-                number,
-                key,
-                "may turn the resource's meaning round, and is not understood",
-            );
+        let turning = ["modifierExtension", "implicitRules"];
+        let turning = turning.iter().find(|k| head.keys.iter().any(|key| key == *k));
+        if let Some(key) = turning.or(head.strange.turned.then_some(&"modifierExtension")) {
+            let why = "may turn the resource's meaning round, and is not understood";
+            out.refuse(table, number, key, why);
             return Ok(true);
         }
-        let mut target = Target { step: &mut *out, table, line: number };
+        let nameless = &mut self.nameless;
+        let mut target = Target { step: &mut *out, table, line: number, nameless };
         match (resource.take)(line.bytes, &mut target) {
             Ok(Ok(())) => {}
             Ok(Err(Refusal::Reject(column, reason))) => out.refuse(table, number, column, reason),
@@ -229,7 +239,27 @@ impl Tables for Bulk {
         });
         let left_out =
             self.left_out.iter().map(|(why, times)| format!("{why}: left out, {times} times"));
-        unknown.chain(left_out).collect()
+        let nameless = self.nameless.iter().map(|(field, times)| {
+            format!("{field} names no Patient by an id: left empty, {times} times")
+        });
+        unknown.chain(left_out).chain(nameless).collect()
+    }
+}
+
+/// Counts the fields of a resource that are not of R4.
+fn count_unknown(counts: &mut Unknown, resource: &Resource, head: &Head<'_>) {
+    let unknown = |key: &&Cow<'_, str>| {
+        let key = key.strip_prefix('_').unwrap_or(key);
+        !COMMON.contains(&key) && !resource.fields.contains(&key)
+    };
+    let name = |key: &Cow<'_, str>| {
+        if is_name(key) { key.to_string() } else { "(no name)".to_owned() }
+    };
+    let own = head.keys.iter().filter(unknown).map(|key| (name(key), 1));
+    let within = head.strange.unknown.iter().map(|(name, times)| (name.clone(), *times));
+    for (name, times) in own.chain(within) {
+        let name = if counts.len() < NAMES_MAX { name } else { "(others)".to_owned() };
+        *counts.entry((resource.name, name)).or_default() += times;
     }
 }
 
@@ -258,6 +288,7 @@ fn read<T: DeserializeOwned>(
 struct Head<'a> {
     kind: Option<Cow<'a, str>>,
     keys: Vec<Cow<'a, str>>,
+    strange: Strange,
 }
 
 impl<'de: 'a, 'a> serde::Deserialize<'de> for Head<'a> {
@@ -276,11 +307,13 @@ impl<'de> Visitor<'de> for HeadVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head<'de>, A::Error> {
-        let mut head = Head { kind: None, keys: Vec::new() };
+        let mut head = Head { kind: None, keys: Vec::new(), strange: Strange::default() };
         while let Some(Word(key)) = map.next_key()? {
             if key == "resourceType" && head.kind.is_none() {
                 let Word(kind) = map.next_value()?;
                 head.kind = Some(kind);
+            } else if let Some(element) = Element::named(&ELEMENTS, &key) {
+                map.next_value_seed(Within { element, strange: &mut head.strange, depth: 1 })?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }

@@ -145,6 +145,39 @@ fn of_a_patient_the_key_lands_and_nothing_else() {
 }
 
 #[test]
+fn fields_within_an_element_are_counted_and_may_not_turn_its_meaning_round() {
+    let found = read_text(
+        r#"{"participant":[{"individual":{"reference":"Practitioner/d"},"mood":1},{"mood":{}}],"resourceType":"Encounter","id":"e","subject":{"reference":"Group/g"},"hospitalization":{"Jane Doe":1}}
+{"resourceType":"QuestionnaireResponse","id":"q","status":"completed","subject":{"reference":"urn:uuid:7"},"item":[{"linkId":"a","item":[{"answer":[{"valueInteger":1,"colour":2,"item":[{"linkId":"b","_text":{},"shade":[]}]}]}]}]}
+{"resourceType":"Consent","id":"c","status":"active","patient":{"reference":"Patient/p"},"provision":{"provision":[{"modifierExtension":[{}]}]}}
+{"resourceType":"Consent","id":"d","status":"active","patient":{"identifier":{"value":"4711"}},"provision":{"type":"permit","securityLabel":[{"code":"R"}],"dataPeriod":{"start":"2026-01-01"}}}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        found.notes,
+        [
+            "Encounter.hospitalization.(no name) is no field of FHIR R4: ignored, 1 times",
+            "Encounter.participant.mood is no field of FHIR R4: ignored, 2 times",
+            "QuestionnaireResponse.answer.colour is no field of FHIR R4: ignored, 1 times",
+            "QuestionnaireResponse.item.shade is no field of FHIR R4: ignored, 1 times",
+            "Consent.patient names no Patient by an id: left empty, 1 times",
+            "Encounter.subject names no Patient by an id: left empty, 1 times",
+            "QuestionnaireResponse.subject names no Patient by an id: left empty, 1 times",
+        ]
+    );
+    assert_eq!(
+        found.refused,
+        [
+            "raw_consent:3 modifierExtension: may turn the resource's meaning round, and is not understood"
+        ]
+    );
+    assert_eq!(found.cell("raw_encounter", 0, "readmission"), "-", "nothing said is not a no");
+    // A label and a span of the data narrow what is permitted.
+    assert_eq!(found.cell("raw_consent", 0, "exceptions"), "2");
+    assert_eq!(found.cell("raw_consent", 0, "state"), "given");
+}
+
+#[test]
 fn sampled_data_keeps_its_markers_and_dimensions() {
     let found = read_text(
         r#"{"resourceType":"Observation","id":"o","status":"final","code":{"coding":[{"code":"x"}]},"effectivePeriod":{"start":"2026-01-01T00:00:00Z","end":"2026-01-01T00:00:01Z"},"valueSampledData":{"origin":{"value":1,"system":"http://unitsofmeasure.org","code":"uS"},"period":250,"factor":0.5,"dimensions":2,"data":"2 E L U -1 4"}}"#,
