@@ -183,6 +183,72 @@ async fn encounters_that_come_later_meet_the_windows_that_were_there() {
     store.close().await;
 }
 
+/// Every row that was computed from recordings.
+async fn computed(site: &Site) -> Vec<String> {
+    let store = site.store().await;
+    assert_eq!(count(&store, "stale_person").await, 0);
+    let mut all = Vec::new();
+    for table in ["feature", "window_feature", "encounter_feature"] {
+        let sql = format!("SELECT name FROM pragma_table_info('{table}')");
+        let columns: Vec<String> =
+            sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(store.pool()).await.unwrap();
+        let quoted: Vec<String> = columns.iter().map(|c| format!("quote({c})")).collect();
+        let sql =
+            format!("SELECT '{table} ' || {} FROM {table} ORDER BY 1", quoted.join("||','||"));
+        let rows: Vec<String> =
+            sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(store.pool()).await.unwrap();
+        all.extend(rows);
+    }
+    store.close().await;
+    all
+}
+
+#[tokio::test]
+async fn an_encounter_that_goes_leaves_its_neighbours_as_if_it_had_never_been_there() {
+    use tacit_node::command::{batches, retain, withdraw};
+    let (site, _) = nine_days("true").await;
+    let dir = site.dir.path().to_owned();
+    let before = computed(&site).await;
+    let encounters = MAPPING.split_once("-- @encounter").unwrap().1;
+    let mapping = format!(
+        "-- @encounter{}",
+        encounters.replace("AS person,", "AS person, 'P' || visit AS patient,")
+    );
+    // Windows that two encounters reach into belong to neither.
+    let began = FIRST_S + 8 * DAY_S + 8 * 3_600;
+    for visit in ["V7", "V8", "V9"] {
+        site.write("later.csv", &format!("visit,nr,began,mins\n{visit},N1,{began},30\n"));
+        site.import(&mapping, &[&site.input("visits", "later.csv")]).await;
+        assert_ne!(computed(&site).await, before, "{visit}");
+        match visit {
+            "V7" => {
+                let args = batches::BatchesArgs {
+                    dir: dir.clone(),
+                    withdraw: Some(3),
+                    with_dependents: false,
+                    json: false,
+                };
+                batches::run(&args).await.unwrap();
+            }
+            "V8" => {
+                let (id, purpose) = ("PV8".parse().unwrap(), None);
+                let args = withdraw::WithdrawArgs { dir: dir.clone(), id, patient: true, purpose };
+                let page = withdraw::run(&args).await.unwrap();
+                assert!(page.contains("encounter                 1 rows"), "{page}");
+            }
+            _ => {
+                let store = site.store().await;
+                let sql = "UPDATE import_batch SET at_us = 0 WHERE id = 5";
+                sqlx::query(sql).execute(store.pool()).await.unwrap();
+                store.close().await;
+                let page = retain::run(&retain::RetainArgs { dir: dir.clone() }).await.unwrap();
+                assert!(page.contains("encounter                 1 rows"), "{page}");
+            }
+        }
+        assert_eq!(computed(&site).await, before, "{visit}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_of_a_recording_outlives_its_batch_or_its_owners_consent() {
     let (site, _) = nine_days("true").await;

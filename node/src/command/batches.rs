@@ -1,7 +1,9 @@
 //! `tacit-node batches`: lists what was imported, and withdraws one import whole.
 use super::check::{day_and_time, now_us};
 use crate::config::Config;
+use crate::intake::progress::Silent;
 use crate::measure::instrument::Catalogue;
+use crate::measure::physiology::personal;
 use crate::measure::standing;
 use crate::store::batch::{self, Batch, Dependents, Gone, Withdrawal};
 use crate::store::consent::Access;
@@ -49,6 +51,7 @@ pub async fn run(args: &BatchesArgs) -> Result<String, Fault> {
     let dependents = if args.with_dependents { Dependents::Withdraw } else { Dependents::Refuse };
     standing::suspend_all(&store).await?;
     let done = withdraw(&store, identities.as_ref(), (number, dependents)).await;
+    let refreshed = personal::refresh(&store, &Silent).await;
     // Whether it was withdrawn or not: the tables are as they are now.
     let access = Access::now(&store, &config, now_us()?).await?;
     let stays_away = standing::look_at_all(&store, &catalogue, &pseudonyms, &access).await;
@@ -57,6 +60,7 @@ pub async fn run(args: &BatchesArgs) -> Result<String, Fault> {
         identities.close().await;
     }
     let (withdrawal, ids) = done?;
+    refreshed?;
     let stays_away = stays_away?;
     if args.json {
         return json(&Done { withdrawal, identities: ids, stays_away });

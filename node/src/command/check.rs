@@ -118,17 +118,29 @@ async fn approved(store: &Store) -> Result<Vec<Study>, Fault> {
     Ok(studies)
 }
 
-/// Writes a page that only its owner can read.
+/// Writes a page that only its owner can read, beside its place, and then puts it there: whoever opens it meets the
+/// old page or the new one, whole.
 fn write(path: &Path, page: &str) -> Result<(), Fault> {
     use std::io::Write as _;
+    let beside = path.with_added_extension(format!("{}.part", std::process::id()));
     let mut how = std::fs::OpenOptions::new();
-    how.write(true).create(true).truncate(true);
+    how.write(true).create_new(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
         how.mode(0o600);
     }
-    let written = how.open(path).and_then(|mut file| file.write_all(page.as_bytes()));
+    let put = |mut file: std::fs::File| {
+        file.write_all(page.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    let written = how.open(&beside).and_then(|file| {
+        put(file).inspect_err(|_| {
+            // What stands half written is of no use to anybody.
+            let _ = std::fs::remove_file(&beside);
+        })
+    });
     written.map_err(|e| {
         Fault::user(format!("the page cannot be written: {e}")).at(path.display().to_string())
     })

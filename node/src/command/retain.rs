@@ -1,7 +1,9 @@
 //! `tacit-node retain`: erases what was kept as long as `[retention]` says. `tacit-node run` does it first, too.
 use crate::config::Config;
+use crate::intake::progress::Silent;
 use crate::link::session::unix_now;
 use crate::measure::instrument::Catalogue;
+use crate::measure::physiology::personal;
 use crate::measure::standing;
 use crate::store::consent::Access;
 use crate::store::pseudonym::Pseudonyms;
@@ -42,8 +44,8 @@ pub async fn run(args: &RetainArgs) -> Result<String, Fault> {
     ))
 }
 
-/// Looks at the cells of approved studies again, since rows or what counts of them changed; a line for each that
-/// this site stays away from.
+/// Looks again, since rows or what counts of them changed: at whose recordings lost an encounter or a session, and at
+/// the cells of approved studies; a line for each that this site stays away from.
 ///
 /// # Errors
 /// A fault of the database.
@@ -53,6 +55,7 @@ pub(super) async fn look_again(
     config: &Config,
     now_us: i64,
 ) -> Result<String, Fault> {
+    personal::refresh(store, &Silent).await?;
     let catalogue = Catalogue::of_node(dir, config.licences())?;
     let pseudonyms = Pseudonyms::open_or_create(dir)?;
     let access = Access::now(store, config, now_us).await?;

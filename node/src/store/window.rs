@@ -1,6 +1,7 @@
 //! The windows of a person's recordings, and what follows from them: read, and written anew.
 //!
-//! Whoever's sessions or encounters changed stands in `stale_person`, written within the transaction of the change.
+//! Whoever's sessions or encounters changed stands in `stale_person`, written within the transaction of the change (what
+//! goes is marked by triggers).
 //! What follows (each window's z, each encounter's values) is deleted and written again as a whole, person by person.
 use super::bulk::{Bulk, Cell};
 use super::pseudonym::Key;
