@@ -182,6 +182,8 @@ async fn the_quality_page_shows_what_a_study_lacks_here() {
     let text = check::run(&args).await.unwrap();
     for part in [
         "the database is sound\n",
+        "  encounter_feature                       0 rows\n",
+        "  encounter, no patient's id              0 rows\n",
         "           1 in batch 2    encounter.end_us: before start_us (first lines 4)",
         "         1  encounter.start_us: before 2000; taken over (batch 2)",
         "         1  encounter.end_us: end before its start; rejected (batch 2)",

@@ -599,7 +599,7 @@ async fn recordings_that_are_switched_off_are_neither_imported_nor_read() {
 fn sections(names: &[&str]) -> String {
     let all =
         MAPPING.split("-- @").filter(|s| names.contains(&s.lines().next().unwrap_or_default()));
-    all.map(|section| format!("-- @{section}")).collect()
+    all.fold(String::new(), |text, section| text + "-- @" + section)
 }
 
 /// A patient who met three clinicians and answered about each, naming the visit alone; staff, visits and answers

@@ -589,7 +589,9 @@ async fn the_command_imports_recordings_and_counts_what_is_there() {
     assert!((found[1].1 - 75.0).abs() < 0.01, "mean heart rate of 800 ms");
     let text = check::run(&CheckArgs::of(dir.path())).await.unwrap();
     assert!(
-        text.starts_with("the database is sound\n  import_batch                  1 rows\n"),
+        text.starts_with(
+            "the database is sound\n  import_batch                            1 rows\n"
+        ),
         "{text}"
     );
     let none = tempfile::tempdir().unwrap();

@@ -97,8 +97,8 @@ fn answers() -> Vec<Broken> {
               -- @answer\nSELECT f AS response, q AS item, c AS code, _line AS line FROM raw_x WHERE q IS NOT NULL\n";
     let case = |name, row: &str| broken(name, "x=x.csv", format!("f,i,r,q,c\n{row}\n")).by(by);
     vec![
-        case("a code the instrument lacks", "F1,care-measure,patient,q1,9").says(&["  rejected  answer.code: not a code of the instrument (1 rows; first lines 2)"]),
-        case("an item the instrument lacks", "F1,care-measure,patient,q99,1").says(&["  rejected  answer.item: not an item of the instrument (1 rows; first lines 2)"]),
+        case("a code the instrument lacks", "F1,care-measure,patient,q1,9").says(&["  noted     without a patient's id: 0 encounters, 1 questionnaires of patients; each counts as a patient of its own", "  rejected  answer.code: not a code of the instrument (1 rows; first lines 2)"]),
+        case("an item the instrument lacks", "F1,care-measure,patient,q99,1").says(&["  noted     without a patient's id: 0 encounters, 1 questionnaires of patients; each counts as a patient of its own", "  rejected  answer.item: not an item of the instrument (1 rows; first lines 2)"]),
         case("an instrument nobody defined", "F1,mood,patient,q1,1").says(&["  rejected  answer.response: names no response that was taken over (1 rows; first lines 2)", "  rejected  response.instrument: no instrument of this node has that name (1 rows; first lines 2)"]),
         case("an instrument without its licence", "F1,stanford-pfi,clinician,,").says(&["  rejected  response.instrument: the instrument is locked: no licence reference in node.toml (1 rows; first lines 2)"]),
         case("a form that the wrong side filled in", "F1,care-measure,clinician,,").says(&["  rejected  response.respondent: not who answers this instrument (1 rows; first lines 2)"]),

@@ -142,7 +142,7 @@ fn the_terminal_page_has_everything_within_a_hundred_columns() {
         page.lines().filter(|line| line.chars().count() > crate::office::page::COLUMNS).collect();
     assert!(long.is_empty(), "{long:?}");
     for part in [
-        "the database is sound\n  person                      213 rows\n",
+        "the database is sound\n  person                                213 rows\n",
         "          12 in batch 3    answer.code: a reason",
         "first lines 8, 9, 40, 41, 77",
         "  2026-06 ██ █ 2026-09  encounters: 1,234,567 rows",
