@@ -23,8 +23,8 @@ FROM raw_staff
 SELECT "no" AS encounter,
        who AS person,
        card AS patient,
-       (unixepoch("when") - 7200) * 1000000 AS start_us,
-       120 AS tz_min,
+       utc_us("when", 'Europe/Berlin') AS start_us, -- the clock on the wall, summer and winter
+       tz_min("when", 'Europe/Berlin') AS tz_min,
        CAST(minutes AS REAL) AS minutes,
        CAST(urgency AS INTEGER) AS acuity,
        CASE how WHEN 'room' THEN 'in_person' WHEN 'phone' THEN 'phone' WHEN 'machine' THEN 'ivr'
@@ -71,12 +71,12 @@ SELECT 'care ' || "no" AS response,
        who AS person,
        visit AS encounter,
        card AS patient,
-       (unixepoch("when") - 7200) * 1000000 AS authored_us,
+       utc_us("when", 'Europe/Berlin') AS authored_us,
        _line AS line
 FROM raw_opinions
 UNION ALL
 SELECT 'cbi ' || who, 'copenhagen-burnout', 'clinician', who, NULL, NULL,
-       (unixepoch("when") - 7200) * 1000000, _line
+       utc_us("when", 'Europe/Berlin'), _line
 FROM raw_burnout
 
 -- @answer

@@ -10,6 +10,7 @@
 
 mod barred;
 mod batch;
+mod call;
 pub mod canonical;
 mod key;
 mod known;
@@ -24,6 +25,7 @@ mod staging;
 pub mod stream;
 pub mod summary;
 mod switched;
+mod zone;
 
 use crate::config::Modalities;
 use crate::store::pseudonym::Pseudonyms;

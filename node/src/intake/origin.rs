@@ -7,6 +7,7 @@ use super::source::land::Landed;
 use super::source::postgres::Pulled;
 use super::staging::{self, Ground, Staged};
 use super::summary::{FileCount, Summary};
+use super::zone;
 use crate::store::fault;
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
@@ -32,8 +33,14 @@ impl Origin {
         match self {
             Origin::Raw(landed) => {
                 let section = mapping.section(table).ok_or_else(bug)?;
+                let (local, zones) = zone::found_in(section).map_err(|(problem, at)| {
+                    Fault::user(format!("section `@{}` {problem}", table.name()))
+                        .at(format!("{}:{}", mapping.origin(), section.line_at(at)))
+                        .hint("docs/data-mapping.md explains local times")
+                })?;
+                zone::prepare(connection, &zones).await.map_err(|e| fault(&e))?;
                 let ground = Ground { origin: mapping.origin(), landed, statement_s };
-                staging::stage(connection, table, section, ground).await
+                staging::stage(connection, table, &local, ground).await
             }
             Origin::Staged(staged) => {
                 let at = staged.iter().position(|staged| staged.table == table);
@@ -52,7 +59,7 @@ impl Origin {
             let sql = format!("DROP TABLE temp.\"{}\"", table.table);
             sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
         }
-        Ok(())
+        zone::forget(connection).await
     }
 }
 

@@ -6,11 +6,11 @@
 //! the newer record replaces the older, and so it is with a statement on consent and with a training, whose end may
 //! become known; all else that was there before is a reject, so that a number cannot change unseen.
 use super::Questionnaire;
-use super::canonical::{Column, Presence, Table};
+use super::canonical::{Column, Presence, Rule, Table};
 use super::key::{self, KEYED};
 use super::known;
 use super::staging::Staged;
-
+use super::zone;
 use crate::store::bulk::{Bulk, Cell};
 use crate::store::pseudonym::Pseudonyms;
 use sqlx::sqlite::SqliteConnection;
@@ -264,8 +264,13 @@ fn column_checks(column: &Column) -> Vec<(String, String)> {
     if column.presence == Presence::Required {
         checks.push((format!("{name} IS NULL"), "missing".to_owned()));
     }
-    let broken = column.rule.broken(name);
+    let mut broken = column.rule.broken(name);
     let reason = format!("not {}", column.rule.expected());
+    if column.rule == Rule::Time {
+        let skipped = format!("{name} = {}", zone::SKIPPED_US);
+        broken = format!("({broken}) AND NOT ({skipped})");
+        checks.push((format!("{name} IS NOT NULL AND {skipped}"), zone::SKIPPED.to_owned()));
+    }
     checks.push((format!("{name} IS NOT NULL AND ({broken})"), reason));
     checks
 }

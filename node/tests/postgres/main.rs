@@ -352,3 +352,51 @@ async fn what_does_not_run_there_is_told_with_its_line_and_leaves_nothing() {
     let fault = site.import(&mapping, From::Database(&url, 5), Again::Refuse).await.unwrap_err();
     assert!(fault.message.starts_with("the hospital's database cannot be reached: "), "{fault}");
 }
+
+/// Local times about both changes of the clocks, of two zones: the same moments, offsets and rejects in both databases.
+#[tokio::test]
+async fn local_times_are_the_same_moments_over_files_and_in_the_database() {
+    let Some(server) = Server::start() else { return };
+    let url = server.url();
+    let _hospital = fill(&url).await;
+    let times = [
+        "2026-03-29 01:59:59",
+        "2026-03-29 02:30:00",
+        "2026-03-29 03:00:00",
+        "2026-07-01 08:10",
+        "2026-10-25 01:59",
+        "2026-10-25 02:30",
+        "2026-10-25 03:00",
+        "2026-04-05 01:45",
+        "2026-10-04 02:15",
+        "2026-07-01 08:10:00+02:00",
+        "2026-07-01 08:10Z",
+    ];
+    let mut rows = Vec::new();
+    for (zone, name) in [("b", "Europe/Berlin"), ("l", "Australia/Lord_Howe")] {
+        for (nth, time) in times.iter().enumerate() {
+            rows.push(format!(
+                "SELECT '{zone}{nth}' AS encounter, '1' AS person, utc_us(x.t, '{name}') AS start_us, \
+                 tz_min(x.t, '{name}') AS tz_min, 10 AS minutes, 3 AS acuity, 'phone' AS channel, v._line AS line \
+                 FROM raw_visit_occurrence v CROSS JOIN (SELECT '{time}' AS t) AS x WHERE v._line = LINE"
+            ));
+        }
+    }
+    let person = "SELECT CAST(provider_id AS TEXT) AS person, 'nurse' AS role, 'internal' AS specialty, 1 AS active, \
+                  _line AS line FROM raw_provider";
+    let rows = rows.join("\nUNION ALL\n");
+    let mapping = format!("-- @person\n{person}\n-- @encounter\n{rows}\n");
+    let files = Site::new().await;
+    let over_files = files.import(&mapping.replace("LINE", "2"), From::Files, Again::Refuse).await;
+    over_files.unwrap();
+    let pushed = Site::new().await;
+    let in_database = mapping.replace("LINE", "1");
+    pushed.import(&in_database, From::Database(&url, 60), Again::Refuse).await.unwrap();
+    let found = files.everything(1).await;
+    assert_eq!(found, pushed.everything(0).await);
+    let skipped = found.iter().filter(|row| row.contains("a local time that no clock showed"));
+    assert_eq!(skipped.count(), 2, "{found:?}");
+    assert_eq!(found.iter().filter(|row| row.starts_with("encounter ")).count(), 2 * 8);
+    // Two columns each of the four texts that have an offset.
+    assert_eq!(found.iter().filter(|row| row.contains("\"missing\"")).count(), 8);
+}

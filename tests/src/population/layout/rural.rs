@@ -16,8 +16,11 @@ fn card(number: u32) -> String {
     format!("K{number:05}")
 }
 
+/// What the clocks of Berlin show: in 2026 they are put forward on 29 March and back on 25 October, at 01:00 UTC.
 fn clock(us: i64) -> String {
-    let (day, minute) = day_and_minute(us, SUMMER_HOURS);
+    let summer = (1_774_746_000_000_000..1_792_890_000_000_000).contains(&us);
+    let hours = if summer { SUMMER_HOURS } else { SUMMER_HOURS - 1 };
+    let (day, minute) = day_and_minute(us, hours);
     format!("{day} {minute}")
 }
 

@@ -4,11 +4,13 @@
 //! raw_visit          the table or view `visit`, with `_line` beside its columns
 //! unixepoch(t, m)    CAST(floor(extract(epoch FROM CAST(t AS timestamptz) + CAST(m AS interval))) AS bigint)
 //! instr(s, t)        strpos(s, t)
+//! utc_us, tz_min     by AT TIME ZONE, with the answers that a node gives itself where clocks are changed
 //! ```
 //! The session's clock is UTC, so a time without an offset is read as UTC, as `SQLite` does. All else of a section
 //! stays as it is: what both databases understand is the portable subset (docs/data-mapping.md). Lines stay
 //! lines, so that a place which `PostgreSQL` names is a line of the mapping.
-use crate::intake::mapping::{self, Token};
+use crate::intake::call::{self, words};
+use crate::intake::zone;
 use std::collections::BTreeSet;
 
 /// Names that follow `raw_` in a section, in lower case: tables it may read.
@@ -25,95 +27,62 @@ pub(super) fn raw_names(sql: &str) -> BTreeSet<String> {
 /// # Errors
 /// What is wrong with a call, and at which byte.
 pub(super) fn translate(sql: &str) -> Result<String, (String, usize)> {
-    let mut out = String::with_capacity(sql.len() + 256);
-    let mut done = 0;
-    for (word, start, end) in words(sql) {
-        if start < done {
-            continue; // inside a call that was translated whole
-        }
-        let name = word.to_ascii_lowercase();
-        if name != "unixepoch" && name != "instr" {
-            continue;
-        }
-        let Some(call) = Call::of(sql, end) else { continue };
-        let inner = |part: &str| translate(part).map_err(|(problem, _)| (problem, start));
-        let parts = call.arguments.iter().map(|part| inner(part)).collect::<Result<Vec<_>, _>>()?;
-        let said = match (name.as_str(), parts.as_slice()) {
-            ("instr", [text, part]) => format!("strpos({text},{part})"),
-            ("unixepoch", [time]) => epoch(time, ""),
-            ("unixepoch", [time, by]) => epoch(time, &format!(" + CAST({by} AS interval)")),
-            _ => {
-                let found = parts.len();
-                return Err((
-                    format!(
-                        "calls `{name}` with {found} arguments, which does not run in PostgreSQL"
-                    ),
-                    start,
-                ));
-            }
-        };
-        out.push_str(sql.get(done..start).unwrap_or_default());
-        out.push_str(&said);
-        done = call.end;
-    }
-    out.push_str(sql.get(done..).unwrap_or_default());
-    Ok(out)
+    call::rewrite(sql, &mut |name, parts| {
+        Some(match (name, parts) {
+            ("instr", [text, part]) => Ok(format!("strpos({text},{part})")),
+            ("unixepoch", [time]) => Ok(epoch(time, "")),
+            ("unixepoch", [time, by]) => Ok(epoch(time, &format!(" + CAST({by} AS interval)"))),
+            (zone::UTC_US, [time, name]) => zone::named(name).map(|zone| utc_us(time, &zone)),
+            (zone::TZ_MIN, [time, name]) => zone::named(name).map(|zone| tz_min(time, &zone)),
+            _ => Err(format!(
+                "calls `{name}` with {} arguments, which does not run in PostgreSQL",
+                parts.len()
+            )),
+        })
+    })
 }
 
 fn epoch(time: &str, shift: &str) -> String {
     format!("CAST(floor(extract(epoch FROM CAST({time} AS timestamptz){shift})) AS bigint)")
 }
 
-/// The brackets of a call.
-struct Call<'a> {
-    arguments: Vec<&'a str>,
-    /// The byte after the closing bracket.
-    end: usize,
+/// `PostgreSQL` moves a local time that clocks skipped, and takes the later of two: what it gives is read back, and an
+/// hour or half an hour before is tried.
+fn utc_us(time: &str, zone: &str) -> String {
+    let skipped = zone::SKIPPED_US;
+    moment(
+        time,
+        zone,
+        &format!(
+            "CASE WHEN z.u AT TIME ZONE '{zone}' <> z.l THEN {skipped} \
+             ELSE CAST(floor(extract(epoch FROM z.u)) AS bigint) * 1000000 END"
+        ),
+    )
 }
 
-impl<'a> Call<'a> {
-    /// The call whose name ends before byte `at`, if it is one.
-    fn of(sql: &'a str, at: usize) -> Option<Self> {
-        let (mut depth, mut arguments) = (0_usize, Vec::new());
-        let (mut from, mut next) = (at, at);
-        while let Ok(Some((token, start, end))) = mapping::token(sql, next) {
-            next = end;
-            match token {
-                Token::Sign('(') => {
-                    depth += 1;
-                    if depth == 1 {
-                        from = end;
-                    }
-                }
-                _ if depth == 0 => return None,
-                Token::Sign(',') if depth == 1 => {
-                    arguments.push(sql.get(from..start)?);
-                    from = end;
-                }
-                Token::Sign(')') => {
-                    depth -= 1;
-                    if depth == 0 {
-                        arguments.push(sql.get(from..start)?);
-                        return Some(Self { arguments, end });
-                    }
-                }
-                _ => {}
-            }
-        }
-        None
-    }
+fn tz_min(time: &str, zone: &str) -> String {
+    moment(
+        time,
+        zone,
+        "CAST(floor(extract(epoch FROM z.l - (z.u AT TIME ZONE 'UTC')) / 60) AS bigint)",
+    )
 }
 
-/// The words outside quotes and comments, each with its first byte and the one after it.
-fn words(sql: &str) -> Vec<(&str, usize, usize)> {
-    let (mut found, mut at) = (Vec::new(), 0);
-    while let Ok(Some((token, start, end))) = mapping::token(sql, at) {
-        at = end;
-        if let Token::Word(word) = token {
-            found.push((word, start, end));
-        }
-    }
-    found
+/// `what` of `z.l`, the local time, and `z.u`, the earlier of the moments that it can be.
+fn moment(time: &str, zone: &str, what: &str) -> String {
+    let before = |by: &str| {
+        format!(
+            "WHEN (y.u - interval '{by}') AT TIME ZONE '{zone}' = y.l THEN y.u - interval '{by}' "
+        )
+    };
+    format!(
+        "(SELECT {what} FROM (SELECT y.l, CASE {}{}ELSE y.u END AS u \
+         FROM (SELECT x.l, x.l AT TIME ZONE '{zone}' AS u \
+         FROM (SELECT CASE WHEN CAST(w.t AS text) ~ '[zZ]$|:[0-9.]+[+-][0-9]{{2}}(:[0-9]{{2}})?$' THEN NULL \
+         ELSE CAST(w.t AS timestamp) END AS l FROM (SELECT {time} AS t) AS w) AS x) AS y) AS z)",
+        before("1 hour"),
+        before("30 minutes")
+    )
 }
 
 #[cfg(test)]
