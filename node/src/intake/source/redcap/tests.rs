@@ -3,6 +3,7 @@
 use super::*;
 use crate::intake::source::Refused;
 use crate::intake::source::tests::real;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 const HEADER: &str = "\"Variable / Field Name\",\"Form Name\",\"Field Type\",\"Choices, Calculations, OR Slider Labels\",\
@@ -210,15 +211,15 @@ fn matrix(fields: usize, codes: usize) -> Result<Found, String> {
     let mut dictionary = format!("{HEADER}staff_id,staff,text,,,y\n");
     let (mut header, mut line) = ("staff_id".to_owned(), "D1".to_owned());
     for field in 0..fields {
-        dictionary.push_str(&format!("f{field},staff,text,,integer,\n"));
-        header.push_str(&format!(",f{field}"));
-        line.push_str(&format!(",{field}"));
+        let _ = writeln!(dictionary, "f{field},staff,text,,integer,");
+        let _ = write!(header, ",f{field}");
+        let _ = write!(line, ",{field}");
     }
     let choices: Vec<String> = (0..codes).map(|code| format!("{code}, Code")).collect();
     for field in 0..20 {
-        dictionary.push_str(&format!("m{field},cbi,checkbox,\"{}\",,\n", choices.join(" | ")));
+        let _ = writeln!(dictionary, "m{field},cbi,checkbox,\"{}\",,", choices.join(" | "));
         for code in 0..codes {
-            header.push_str(&format!(",m{field}___{code}"));
+            let _ = write!(header, ",m{field}___{code}");
             line.push_str(if code == field { ",1" } else { ",0" });
         }
     }
