@@ -7,16 +7,15 @@ use super::mapping::{self, Token};
 
 /// What is wrong with a section, and at which byte.
 pub(super) type Problem = (String, usize);
+/// What to say instead of a call, by its name and arguments: other words, what is wrong with it, or nothing else.
+type Say<'a> = dyn FnMut(&str, &[String]) -> Option<Result<String, String>> + 'a;
 
 /// The section with some calls said otherwise. `say` is given the name of each call in lower case and its arguments,
 /// which are rewritten already, and yields the other words, or `None` to leave the call as it stands.
 ///
 /// # Errors
 /// What `say` finds wrong, and at which byte of the section the call begins.
-pub(super) fn rewrite(
-    sql: &str,
-    say: &mut dyn FnMut(&str, &[String]) -> Option<Result<String, String>>,
-) -> Result<String, Problem> {
+pub(super) fn rewrite(sql: &str, say: &mut Say<'_>) -> Result<String, Problem> {
     let mut out = String::with_capacity(sql.len() + 256);
     let mut done = 0;
     for (word, start, end) in words(sql) {
