@@ -2,10 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use clap::Parser as _;
+use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::Path;
-use tacit_node::command::{annotate, contests, dpia, import, init, subject};
-use tacit_node::config::{Config, FILE};
+use tacit_node::command::{annotate, contests, dpia, import, init, subject, withdraw};
+use tacit_node::config::{Config, FILE, Modalities};
 use tacit_node::intake::progress::Silent;
 use tacit_node::measure::feature::{self, Rows};
 use tacit_node::measure::instrument::Catalogue;
@@ -14,6 +15,7 @@ use tacit_node::store::consent::Access;
 use tacit_node::store::pseudonym::Pseudonyms;
 use tacit_shared::fault::Fault;
 use tacit_shared::study::Study;
+use tacit_shared::study::modality::Modality;
 
 const STUDY: &str = include_str!("../../configs/studies/empathy-billing.toml");
 const MAPPING: &str = "\
@@ -46,15 +48,20 @@ struct Node {
 impl Node {
     /// Two clinicians with four encounters each, one of them with one patient twice.
     async fn new() -> Self {
-        let node = Self { dir: tempfile::tempdir().unwrap() };
-        let args =
-            format!("--dir {} --site north --name North --clinicians by-mapping", node.folder());
-        init::run(&line(&args)).await.unwrap();
         let mut visits = "visit,nr,patient,code\n".to_owned();
         for visit in 0..8 {
             writeln!(visits, "V{visit},D{},P{},{}", visit / 4, visit.max(1), 2 + visit % 4)
                 .unwrap();
         }
+        Self::with(MAPPING, &visits).await
+    }
+
+    /// Two clinicians, and the visits of a file.
+    async fn with(mapping: &str, visits: &str) -> Self {
+        let node = Self { dir: tempfile::tempdir().unwrap() };
+        let args =
+            format!("--dir {} --site north --name North --clinicians by-mapping", node.folder());
+        init::run(&line(&args)).await.unwrap();
         let write = |name: &str, text: &str| {
             let path = node.dir.path().join(name);
             std::fs::write(&path, text).unwrap();
@@ -62,11 +69,11 @@ impl Node {
         };
         let inputs = [
             ("staff", write("staff.csv", "nr\nD0\nD1\n")),
-            ("visits", write("visits.csv", &visits)),
+            ("visits", write("visits.csv", visits)),
         ];
         let args = import::ImportArgs {
             dir: node.folder().into(),
-            mapping: write("site.sql", MAPPING),
+            mapping: write("site.sql", mapping),
             recordings_dir: None,
             replace: false,
             memory_mib: tacit_node::intake::stream::Memory::default(),
@@ -106,6 +113,10 @@ impl Node {
 
     async fn about(&self, words: &str) -> Result<String, Fault> {
         subject::run(&line(&format!("--dir {} {words}", self.folder()))).await
+    }
+
+    async fn found(&self, words: &str) -> Value {
+        serde_json::from_str(&self.about(words).await.unwrap()).unwrap()
     }
 
     async fn rows(&self) -> Rows {
@@ -180,30 +191,31 @@ async fn a_person_is_given_all_that_is_theirs_and_nothing_of_others() {
     assert_eq!(tables.map(rows), [1, 1, 4, 1, 6, 1]);
     assert_eq!(found["rows"]["encounter"][0]["start"], "2026-07-20T00:00:00Z");
     assert_eq!(found["rows"]["response"][0]["instrument"], "copenhagen-burnout");
-    for word in [
-        "\"patient\":",
-        "readmit",
-        "\"person\":\"",
-        "P1",
-        "D0",
-        "care-measure\",\n      \"respondent",
-    ] {
+    // No key of anybody, nothing that became of a patient, and no answer of theirs.
+    for (table, of_table) in found["rows"].as_object().unwrap() {
+        for row in of_table.as_array().unwrap() {
+            let row = row.as_object().unwrap();
+            for name in ["patient", "person", "who", "readmit_30d", "ed_30d"] {
+                assert!(!row.contains_key(name), "{table}: {name}");
+            }
+            assert_ne!(row.get("respondent"), Some(&"patient".into()), "{table}");
+        }
+    }
+    for word in ["P1", "D0", "care-measure"] {
         assert!(!json.contains(word), "{word}");
     }
-    // Four patients' answers are too few for a mean; the clinician's own are theirs.
+    // Four patients' answers are too few to tell of; the clinician's own are theirs.
+    assert_eq!(found["told"], Value::Array(Vec::new()));
     let score = |scale: &str| {
         found["scores"].as_array().unwrap().iter().find(|s| s["scale"] == scale).unwrap().clone()
     };
-    assert_eq!(
-        (score("total")["n"].clone(), score("total")["mean"].clone()),
-        (4.into(), serde_json::Value::Null)
-    );
     assert_eq!(score("personal")["n"], 1);
     assert!(score("personal")["mean"].is_number());
     let text = node.about("--id D0").await.unwrap();
     assert!(
         text.contains("\nencounter: 4 rows\n  ")
-            && text.contains("too few answers for a mean; 4 answers by patients"),
+            && text.contains("1 answers by clinicians")
+            && !text.contains("by patients"),
         "{text}"
     );
 
@@ -223,6 +235,93 @@ async fn a_person_is_given_all_that_is_theirs_and_nothing_of_others() {
             .message
             .starts_with("the key file is not in the node's folder")
     );
+}
+
+#[tokio::test]
+async fn answers_that_name_an_encounter_alone_are_its_patients() {
+    let mapping = MAPPING.replacen(
+        "visit AS encounter, patient, unixepoch('2026-07-21')",
+        "visit AS encounter, NULL AS patient, unixepoch('2026-07-21')",
+        1,
+    );
+    assert_ne!(mapping, MAPPING);
+    let mut visits = "visit,nr,patient,code\n".to_owned();
+    for visit in 0..8 {
+        writeln!(visits, "V{visit},D{},P{},{}", visit / 4, visit.max(1), 2 + visit % 4).unwrap();
+    }
+    let node = Node::with(&mapping, &visits).await;
+    let found = node.found("--id P1 --patient --json").await;
+    let rows = |found: &Value, table: &str| found["rows"][table].as_array().map_or(0, Vec::len);
+    assert_eq!(["encounter", "response", "answer"].map(|t| rows(&found, t)), [2, 2, 20]);
+    assert_eq!(found["scores"][0]["n"], 2);
+    let withdrawn = format!("--dir {} --id P1 --patient", node.folder());
+    let said = withdraw::run(&line(&withdrawn)).await.unwrap();
+    assert!(said.contains("20 rows"), "{said}");
+    let found = node.found("--id P1 --patient --json").await;
+    assert_eq!(["encounter", "response", "answer"].map(|t| rows(&found, t)), [0, 0, 0]);
+}
+
+/// Visits with the day they were on, and answers to two questionnaires about each.
+const QUARTERS: &str = "\
+-- @person\nSELECT nr AS person, 'nurse' AS role, 'internal' AS specialty, 1 AS active, _line AS line FROM raw_staff\n\
+-- @encounter\nSELECT visit AS encounter, nr AS person, patient, unixepoch(day) * 1000000 AS start_us, \
+  0 AS tz_min, 20 AS minutes, 4 AS acuity, 'in_person' AS channel, _line AS line FROM raw_visits\n\
+-- @response\nSELECT kind.key || visit AS response, kind.value AS instrument, 'patient' AS respondent, nr AS person, \
+  visit AS encounter, unixepoch(day) * 1000000 AS authored_us, _line AS line FROM raw_visits, \
+  json_each('{\"C\":\"care-measure\",\"H\":\"hcahps-communication\"}') AS kind\n\
+-- @answer\nSELECT 'C' || visit AS response, 'q' || value AS item, code, _line AS line FROM raw_visits, \
+  json_each('[1,2,3,4,5,6,7,8,9,10]') UNION ALL SELECT 'H' || visit, value, 4, _line FROM raw_visits, \
+  json_each('[\"n1\",\"n2\",\"n3\"]')\n";
+
+#[tokio::test]
+async fn a_clinician_is_told_of_25_patients_and_more_once_a_quarter_is_over() {
+    let mut visits = "visit,nr,patient,day,code\n".to_owned();
+    for n in 0..26 {
+        // 26 patients in one quarter; 24 in the next, and a 25th who came twice; 26 in the one that goes on.
+        writeln!(visits, "A{n},D0,P{n},2020-02-03,{}", if n == 25 { 5 } else { 4 }).unwrap();
+        writeln!(visits, "B{n},D0,Q{},2020-05-03,4", n.min(23)).unwrap();
+        writeln!(visits, "N{n},D0,R{n},now,4").unwrap();
+        // One patient of another clinician, 26 times.
+        writeln!(visits, "O{n},D1,S,2020-02-03,2").unwrap();
+    }
+    let node = Node::with(QUARTERS, &visits).await;
+    let told = async |id: &str| {
+        let mut found = node.found(&format!("--id {id} --json")).await;
+        found["told"].take()
+    };
+    assert_eq!(told("D1").await, Value::Array(Vec::new()));
+    let first = told("D0").await;
+    // Sums of 40, and once 50: 40.4, of which steps of 2 leave 40. HCAHPS speaks of no single clinician.
+    assert_eq!(first.as_array().unwrap().len(), 1, "{first}");
+    for (name, value) in [
+        ("quarter", Value::from("2020-Q1")),
+        ("instrument", "care-measure".into()),
+        ("patients", "25 to 49".into()),
+        ("mean", 40.0.into()),
+    ] {
+        assert_eq!(first[0][name], value, "{name}");
+    }
+    let text = node.about("--id D0").await.unwrap();
+    assert!(
+        text.contains("2020-Q1 care-measure")
+            && text.contains("about 40 of 10 to 50; 25 to 49 patients"),
+        "{text}"
+    );
+    // What a patient withdraws and the clinician excludes moves nothing that was told.
+    for n in 0..8 {
+        let words = format!("--dir {} --id P{n} --patient", node.folder());
+        withdraw::run(&line(&words)).await.unwrap();
+    }
+    node.annotate("--encounter A20 --kind exclude").await;
+    assert_eq!(told("D0").await, first);
+    let path = Path::new(&node.folder()).join(FILE);
+    let config = Config::open(Path::new(&node.folder())).unwrap();
+    let off = config
+        .with_modalities(Modalities::EVERYTHING.without(Modality::PatientQuestionnaires))
+        .to_toml();
+    std::fs::write(path, off.unwrap()).unwrap();
+    assert_eq!(told("D0").await, Value::Array(Vec::new()));
+    assert!(!node.about("--id D0").await.unwrap().contains("care-measure"));
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ pub mod retain;
 pub mod scored;
 pub(crate) mod streamed;
 pub mod subject;
+pub mod told;
 pub mod window;
 pub mod withdraw;
 

@@ -50,6 +50,8 @@ async fn erase(
         format!("src IN (SELECT id FROM import_batch WHERE at_us < {before})")
     };
     let (met, said, felt) = (old(keep.encounters), old(keep.answers), old(keep.features));
+    let told = now_us.saturating_sub(i64::from(keep.answers).saturating_mul(DAY_US));
+    let told = format!("at_us < {told}");
     let of_responses = format!("response IN (SELECT response FROM response WHERE {said})");
     let of_sessions = format!("session IN (SELECT session FROM device_session WHERE {felt})");
     let alone = ["encounter", "period", "training", "response", "device_session"]
@@ -60,6 +62,7 @@ async fn erase(
         ("answer", of_responses.as_str()),
         ("answer", &said),
         ("response", &said),
+        ("told", &told),
         ("feature", &of_sessions),
         ("device_session", &felt),
         ("encounter", &met),

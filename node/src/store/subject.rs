@@ -3,7 +3,7 @@
 //! ```text
 //! clinician   every row of theirs in every table; of encounters what they did, not who the patient was or what became of
 //!             them; what they answered themselves. What patients answered about them is not among the rows
-//! patient     their encounters, without the clinician; what they answered
+//! patient     their encounters, without the clinician; what they answered, also if it names their encounter alone
 //! both        what they said about consent, and whether imports leave them out
 //! ```
 //! Keys of the person and of others are left out; hashes of encounters, responses and sessions stay, so that one row can
@@ -43,6 +43,13 @@ pub struct Form {
     pub answers: Vec<(String, String)>,
 }
 
+impl Form {
+    /// Items with their codes.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.answers.iter().map(|(item, code)| (item.as_str(), code.as_str()))
+    }
+}
+
 /// The rows of a person. `kind` is a clinician or a patient.
 ///
 /// # Errors
@@ -61,7 +68,8 @@ pub async fn rows(store: &Store, (kind, key): (Kind, &Key)) -> Result<Rows, Faul
     for table in tables {
         let condition = match table.as_str() {
             // What others answered about a clinician is theirs; a clinician's own names no patient.
-            "response" => format!("{column} = ?1 AND respondent = '{}'", respondent(kind)),
+            "response" => own_responses(kind).to_owned(),
+            "told" => continue, // stands among the scores
             _ => format!("{column} = ?1"),
         };
         let found = of_table(store, &table, (kind, &condition), key).await?;
@@ -69,10 +77,7 @@ pub async fn rows(store: &Store, (kind, key): (Kind, &Key)) -> Result<Rows, Faul
             all.insert(table, found);
         }
     }
-    let own = format!(
-        "response IN (SELECT response FROM response WHERE {column} = ?1 AND respondent = '{}')",
-        respondent(kind)
-    );
+    let own = format!("response IN (SELECT response FROM response WHERE {})", own_responses(kind));
     let answers = of_table(store, "answer", (kind, &own), key).await?;
     if !answers.is_empty() {
         all.insert("answer".to_owned(), answers);
@@ -92,18 +97,16 @@ pub async fn is_barred(store: &Store, key: &Key) -> Result<bool, Fault> {
         .map_err(|e| fault(&e))
 }
 
-/// The questionnaires about a clinician, or those of a patient: for scores, not to be shown one by one.
+/// What a person answered themselves, for scores. What patients answered about a clinician is [`super::told`]'s.
 ///
 /// # Errors
 /// A fault of the database.
 pub async fn forms(store: &Store, (kind, key): (Kind, &Key)) -> Result<Vec<Form>, Fault> {
-    let condition = match kind {
-        Kind::Patient => "r.patient = ? AND r.respondent = 'patient'",
-        _ => "r.person = ?",
-    };
     let sql = format!(
-        "SELECT lower(hex(r.response)), r.instrument, r.respondent, a.item, a.code FROM response r \
-         JOIN answer a ON a.response = r.response WHERE {condition} ORDER BY r.response, a.item"
+        "SELECT lower(hex(r.response)), r.instrument, r.respondent, a.item, a.code \
+         FROM (SELECT * FROM response WHERE {}) r \
+         JOIN answer a ON a.response = r.response ORDER BY r.response, a.item",
+        own_responses(kind)
     );
     let found: Vec<(String, String, String, String, String)> = sqlx::query_as(AssertSqlSafe(sql))
         .bind(&key[..])
@@ -124,8 +127,15 @@ pub async fn forms(store: &Store, (kind, key): (Kind, &Key)) -> Result<Vec<Form>
     Ok(forms)
 }
 
-fn respondent(kind: Kind) -> &'static str {
-    if kind == Kind::Patient { "patient" } else { "clinician" }
+/// Which responses a person gave. One that names no patient is whose encounter it names, as for a withdrawal.
+fn own_responses(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Patient => {
+            "respondent = 'patient' AND (patient = ?1 OR patient IS NULL AND encounter IN \
+             (SELECT e.encounter FROM encounter e WHERE e.patient = ?1))"
+        }
+        _ => "respondent = 'clinician' AND person = ?1",
+    }
 }
 
 async fn of_table(

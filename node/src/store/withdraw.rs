@@ -192,6 +192,7 @@ async fn erase_all(connection: &mut SqliteConnection, erased: &mut Erased) -> Re
     for (table, condition) in [
         ("answer", said),
         ("response", said),
+        ("told", &own),
         ("annotation", &noted),
         ("feature", &own),
         ("device_session", &own),
