@@ -143,6 +143,11 @@ fn a_broken_study_is_refused_with_its_key() {
             "id = \"stress-level\"",
             "`features.stress-level` is `stress-level`: `stress`",
         ),
+        (
+            "id = \"acuity\"",
+            "id = \"burnout-risk\"",
+            "`features.burnout-risk` is `burnout-risk`: `burnout`",
+        ),
         ("id = \"experience\"", "id = \"mood\"", "`outcome.id` is `mood`: `mood` is a feeling"),
         ("id = \"interpreter-panel\"", "id = \"anxious\"", "`groups.anxious` is `anxious`"),
         ("format = 1", "format = 2", "`format` is 2; this program reads format 1"),
