@@ -2,17 +2,16 @@
 //!
 //! Not when a round is announced: a site that looked at its data then would tell the coordinator about them
 //! by taking part or not, as often as it is asked.
-use super::feature;
 use super::instrument::Catalogue;
+use super::{composite, feature};
 use crate::config::Config;
 use crate::office::cells;
-use crate::office::policy;
+use crate::office::policy::{self, Known};
 use crate::office::profile::InForce;
 use crate::store::consent::Access;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::{Store, away, officer, profile};
 use tacit_shared::fault::Fault;
-use tacit_shared::id::FeatureId;
 use tacit_shared::study::Study;
 
 /// Holds that the profile in force and the switches allow a study; what they refuse is written down. Returns the
@@ -28,9 +27,11 @@ pub async fn permitted(
     now_s: i64,
 ) -> Result<InForce, Fault> {
     let in_force = profile::now(store, now_s).await?;
-    let respondent = |id: &FeatureId| catalogue.modality(id);
-    let allowed =
-        policy::may_take_part(study, &in_force.document, &config.modalities(), &respondent);
+    let known = Known {
+        respondent: &|id| catalogue.modality(id),
+        composite: &|id, pattern| composite::modalities(id, pattern, catalogue),
+    };
+    let allowed = policy::may_take_part(study, &in_force.document, &config.modalities(), &known);
     if let Err(fault) = allowed {
         profile::refused(store, study.digest(), &fault.message, now_s).await?;
         // Perhaps what was meant to be in force is not.

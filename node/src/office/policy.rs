@@ -6,30 +6,40 @@
 //! recipients   each of a class that the profile allows, and that may read every kind the study rests on
 //! ```
 //! A feature or group of a kind that is merely switched off stands at its public centre here: this site's rows
-//! then say nothing of it. Which questionnaire is whose is the catalogue's knowledge and comes as an argument.
+//! then say nothing of it. Which questionnaire is whose, and what a composite is made of, is the catalogue's knowledge and
+//! comes as an argument: a composite reads every kind that one of its components reads.
 use crate::config::Modalities;
+use std::collections::BTreeSet;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::FeatureId;
 use tacit_shared::study::Study;
 use tacit_shared::study::modality::Modality;
 use tacit_shared::study::profile::document::Document;
-use tacit_shared::study::source::Source;
+use tacit_shared::study::source::{Composite, Pattern, Source};
 
 /// The place of a fault because the profile in force does not allow what a study asks for.
 pub const PLACE: &str = "this site's profile";
 
-/// The kind of data a source reads: for a questionnaire, that of who answers it, where the node knows it.
-pub fn modality(
-    source: &Source,
-    respondent: &dyn Fn(&FeatureId) -> Option<Modality>,
-) -> Option<Modality> {
+/// What the node knows of the names that a study uses.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// The kind of a questionnaire, by who answers it; `None` if the node does not know it.
+    pub respondent: &'a dyn Fn(&FeatureId) -> Option<Modality>,
+    /// The kinds that the components of a composite read, of those that a pattern chooses.
+    pub composite: &'a dyn Fn(Composite, Option<&Pattern>) -> BTreeSet<Modality>,
+}
+
+/// The kinds of data a source reads: none for what the list of clinicians says, several for a composite.
+pub fn modalities(source: &Source, known: &Known<'_>) -> BTreeSet<Modality> {
     match source {
-        Source::Change { of, .. } => modality(of, respondent),
+        Source::Change { of, .. } => modalities(of, known),
         // Of one that the node does not know the safer is taken; the study is refused for it elsewhere.
         Source::Scale { instrument, .. } => {
-            Some(respondent(instrument).unwrap_or(Modality::ClinicianQuestionnaires))
+            let kind = (known.respondent)(instrument);
+            BTreeSet::from([kind.unwrap_or(Modality::ClinicianQuestionnaires)])
         }
-        other => Modality::of(other),
+        Source::Composite { id, pattern } => (known.composite)(*id, pattern.as_ref()),
+        other => Modality::of(other).into_iter().collect(),
     }
 }
 
@@ -41,7 +51,7 @@ pub fn may_take_part(
     study: &Study,
     profile: &Document,
     switches: &Modalities,
-    respondent: &dyn Fn(&FeatureId) -> Option<Modality>,
+    known: &Known<'_>,
 ) -> Result<(), Fault> {
     let kind = profile.kind();
     if !profile.purposes().iter().any(|purpose| purpose.as_str() == study.purpose()) {
@@ -56,8 +66,10 @@ pub fn may_take_part(
         );
     }
     let mut read = Vec::new();
-    for (part, source) in study.schema().sources() {
-        let Some(modality) = modality(source, respondent) else { continue };
+    let all = study.schema().sources().enumerate().flat_map(|(at, (part, source))| {
+        modalities(source, known).into_iter().map(move |modality| (at, part, source, modality))
+    });
+    for (at, part, source, modality) in all {
         if !profile.allows(modality) {
             let message = format!(
                 "study {} reads `{source}` for `{part}`, which is {modality}; profile `{kind}` does not allow it",
@@ -68,11 +80,12 @@ pub fn may_take_part(
                 "signals of a body need a profile `ethics-approved-research` that two people signed: `tacit-node profile`",
             );
         }
-        read.push((part, source, modality));
+        read.push((at, part, source, modality));
     }
     each_recipient_may_read(study, profile, &read)?;
-    if let Some((part, _, off)) = read.first().filter(|(.., modality)| !switches.admits(*modality))
-    {
+    // The first of the parts is the outcome.
+    let off = read.iter().find(|(at, .., modality)| *at == 0 && !switches.admits(*modality));
+    if let Some((_, part, _, off)) = off {
         let message = format!(
             "study {} measures `{part}` by {off}, which is switched off here",
             study.name()
@@ -89,7 +102,7 @@ pub fn may_take_part(
 fn each_recipient_may_read(
     study: &Study,
     profile: &Document,
-    read: &[(&str, &Source, Modality)],
+    read: &[(usize, &str, &Source, Modality)],
 ) -> Result<(), Fault> {
     let kind = profile.kind();
     for recipient in study.recipients() {
@@ -105,7 +118,7 @@ fn each_recipient_may_read(
         }
         let barred =
             read.iter().find(|(.., modality)| !profile.allows_reader(recipient.class, *modality));
-        if let Some((part, source, modality)) = barred {
+        if let Some((_, part, source, modality)) = barred {
             let message = format!(
                 "study {} goes to {recipient}, which reaches employers, but `{part}` reads `{source}`, which is {modality}",
                 study.name()
@@ -139,9 +152,23 @@ mod tests {
         }
     }
 
+    /// Of what the node ships: engagement has a component that patients answer.
+    fn composite(id: Composite, pattern: Option<&Pattern>) -> BTreeSet<Modality> {
+        let decisions = pattern.is_none_or(|pattern| pattern.parts().nth(1) == Some(true));
+        match id {
+            Composite::Engagement if !decisions => BTreeSet::from([Modality::Encounters]),
+            Composite::Engagement => {
+                BTreeSet::from([Modality::Encounters, Modality::PatientQuestionnaires])
+            }
+            Composite::RelationalExperience => BTreeSet::from([Modality::PatientQuestionnaires]),
+        }
+    }
+
+    const KNOWN: Known<'static> = Known { respondent: &respondent, composite: &composite };
+
     fn asked(text: &str, profile: &Document) -> Result<(), String> {
         let study = Study::parse(text).unwrap();
-        let done = may_take_part(&study, profile, &Modalities::default(), &respondent);
+        let done = may_take_part(&study, profile, &Modalities::default(), &KNOWN);
         done.map_err(|fault| {
             assert_eq!(fault.place.as_deref(), Some(PLACE));
             fault.message
@@ -182,6 +209,7 @@ mod tests {
             "low = 10.0\nhigh = 50.0\ncentre = 45.0",
             1,
         );
+        let patients = patients.replace("client-burnout", "own-care");
         assert_eq!(asked(&patients, &plain), Ok(()));
         // Of a questionnaire that the node does not know the safer is taken.
         let unknown = patients.replacen("scale:care-measure:total", "scale:local:total", 1);
@@ -197,12 +225,49 @@ mod tests {
         let study = Study::parse(STUDY).unwrap();
         let off = |modality| {
             let switches = Modalities::default().without(modality);
-            may_take_part(&study, &plain, &switches, &respondent).map_err(|fault| fault.message)
+            may_take_part(&study, &plain, &switches, &KNOWN).map_err(|fault| fault.message)
         };
         assert!(
             off(Modality::PatientQuestionnaires).unwrap_err().ends_with("is switched off here")
         );
         assert_eq!(off(Modality::ClinicianQuestionnaires), Ok(()));
         assert_eq!(off(Modality::Encounters), Ok(()));
+    }
+
+    #[test]
+    fn a_composite_is_asked_for_every_kind_its_components_read() {
+        let study = |source: &str| {
+            let (head, rest) = STUDY.split_once("[[features]]").unwrap();
+            let (_, outcome) = head.split_once("[outcome]").unwrap();
+            let old = outcome.lines().find(|line| line.starts_with("source")).unwrap();
+            let text = head.replacen(old, &format!("source = \"{source}\""), 1);
+            let text = ["low", "high", "centre"].iter().zip(["0.0", "1.0", "0.5"]).fold(
+                text,
+                |text, (key, value)| {
+                    let (before, outcome) = text.split_once("[outcome]").unwrap();
+                    let line = format!("{key} = ");
+                    let old = outcome.lines().find(|l| l.starts_with(&line)).unwrap();
+                    let new = format!("{key} = {value}");
+                    format!("{before}[outcome]{}", outcome.replacen(old, &new, 1))
+                },
+            );
+            let pin = format!(
+                "[composites.engagement]\nversion = \"1\"\nsha256 = \"{}\"\n",
+                "a".repeat(64)
+            );
+            Study::parse(&format!("{text}[[features]]{rest}\n{pin}")).unwrap()
+        };
+        let plain = Document::built_in().unwrap();
+        let asked = |source: &str, off| {
+            let switches = Modalities::default().without(off);
+            let done = may_take_part(&study(source), &plain, &switches, &KNOWN);
+            done.map_err(|fault| fault.message)
+        };
+        for off in [Modality::Encounters, Modality::PatientQuestionnaires] {
+            let error = asked("composite:engagement", off).unwrap_err();
+            assert!(error.ends_with(&format!("by {off}, which is switched off here")), "{error}");
+        }
+        assert_eq!(asked("composite:engagement:1011", Modality::PatientQuestionnaires), Ok(()));
+        assert!(asked("composite:engagement:1011", Modality::Encounters).is_err());
     }
 }

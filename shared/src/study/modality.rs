@@ -1,5 +1,5 @@
 //! The kinds of data a node can hold, each with a switch of its own and allowed or not by a profile.
-use super::source::{Composite, Origin, Source};
+use super::source::{Origin, Source};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -63,22 +63,20 @@ impl Modality {
         matches!(self, Modality::Encounters | Modality::PatientQuestionnaires)
     }
 
-    /// The kind that a source reads; `None` for a questionnaire, of which only the node knows who answers it, and
-    /// for what the list of clinicians says.
+    /// The kind that a source reads; `None` for a questionnaire, of which only the node knows who answers it, for a
+    /// composite, of which only the node knows the components, and for what the list of clinicians says.
     pub fn of(source: &Source) -> Option<Self> {
         match (source, source.origin()) {
             (
                 Source::Specialty
                 | Source::Role
                 | Source::Scale { .. }
+                | Source::Composite { .. }
                 | Source::Stratum(_)
                 | Source::InStratum { .. },
                 _,
             ) => None,
             (Source::Change { of, .. }, _) => Self::of(of),
-            (Source::Composite { id: Composite::RelationalExperience, .. }, _) => {
-                Some(Modality::PatientQuestionnaires)
-            }
             (_, Origin::Staff) => Some(Modality::StaffRecords),
             (_, Origin::Patients) => Some(Modality::Encounters),
             (_, Origin::Biometric) => Some(Modality::Heart),
@@ -98,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_source_reads_one_kind_of_data() {
+    fn a_source_reads_one_kind_of_data_or_one_that_the_node_knows() {
         for (source, modality) in [
             ("specialty", None),
             ("volume", Some(Modality::StaffRecords)),
@@ -109,8 +107,7 @@ mod tests {
             ("stratum:gender", None),
             ("trained", Some(Modality::StaffRecords)),
             ("change:92:acuity-mean", Some(Modality::Encounters)),
-            ("composite:relational-experience", Some(Modality::PatientQuestionnaires)),
-            ("composite:engagement", Some(Modality::Encounters)),
+            ("composite:engagement", None),
         ] {
             assert_eq!(Modality::of(&source.parse().unwrap()), modality, "{source}");
         }

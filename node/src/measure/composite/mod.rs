@@ -16,11 +16,13 @@ mod check;
 pub mod definition;
 mod map;
 
-pub use definition::Composite;
+pub use definition::{Composite, Source};
 
 use crate::measure::instrument::Catalogue;
+use std::collections::BTreeSet;
 use tacit_shared::fault::Fault;
-use tacit_shared::study::source::Composite as Named;
+use tacit_shared::study::modality::Modality;
+use tacit_shared::study::source::{Composite as Named, Pattern};
 
 macro_rules! shipped {
     ($($file:literal),+ $(,)?) => {
@@ -56,6 +58,30 @@ pub fn named(name: Named, catalogue: &Catalogue) -> Result<Composite, Fault> {
     let (origin, text) =
         found.ok_or_else(|| Fault::bug(format!("composite `{}` is not shipped", name.word())))?;
     Composite::parse(origin, text, catalogue)
+}
+
+/// The kinds of data that a composite reads, by those components that a pattern chooses. One that has no score, or
+/// reads a questionnaire that the node does not know, is taken to read whatever a composite may: its study is refused
+/// elsewhere.
+pub fn modalities(
+    name: Named,
+    pattern: Option<&Pattern>,
+    catalogue: &Catalogue,
+) -> BTreeSet<Modality> {
+    let kind = |source: &Source| match source {
+        Source::Scale { instrument, .. } => catalogue.modality(instrument),
+        Source::Fact(_) => Some(Modality::Encounters),
+        Source::Signal("scr_per_min_z") => Some(Modality::SkinConductance),
+        Source::Signal(_) => Some(Modality::Heart),
+    };
+    let found = named(name, catalogue).ok().and_then(|composite| {
+        let components = composite.over(pattern.map(Pattern::parts)).ok()?;
+        components.iter().map(|component| kind(component.source)).collect()
+    });
+    found.unwrap_or_else(|| {
+        let scales = [Modality::PatientQuestionnaires, Modality::ClinicianQuestionnaires];
+        scales.into_iter().chain([Modality::Encounters]).collect()
+    })
 }
 
 #[cfg(test)]

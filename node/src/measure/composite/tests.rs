@@ -491,3 +491,20 @@ fn a_pattern_is_the_components_over_which_there_is_a_score() {
     let apart = PatternError::Apart { output: Output::Burnout };
     assert_eq!(burnout.over(none).unwrap_err(), apart);
 }
+
+#[test]
+fn a_composite_reads_what_the_components_of_its_pattern_read() {
+    use tacit_shared::study::modality::Modality;
+    use tacit_shared::study::source::Composite as Named;
+    let catalogue = Catalogue::built_in().unwrap();
+    let read = |name, pattern: Option<&str>| {
+        let pattern = pattern.map(|text| text.parse().unwrap());
+        let read = super::modalities(name, pattern.as_ref(), &catalogue);
+        read.into_iter().collect::<Vec<_>>()
+    };
+    let both = vec![Modality::Encounters, Modality::PatientQuestionnaires];
+    assert_eq!(read(Named::Engagement, None), both);
+    assert_eq!(read(Named::Engagement, Some("0101")), both);
+    assert_eq!(read(Named::Engagement, Some("1011")), [Modality::Encounters]);
+    assert_eq!(read(Named::RelationalExperience, None), [Modality::PatientQuestionnaires]);
+}

@@ -1,7 +1,8 @@
 //! What stands behind each row of a study: encounters if it reads any, else patients' answers, else nothing of patients.
+use crate::measure::composite;
 use crate::measure::instrument::Catalogue;
 use crate::office::cells::WeighedBy;
-use crate::office::policy;
+use crate::office::policy::{self, Known};
 use crate::store::consent::Access;
 use crate::store::fault;
 use crate::store::panel::Panel;
@@ -19,9 +20,14 @@ pub(super) async fn of(
     catalogue: &Catalogue,
     access: &Access,
 ) -> Result<(WeighedBy, Vec<u32>), Fault> {
-    let kind = |source| policy::modality(source, &|id| catalogue.modality(id));
+    let known = Known {
+        respondent: &|id| catalogue.modality(id),
+        composite: &|id, pattern| composite::modalities(id, pattern, catalogue),
+    };
     let reads = |of: Modality| {
-        access.modalities.admits(of) && study.schema().sources().any(|(_, s)| kind(s) == Some(of))
+        let mut sources = study.schema().sources();
+        access.modalities.admits(of)
+            && sources.any(|(_, source)| policy::modalities(source, &known).contains(&of))
     };
     let found = if reads(Modality::Encounters) {
         panel.met().await.map(|met| (WeighedBy::Encounters, met))
