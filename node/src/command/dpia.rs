@@ -7,6 +7,7 @@ use crate::config::{Basis, Config, Modalities, Review};
 use crate::measure::composite;
 use crate::measure::feature::scored_by;
 use crate::measure::instrument::Catalogue;
+use crate::office::decision::SmallCells;
 use crate::office::dpia::reasons::{self, BODY, OWN_WORDS};
 use crate::office::dpia::{
     Band, BudgetPart, ConsentPart, Data, Federation, KeptDays, ProfilePart, Record, Rules,
@@ -34,6 +35,9 @@ pub struct DpiaArgs {
     #[arg(long)]
     pub out: PathBuf,
 }
+
+/// A study, and what its approval says of small cells, if it stands approved.
+type Decided = (Study, Option<SmallCells>);
 
 /// Writes the three papers; the text says where.
 ///
@@ -113,15 +117,16 @@ async fn gather(store: &Store, dir: &Path, config: &Config, keys: &Keys) -> Resu
     Ok(record)
 }
 
-/// Studies the officer decided on, and whether the last word is an approval.
-async fn studies(store: &Store) -> Result<Vec<(Study, bool)>, Fault> {
+/// Studies the officer decided on; for those that stand approved under the pinned roster, what was said of small cells.
+async fn studies(store: &Store) -> Result<Vec<Decided>, Fault> {
     if officer::keys(store).await?.is_empty() {
         return Ok(Vec::new());
     }
     let decisions = officer::decisions(store).await?;
+    let roster = approval::roster(store).await?.map(|roster| roster.digest());
     let mut studies = Vec::new();
     for (_, digest) in approval::list(store).await? {
-        let approved = decisions.stands(digest);
+        let approved = roster.and_then(|roster| decisions.approves(digest, roster));
         studies.extend(approval::kept(store, digest).await?.map(|study| (study, approved)));
     }
     Ok(studies)
@@ -182,6 +187,7 @@ async fn data(
             allowed: in_force.document.allows(modality),
             switched_on: switches.admits(modality),
             people: Band::of(people::with(store, modality).await?),
+            patients: people::patients_with(store, modality).await?.map(Band::of),
         });
     }
     Ok(all)
@@ -209,7 +215,7 @@ async fn consent(store: &Store, config: &Config, now_us: i64) -> Result<ConsentP
     })
 }
 
-fn study_part(study: &Study, approved: bool) -> StudyPart {
+fn study_part(study: &Study, approved: Option<SmallCells>) -> StudyPart {
     let (from, to) = study.period();
     let outcome = &study.schema().outcome;
     StudyPart {
@@ -220,7 +226,8 @@ fn study_part(study: &Study, approved: bool) -> StudyPart {
         purpose: study.purpose().to_owned(),
         recipients: study.recipients().iter().map(ToString::to_string).collect(),
         period: [from.to_string(), to.to_string()],
-        approved,
+        approved: approved.is_some(),
+        small_cells_accepted: approved == Some(SmallCells::Accepted),
         epsilon: study.privacy().epsilon,
         delta: study.privacy().delta,
         releases_a_year: study.privacy().rounds_per_year,
@@ -230,8 +237,8 @@ fn study_part(study: &Study, approved: bool) -> StudyPart {
 }
 
 /// The questionnaires of approved studies, each once; those the node does not know are the study's own fault.
-fn instruments(decided: &[(Study, bool)], catalogue: &Catalogue) -> Vec<Rules> {
-    let approved = decided.iter().filter(|(_, approved)| *approved);
+fn instruments(decided: &[Decided], catalogue: &Catalogue) -> Vec<Rules> {
+    let approved = decided.iter().filter(|(_, approved)| approved.is_some());
     let all: BTreeSet<_> =
         approved.filter_map(|(study, _)| scored_by(study, catalogue).ok()).flatten().collect();
     let rules = |by: crate::store::scored::ScoredBy| Rules {

@@ -18,27 +18,52 @@ pub struct Said {
     pub people: i64,
 }
 
-/// How many clinicians there are rows of, by kind of data.
+/// How many clinicians there are rows of, by kind of data. A session with a heart's variability is of beats; one with
+/// rates alone, or with a night's numbers, is what a device worked out.
 ///
 /// # Errors
 /// A fault of the database.
 pub async fn with(store: &Store, modality: Modality) -> Result<i64, Fault> {
+    const RECORDED: &str = "WITH f AS (SELECT session, person, feature FROM feature \
+        UNION SELECT session, person, feature FROM window_feature) SELECT count(DISTINCT person) FROM f WHERE ";
     let sql = match modality {
-        Modality::StaffRecords => "SELECT count(DISTINCT person) FROM period",
-        Modality::Encounters => "SELECT count(DISTINCT person) FROM encounter",
+        Modality::StaffRecords => "SELECT count(DISTINCT person) FROM period".to_owned(),
+        Modality::Encounters => "SELECT count(DISTINCT person) FROM encounter".to_owned(),
         Modality::PatientQuestionnaires => {
-            "SELECT count(DISTINCT person) FROM response WHERE respondent = 'patient'"
+            "SELECT count(DISTINCT person) FROM response WHERE respondent = 'patient'".to_owned()
         }
         Modality::ClinicianQuestionnaires => {
-            "SELECT count(DISTINCT person) FROM response WHERE respondent = 'clinician'"
+            "SELECT count(DISTINCT person) FROM response WHERE respondent = 'clinician'".to_owned()
         }
-        Modality::Heart => "SELECT count(DISTINCT person) FROM device_session",
-        Modality::SkinConductance => {
-            "SELECT count(DISTINCT person) FROM feature WHERE feature LIKE 'sc%' OR feature LIKE 'eda%'"
-        }
-        Modality::WearableSummaries => "SELECT 0", // they land as raw rows, which go with their import
+        Modality::Heart => format!("{RECORDED} feature = 'ln_rmssd'"),
+        Modality::SkinConductance => format!(
+            "{RECORDED} feature GLOB 'sc[lr]*' OR feature GLOB 'eda*' OR feature GLOB 'low_contact*'"
+        ),
+        Modality::WearableSummaries => format!(
+            "{RECORDED} feature = 'ln_rmssd_sleep' OR feature = 'mean_hr_bpm' \
+             AND session NOT IN (SELECT session FROM f WHERE feature = 'ln_rmssd')"
+        ),
     };
-    sqlx::query_scalar(sql).fetch_one(store.pool()).await.map_err(|e| fault(&e))
+    sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(store.pool()).await.map_err(|e| fault(&e))
+}
+
+/// How many patients there are rows of, where the kind of data is about patients. An encounter without a patient is a
+/// patient of its own.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn patients_with(store: &Store, modality: Modality) -> Result<Option<i64>, Fault> {
+    let sql = match modality {
+        Modality::Encounters => {
+            "SELECT count(DISTINCT coalesce(patient, encounter)) FROM encounter"
+        }
+        Modality::PatientQuestionnaires => {
+            "SELECT count(DISTINCT coalesce(r.patient, e.patient, r.encounter, r.response)) FROM response r \
+             LEFT JOIN encounter e ON e.encounter = r.encounter WHERE r.respondent = 'patient'"
+        }
+        _ => return Ok(None),
+    };
+    sqlx::query_scalar(sql).fetch_one(store.pool()).await.map(Some).map_err(|e| fault(&e))
 }
 
 /// What stands at a moment, by kind of person and purpose.

@@ -189,7 +189,10 @@ fn study(study: &StudyPart) -> Markup {
     html! {
         div.part {
             h3 { (study.title) }
-            p.quiet { (study.name) ", " (if study.approved { "approved" } else { "not approved" }) }
+            p.quiet {
+                (study.name) ", " (if study.approved { "approved" } else { "not approved" })
+                @if study.small_cells_accepted { ", small cells accepted" }
+            }
             p { (study.question) }
             dl {
                 dt { "Purpose" } dd { (study.purpose) }
@@ -218,6 +221,7 @@ fn data(record: &Record) -> Markup {
                 yes(d.switched_on),
                 yes(d.is_read()),
                 d.people.words().to_owned(),
+                d.patients.map_or("", super::Band::words).to_owned(),
             ]
         })
         .collect();
@@ -235,7 +239,10 @@ fn data(record: &Record) -> Markup {
         &html! {
             (table(
                 "Kinds of data",
-                &["Kind", "About", "Profile allows", "Switched on", "Read", "People with rows"],
+                &[
+                    "Kind", "About", "Profile allows", "Switched on", "Read", "Clinicians with rows",
+                    "Patients with rows",
+                ],
                 &kinds
             ))
             h3 { "Consent" }

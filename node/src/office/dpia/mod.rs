@@ -111,8 +111,10 @@ pub struct Data {
     pub allowed: bool,
     /// Whether the site has it switched on.
     pub switched_on: bool,
-    /// How many people there are rows of.
+    /// How many clinicians there are rows of.
     pub people: Band,
+    /// How many patients, if it is about patients.
+    pub patients: Option<Band>,
 }
 
 /// How many people: never a number.
@@ -187,8 +189,10 @@ pub struct StudyPart {
     pub recipients: Vec<String>,
     /// First day, and the day after the last.
     pub period: [String; 2],
-    /// Whether the officer's last word is an approval.
+    /// Whether the officer's last word is an approval, under the roster that is pinned.
     pub approved: bool,
+    /// Whether it was approved although cells may be small.
+    pub small_cells_accepted: bool,
     /// ε and δ of one release for one clinician.
     pub epsilon: f64,
     /// δ of it.

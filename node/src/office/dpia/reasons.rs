@@ -76,10 +76,19 @@ fn found_out(record: &Record) -> Risk {
             "Each person's part is cut to a fixed length, in whole numbers.",
             "Noise is drawn at this node, for the case that other hospitals conspire.",
             "Charges are written down before anything leaves, and nothing is refunded.",
-            "Cells of fewer than 10 clinicians or 25 encounters, or with one clinician above a quarter, are not answered.",
+            "A study with a cell of fewer than 10 clinicians or 25 encounters, or with one clinician above a quarter, is not \
+             answered, unless the officer approved it with small cells accepted.",
         ],
         "What the budget allows. Choosing it is the hospital's decision, and the larger it is the less it promises.",
     );
+    let accepted = record.studies.iter().filter(|s| s.small_cells_accepted);
+    let accepted: Vec<&str> = accepted.map(|study| study.name.as_str()).collect();
+    if !accepted.is_empty() {
+        found.measures.push(format!(
+            "Small cells are accepted, and answered, for {}: there the noise alone protects who is in one.",
+            accepted.join(", ")
+        ));
+    }
     found.measures.push(format!(
         "Over everything ever answered: {}.",
         budgets.collect::<Vec<_>>().join("; ")
