@@ -101,6 +101,12 @@ impl Node {
         std::fs::write(Path::new(&self.folder()).join(FILE), config.to_toml().unwrap()).unwrap();
     }
 
+    fn switch_off(&self, modality: Modality) {
+        let config = Config::open(Path::new(&self.folder())).unwrap();
+        let config = config.with_modalities(Modalities::EVERYTHING.without(modality));
+        std::fs::write(Path::new(&self.folder()).join(FILE), config.to_toml().unwrap()).unwrap();
+    }
+
     async fn annotate(&self, words: &str) -> String {
         annotate::run(&line(&format!("--dir {} {words}", self.folder()))).await.unwrap()
     }
@@ -144,7 +150,8 @@ impl Node {
 async fn what_is_contested_counts_once_somebody_found_that_it_should() {
     let node = Node::new().await;
     let whole = vec![(4, 0.0), (4, 0.0)];
-    let less = vec![(3, 0.25), (4, 0.0)];
+    // One of four encounters, but one of three patients who answered.
+    let less = vec![(3, 1.0 / 3.0), (4, 0.0)];
     assert_eq!(node.counted().await, whole);
     assert_eq!(node.contests("list").await.unwrap(), "Nothing is contested.");
     let said = node.annotate("--encounter V1 --kind contest --reason wrong-person").await;
@@ -177,7 +184,33 @@ async fn what_is_contested_counts_once_somebody_found_that_it_should() {
     assert_eq!(node.counted().await, less);
     node.annotate("--encounter V2 --kind exclude").await;
     node.annotate("--encounter V3 --kind context --reason loud-ward").await;
-    assert_eq!(node.counted().await, vec![(2, 0.5), (4, 0.0)]);
+    assert_eq!(node.counted().await, vec![(2, 2.0 / 3.0), (4, 0.0)]);
+}
+
+#[tokio::test]
+async fn what_is_excluded_is_counted_of_answers_where_no_encounter_is_read() {
+    let node = Node::new().await;
+    node.annotate("--encounter V2 --kind exclude").await;
+    let shares = async || {
+        let mut shares: Vec<f64> = node
+            .rows()
+            .await
+            .rows
+            .iter()
+            .map(tacit_shared::summary::feature::FeatureRow::excluded)
+            .collect();
+        shares.sort_by(f64::total_cmp);
+        shares
+    };
+    let of_answers = vec![0.0, 1.0 / 3.0];
+    assert_eq!(shares().await, of_answers);
+    node.switch_off(Modality::Encounters);
+    assert_eq!(shares().await, of_answers);
+    // Encounters that were erased say nothing any more; answers about them are still there, or left out.
+    let store = Store::open(&Path::new(&node.folder()).join("node.sqlite")).await.unwrap();
+    sqlx::query("DELETE FROM encounter").execute(store.pool()).await.unwrap();
+    store.close().await;
+    assert_eq!(shares().await, of_answers);
 }
 
 #[tokio::test]
@@ -314,12 +347,7 @@ async fn a_clinician_is_told_of_25_patients_and_more_once_a_quarter_is_over() {
     }
     node.annotate("--encounter A20 --kind exclude").await;
     assert_eq!(told("D0").await, first);
-    let path = Path::new(&node.folder()).join(FILE);
-    let config = Config::open(Path::new(&node.folder())).unwrap();
-    let off = config
-        .with_modalities(Modalities::EVERYTHING.without(Modality::PatientQuestionnaires))
-        .to_toml();
-    std::fs::write(path, off.unwrap()).unwrap();
+    node.switch_off(Modality::PatientQuestionnaires);
     assert_eq!(told("D0").await, Value::Array(Vec::new()));
     assert!(!node.about("--id D0").await.unwrap().contains("care-measure"));
 }
@@ -336,6 +364,12 @@ async fn the_papers_are_written_from_what_runs() {
     let record: serde_json::Value = serde_json::from_str(&record).unwrap();
     assert_eq!(record["profile"]["kind"], "self-report-only");
     assert_eq!(record["consent"]["clinicians"], "by-mapping");
+    let rows = |kind: &str| {
+        let kinds = record["data"].as_array().unwrap();
+        kinds.iter().find(|d| d["kind"] == kind).unwrap()["patients"].clone()
+    };
+    assert_eq!(rows("encounters"), "fewer than 10");
+    assert_eq!(rows("staff-records"), Value::Null);
     let heart = record["data"].as_array().unwrap().iter().find(|d| d["kind"] == "heart").unwrap();
     assert_eq!(
         (heart["allowed"].clone(), heart["people"].clone()),
@@ -352,5 +386,30 @@ async fn the_papers_are_written_from_what_runs() {
                 && page.contains("not legal advice"),
             "{name}"
         );
+    }
+}
+
+#[tokio::test]
+async fn no_paper_tells_how_many_people_there_are() {
+    let mut visits = "visit,nr,patient,code\n".to_owned();
+    for visit in 0..187 {
+        writeln!(visits, "V{visit},D{},P{visit},3", visit % 2).unwrap();
+    }
+    let node = Node::with(MAPPING, &visits).await;
+    let out = node.dir.path().join("papers");
+    dpia::run(&line(&format!("--dir {} --out {}", node.folder(), out.display()))).await.unwrap();
+    let record = std::fs::read_to_string(out.join("record.json")).unwrap();
+    let found: Value = serde_json::from_str(&record).unwrap();
+    let patients = |kind: &str| {
+        let kinds = found["data"].as_array().unwrap();
+        kinds.iter().find(|d| d["kind"] == kind).unwrap()["patients"].clone()
+    };
+    for kind in ["encounters", "patient-questionnaires"] {
+        assert_eq!(patients(kind), "50 to 249", "{kind}");
+    }
+    for name in ["record.json", "dpia.html", "notice.html"] {
+        let text = std::fs::read_to_string(out.join(name)).unwrap();
+        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric());
+        assert!(!words.any(|word| word == "187"), "{name}");
     }
 }

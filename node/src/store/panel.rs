@@ -48,6 +48,17 @@ const MONTH_US: f64 = 365.25 / 12.0 * 86_400e6;
 const DAY_US: i64 = 86_400_000_000;
 /// Clinicians whose responses are read at once.
 const CLINICIANS_PAGE: usize = 500;
+/// Responses `r` by instrument `?1` and respondent `?2`, from `?3` up to, not including, `?4`, about a clinician with a
+/// row: whose each is, and whether it was excluded. A clinician's own have no patient, even if they name an encounter.
+const ANSWERS: &str = "WITH a AS (SELECT r.response, r.person, CASE r.respondent WHEN 'patient' \
+    THEN coalesce(r.patient, e.patient, r.encounter) END AS patient, \
+    EXISTS (SELECT 1 FROM annotation n WHERE n.encounter = r.encounter AND n.person = r.person \
+    AND (n.kind = 'exclude' OR n.kind = 'contest' AND coalesce(n.resolution, 'upheld') = 'upheld')) AS excluded \
+    FROM panel_seen_response r LEFT JOIN panel_all_encounter e ON e.encounter = r.encounter \
+    WHERE r.instrument = ?1 AND r.respondent = ?2 AND r.authored_us >= ?3 AND r.authored_us < ?4), \
+    r AS (SELECT p.i, a.response, coalesce(a.patient, a.response) AS owner, a.excluded FROM a \
+    CROSS JOIN panel_person p ON p.person = a.person WHERE a.patient IS NULL OR EXISTS (SELECT 1 FROM panel_link l \
+    WHERE l.patient = a.patient AND l.person = a.person))";
 /// Between an item and its code, and between answers: signs that no text of a file may hold here.
 const UNIT_SEPARATOR: char = '\u{1f}';
 const RECORD_SEPARATOR: char = '\u{1e}';
@@ -136,7 +147,7 @@ pub struct Panel {
     /// The condition under which a clinician's recordings are read.
     recorded: String,
     modalities: Modalities,
-    /// For each clinician, the share of their encounters that they excluded.
+    /// For each clinician, the share that they excluded: the largest of those found so far.
     excluded_shares: Vec<f64>,
     /// What a file that is read in place comes to, if encounters are.
     streamed: Option<Streamed>,
@@ -308,25 +319,30 @@ impl Panel {
     ) -> Result<(), Error> {
         let span = self.span();
         sqlx::query("DELETE FROM panel_response").execute(&mut *self.transaction).await?;
-        // A clinician's own responses have no patient, even if they name an encounter.
-        sqlx::query(
-            "WITH r AS (SELECT r.response, r.person, CASE r.respondent WHEN 'patient' \
-               THEN coalesce(r.patient, e.patient, r.encounter) END AS patient FROM panel_seen_response r \
-               LEFT JOIN panel_all_encounter e ON e.encounter = r.encounter \
-               WHERE r.instrument = ? AND r.respondent = ? AND r.authored_us >= ? AND r.authored_us < ? \
-               AND NOT EXISTS (SELECT 1 FROM annotation a WHERE a.encounter = r.encounter AND a.person = r.person \
-               AND (a.kind = 'exclude' OR a.kind = 'contest' AND coalesce(a.resolution, 'upheld') = 'upheld'))) \
-             INSERT INTO panel_response SELECT p.i, min(r.response) FROM r CROSS JOIN panel_person p \
-               ON p.person = r.person WHERE r.patient IS NULL OR EXISTS (SELECT 1 FROM panel_link l \
-               WHERE l.patient = r.patient AND l.person = r.person) \
-             GROUP BY p.i, coalesce(r.patient, r.response) ORDER BY 1, 2",
-        )
-        .bind(instrument.to_owned())
-        .bind(respondent)
-        .bind(span.from_us)
-        .bind(span.to_us)
-        .execute(&mut *self.transaction)
-        .await?;
+        let sql = format!(
+            "{ANSWERS} INSERT INTO panel_response SELECT i, min(response) FROM r WHERE NOT excluded \
+             GROUP BY i, owner ORDER BY 1, 2"
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(instrument.to_owned())
+            .bind(respondent)
+            .bind(span.from_us)
+            .bind(span.to_us)
+            .execute(&mut *self.transaction)
+            .await?;
+        // Whoever has one excluded is one whose answer may be another than it was.
+        let sql = format!(
+            "{ANSWERS} SELECT i, avg(excluded) FROM (SELECT i, max(excluded) AS excluded FROM r GROUP BY i, owner) \
+             GROUP BY i HAVING max(excluded) = 1"
+        );
+        let shares = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(instrument.to_owned())
+            .bind(respondent)
+            .bind(span.from_us)
+            .bind(span.to_us)
+            .fetch_all(&mut *self.transaction)
+            .await?;
+        self.left_out(shares);
         Ok(())
     }
 

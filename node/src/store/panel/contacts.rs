@@ -8,9 +8,19 @@ use tacit_shared::study::modality::Modality;
 pub(crate) const COUNTED: Bounds = Bounds { low: 1.0, high: 5.0, centre: 3.0 };
 
 impl Panel {
-    /// For each clinician, the share of their encounters that they excluded, 0 to 1.
+    /// For each clinician, the share that they excluded, 0 to 1: of their encounters, and of the patients who answered
+    /// each questionnaire that was chosen, the largest, in the period and in the earlier days.
     pub fn excluded_shares(&self) -> &[f64] {
         &self.excluded_shares
+    }
+
+    /// Takes shares in, of clinicians who excluded something.
+    pub(super) fn left_out(&mut self, found: Vec<(i64, f64)>) {
+        let found = self.spread(found);
+        self.excluded_shares.resize(found.len(), 0.0);
+        for (share, found) in self.excluded_shares.iter_mut().zip(found) {
+            *share = share.max(found);
+        }
     }
 
     /// Encounters that count. Every one has an acuity, so its tally counts them.

@@ -224,12 +224,12 @@ impl Panel {
             .bind(span.to_us)
             .execute(&mut *self.transaction)
             .await?;
-        if when == When::Period {
-            let shares =
-                "SELECT i, avg(excluded) FROM panel_encounter GROUP BY i HAVING max(excluded) = 1";
-            let shares = sqlx::query_as(shares).fetch_all(&mut *self.transaction).await?;
-            self.excluded_shares = self.spread(shares);
-        }
+        let shares = format!(
+            "SELECT i, avg(excluded) FROM panel_encounter WHERE earlier = {flag} GROUP BY i HAVING max(excluded) = 1"
+        );
+        let shares =
+            sqlx::query_as(AssertSqlSafe(shares)).fetch_all(&mut *self.transaction).await?;
+        self.left_out(shares);
         let sql = "DELETE FROM panel_encounter WHERE excluded = 1";
         let excluded = sqlx::query(sql).execute(&mut *self.transaction).await?;
         Ok(Excluded { encounters: all.rows_affected(), excluded: excluded.rows_affected() })
