@@ -1,4 +1,5 @@
-//! Rows are kept no longer than the site's settings say, counted from the import that brought them.
+//! Rows are kept no longer than the site's settings say, counted from the import that brought them; what a clinician was
+//! told of patients' answers as long as answers, counted from then.
 //!
 //! An import is when the node began to hold a row: a study may look at years past, and the files stay the hospital's.
 //! Raw rows are never held: they go with their import. A clinician who is left without any row goes, too. Answers may

@@ -7,7 +7,8 @@
 //! local-view             nothing: no row is kept for that purpose alone
 //! ```
 //! Afterwards the tables are as if none of it had ever been imported. What stays is the statement, the keyed hashes
-//! that later imports are held against, and counts of what was erased. A consent given later lifts the bar.
+//! that later imports are held against, counts of what was erased, and, of a patient, the rounded means of a quarter that
+//! a clinician was told already ([`super::told`]): made anew, they would tell what went. A consent given later lifts the bar.
 use super::consent::{DECISIVE, Purpose};
 use super::pseudonym::{Key, Kind};
 use super::{Store, fault};

@@ -52,7 +52,7 @@ pub(crate) fn who(data: &ReportData) -> Markup {
             dd { (noisy(quality.rows_shrunk)) " clinicians, " (part(quality.rows_shrunk, quality.heads)) }
             dt { "Outcomes cut" }
             dd { (noisy(quality.residuals_cut)) " clinicians, " (part(quality.residuals_cut, quality.heads)) }
-            dt { "Encounters excluded by their clinicians" } dd { (excluded(data)) }
+            dt { "Excluded by clinicians" } dd { (excluded(data)) }
         }
         @if data.fit.quality != FitQuality::Withheld && share(surely(quality.residuals_cut), quality.heads) > 0.01 {
             p { "More than 1 % of the outcomes were cut, so the intervals of this period are approximate." }
@@ -67,7 +67,7 @@ fn excluded(data: &ReportData) -> String {
     let sure = Noisy { value: shares.value + 2.0 * shares.sd, ..shares };
     let range = data.study.outcome.high_points - data.study.outcome.low_points;
     format!(
-        "{} of a clinician's encounters on average, at most {} but for noise of two standard deviations: the mean \
+        "{} of a clinician's encounters or answers on average, at most {} but for noise of two standard deviations: the mean \
          outcome would differ by no more than {} points with them in it",
         percent(share(shares, heads), 1),
         percent(share(sure, heads), 1),

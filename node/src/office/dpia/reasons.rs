@@ -180,7 +180,7 @@ fn selective() -> Risk {
         "those who rely on a result",
         "Clinicians exclude what speaks against them, and means come out too high.",
         &[
-            "Each release carries, under noise, the mean share of encounters that clinicians excluded; the report bounds its effect.",
+            "Each release carries, under noise, the mean share of encounters, or of answers about them, that clinicians excluded; the report bounds its effect.",
         ],
         "The bound holds for means over encounters. For answers it holds where these spread alike over encounters.",
     )
