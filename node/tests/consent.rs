@@ -1,6 +1,9 @@
 //! Consent, withdrawal, retention and exclusion: whose rows count, and what is left of those that do not.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[path = "support/consents.rs"]
+mod consents;
+
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt as _, SeedableRng as _};
 use sqlx::AssertSqlSafe;
@@ -20,6 +23,7 @@ use tacit_node::store::consent::{Access, Purpose, without};
 use tacit_node::store::pseudonym::{Kind, Pseudonyms};
 use tacit_node::store::{Store, retain, withdraw};
 use tacit_shared::study::Study;
+use tacit_shared::study::modality::Modality;
 
 const STUDY: &str = include_str!("../../tests/tests/sensitivity/study.toml");
 /// 2026-11-01.
@@ -59,7 +63,13 @@ struct Always;
 
 impl Recorder for Always {
     fn read(&self, _: &Path) -> Result<Vec<Reading>, String> {
-        Ok(vec![Reading { feature: "mean_hr_bpm", value: 72.0, n: 3, coverage: 0.9 }])
+        Ok(vec![Reading {
+            feature: "mean_hr_bpm",
+            value: 72.0,
+            n: 3,
+            coverage: 0.9,
+            modality: Modality::Heart,
+        }])
     }
 }
 
@@ -170,7 +180,11 @@ impl Site {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
-        Self { dir, store, pseudonyms: Pseudonyms::new(&[7; 32]) }
+        let pseudonyms = Pseudonyms::new(&[7; 32]);
+        // 2026-01-01: clinicians let their hearts be recorded, unless a file says otherwise.
+        let ids = ["D0", "D1", "D2", "D3", "D4"];
+        consents::give(&store, &pseudonyms, &ids, 1_767_225_600_000_000).await;
+        Self { dir, store, pseudonyms }
     }
 
     async fn import_at(&self, files: &Files, at_us: i64) -> Summary {
@@ -379,7 +393,7 @@ async fn what_is_no_statement_is_a_reject_with_its_line() {
         [
             "person not either a person or a patient 2, 3",
             "person the key of an earlier row 8",
-            "purpose not one of local-view, research-aggregate, heart 4",
+            "purpose not one of local-view, research-aggregate, heart, skin-conductance, wearable-summaries 4",
             "state not one of given, refused, withdrawn 5",
             "to_us not after from_us 6",
         ]
@@ -472,20 +486,40 @@ async fn rows_are_kept_from_their_import_for_as_long_as_the_settings_say() {
     let site = Site::new().await;
     site.import_at(&small(), NOW - 31 * DAY).await;
     let keep = Retention { encounters: 30, answers: 40, features: 20 };
-    let erased = retain::retain(&site.store, keep, NOW - 5 * DAY).await.unwrap();
+    let erased =
+        retain::retain(&site.store, (keep, Modalities::EVERYTHING), NOW - 5 * DAY).await.unwrap();
     assert_eq!(erased.rows(), [("feature", 3), ("device_session", 3)]);
-    let erased = retain::retain(&site.store, keep, NOW).await.unwrap();
+    let erased = retain::retain(&site.store, (keep, Modalities::EVERYTHING), NOW).await.unwrap();
     assert_eq!(erased.rows(), [("encounter", 3), ("period", 3), ("training", 3)]);
     // Whose the answers are is still known.
     assert_eq!(
         (site.count("person").await, site.count("response WHERE patient IS NOT NULL").await),
         (3, 3)
     );
-    let erased = retain::retain(&site.store, keep, NOW + 10 * DAY).await.unwrap();
+    let erased =
+        retain::retain(&site.store, (keep, Modalities::EVERYTHING), NOW + 10 * DAY).await.unwrap();
     assert_eq!(erased.rows(), [("answer", 30), ("response", 3), ("person", 3)]);
     assert_eq!(site.count("erasure WHERE why = 'retention'").await, 8);
-    let erased = retain::retain(&site.store, keep, NOW + 11 * DAY).await.unwrap();
+    let erased =
+        retain::retain(&site.store, (keep, Modalities::EVERYTHING), NOW + 11 * DAY).await.unwrap();
     assert_eq!((erased.rows().len(), erased.to_string().as_str()), (0, "  nothing"));
+    site.store.verify().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_comes_from_a_body_goes_with_the_approval_that_let_it_be_held() {
+    let site = Site::new().await;
+    site.import_at(&small(), NOW - DAY).await;
+    let keep = Retention { encounters: 30, answers: 40, features: 20 };
+    let all = Modalities::EVERYTHING;
+    let erased = retain::retain(&site.store, (keep, all.without(Modality::SkinConductance)), NOW);
+    assert_eq!(erased.await.unwrap().rows().len(), 0);
+    let ended = all.without(Modality::Heart);
+    assert!(retain::due(&site.store, (keep, ended), NOW).await.unwrap());
+    let erased = retain::retain(&site.store, (keep, ended), NOW).await.unwrap();
+    assert_eq!(erased.rows(), [("feature", 3), ("device_session", 3)]);
+    assert_eq!(site.count("erasure WHERE why = 'retention' AND rows = 3").await, 2);
+    assert_eq!(site.count("person").await, 3);
     site.store.verify().await.unwrap();
 }
 
@@ -526,7 +560,7 @@ async fn the_commands_erase_and_never_keep_an_id() {
     let page = withdraw(&said("P2", true)).await.unwrap();
     assert_eq!(
         page,
-        "The patient withdrew: local-view, research-aggregate, heart. Erased:\n  answer                   10 rows\n\
+        "The patient withdrew: local-view, research-aggregate, heart, skin-conductance, wearable-summaries. Erased:\n  answer                   10 rows\n\
          \x20 response                  1 rows\n  encounter                 1 rows\n\
          Imports leave them out from now on. What left before cannot be recalled; later rounds are without them."
     );
@@ -690,7 +724,7 @@ async fn an_answer_about_a_visit_that_was_not_taken_over_is_its_patient_s_all_th
 async fn an_export_that_comes_again_finds_its_answers_there_after_their_visits_were_erased() {
     let site = three_batches(&one_patient()).await;
     let keep = Retention { encounters: 1, answers: 40, features: 1 };
-    retain::retain(&site.store, keep, NOW + 2 * DAY).await.unwrap();
+    retain::retain(&site.store, (keep, Modalities::EVERYTHING), NOW + 2 * DAY).await.unwrap();
     assert_eq!(site.count("response WHERE from_encounter = 1").await, 3);
     let mut again = one_patient();
     again.said = ",P-nobody,local-view,given,2026-01-05,\n".to_owned();

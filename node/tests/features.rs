@@ -197,6 +197,12 @@ async fn care(store: &Store, byte: u8, person: u8, links: (Option<u8>, Option<u8
 
 /// A (has everything), B (has patients), C (another specialty), D (not active), E (another role), F (nothing known).
 async fn hospital(store: &Store) {
+    let since = time("2026-06-01");
+    let a = key(A);
+    let said = format!(
+        "INSERT INTO consent (person, purpose, state, from_us) VALUES ({a}, 'heart', 'given', {since})"
+    );
+    run(store, said).await;
     run(store, "INSERT INTO import_batch VALUES (1, 0, zeroblob(32), zeroblob(32))".to_owned())
         .await;
     person(store, A, "physician", "internal", 1).await;
@@ -365,16 +371,42 @@ async fn recordings_are_read_where_they_are_switched_on_and_allowed() {
             time("2026-07-01")
         )
     };
+    run(&store, "DELETE FROM consent".to_owned()).await;
     run(&store, state("research-aggregate", "given")).await;
     let off = Access { modalities: ACCESS.modalities.without(Modality::Heart), ..ACCESS };
+    for access in [ACCESS, off] {
+        let rows = feature::rows(&store, &study, &catalogue, &pseudonyms, &access).await.unwrap();
+        near(&rows.rows[0].x()[4..5], &[0.0]);
+    }
+    run(&store, state("heart", "given")).await;
     let with = |clinicians| Access { consent: Consent { clinicians, ..ACCESS.consent }, ..ACCESS };
     let asked =
-        [(ACCESS, true), (off, false), (with(Basis::OptOut), true), (with(Basis::Required), false)];
+        [(ACCESS, true), (off, false), (with(Basis::OptOut), true), (with(Basis::Required), true)];
     for (access, read) in asked {
         let rows = feature::rows(&store, &study, &catalogue, &pseudonyms, &access).await.unwrap();
         let expected = if read { (75.0 - 80.0) / 40.0 } else { 0.0 };
         near(&rows.rows[0].x()[4..5], &[expected]);
     }
+    // Where a watch worked the rates out, its own switch counts, and a consent to that.
+    let by = |modality: &str| format!("UPDATE feature SET modality = '{modality}'");
+    let without = |of| Access { modalities: ACCESS.modalities.without(of), ..ACCESS };
+    let (no_watch, no_heart) = (without(Modality::WearableSummaries), without(Modality::Heart));
+    run(&store, by("wearable-summaries")).await;
+    for (said, access, read) in [
+        (false, ACCESS, false),
+        (true, ACCESS, true),
+        (true, no_heart, true),
+        (true, no_watch, false),
+    ] {
+        let purpose = "DELETE FROM consent WHERE purpose = 'wearable-summaries'".to_owned();
+        run(&store, purpose).await;
+        if said {
+            run(&store, state("wearable-summaries", "given")).await;
+        }
+        let rows = feature::rows(&store, &study, &catalogue, &pseudonyms, &access).await.unwrap();
+        near(&rows.rows[0].x()[4..5], &[if read { (75.0 - 80.0) / 40.0 } else { 0.0 }]);
+    }
+    run(&store, by("heart")).await;
     run(&store, state("heart", "refused")).await;
     let opt_out = with(Basis::OptOut);
     let rows = feature::rows(&store, &study, &catalogue, &pseudonyms, &opt_out).await.unwrap();

@@ -11,7 +11,7 @@ use tacit_node::link::session::unix_now;
 use tacit_node::measure::feature::{self, Rows};
 use tacit_node::measure::instrument::Catalogue;
 use tacit_node::office::policy;
-use tacit_node::store::consent::Access;
+use tacit_node::store::consent::{Access, Purpose};
 use tacit_node::store::panel::{Asked, Panel, Span};
 use tacit_node::store::pseudonym::Pseudonyms;
 use tacit_node::store::{Store, profile as signed};
@@ -25,7 +25,7 @@ const RESEARCH: &str = include_str!("../../configs/profiles/ethics-approved-rese
 const MAPPING: &str = "\
 -- @consent\nSELECT nr AS person, purpose.value AS purpose, 'given' AS state, \
   unixepoch('2026-07-01') * 1000000 AS from_us, unixepoch('2027-06-01') * 1000000 AS to_us, _line AS line \
-  FROM raw_staff, json_each('[\"research-aggregate\",\"heart\"]') AS purpose\n\
+  FROM raw_staff, json_each('[\"research-aggregate\",\"heart\",\"skin-conductance\",\"wearable-summaries\"]') AS purpose\n\
 -- @person\nSELECT nr AS person, 'nurse' AS role, 'internal' AS specialty, 1 AS active, _line AS line FROM raw_staff\n\
 -- @period\nSELECT nr AS person, unixepoch('2026-07-01') * 1000000 AS from_us, unixepoch('2026-10-01') * 1000000 AS to_us, \
   volume, 300 AS hours, _line AS line FROM raw_staff\n\
@@ -418,15 +418,17 @@ async fn what_is_switched_off_is_read_from_no_table() {
     }
     // No study reads skin conductance yet; the tables do not give it either.
     let store = node.store().await;
-    sqlx::query("INSERT INTO feature (session, feature, person, value, n, coverage, src) \
-         SELECT session, 'scr_per_min', person, 4, 3, 0.9, src FROM feature WHERE feature = 'ln_rmssd'")
+    sqlx::query("INSERT INTO feature (session, feature, person, value, n, coverage, modality, src) \
+         SELECT session, 'scr_per_min', person, 4, 3, 0.9, 'skin-conductance', src FROM feature WHERE feature = 'ln_rmssd'")
         .execute(store.pool())
         .await
         .unwrap();
     let config = Config::open(Path::new(&node.folder())).unwrap();
-    let access = Access::now(&store, &config, 1_793_491_200_000_000).await.unwrap();
+    let access = Access::now(&store, &config, unix_now() * 1_000_000).await.unwrap();
+    let access = Access { now_us: 1_793_491_200_000_000, ..access };
     let pseudonyms = Pseudonyms::open_or_create(Path::new(&node.folder())).unwrap();
     let asked = Asked {
+        purpose: Purpose::ResearchAggregate,
         roles: &["nurse"],
         span: Span { from_us: 0, to_us: i64::MAX },
         earlier: None,

@@ -1,6 +1,8 @@
 //! Files of a hospital become canonical tables: whole, counted, or not at all.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[path = "support/consents.rs"]
+mod consents;
 #[path = "support/research.rs"]
 mod research;
 
@@ -14,6 +16,7 @@ use tacit_node::intake::{self, Again, ImportedScore, Ports, Questionnaire, Reque
 use tacit_node::store::Store;
 use tacit_node::store::pseudonym::{Kind, Pseudonyms};
 use tacit_shared::fault::Fault;
+use tacit_shared::study::modality::Modality;
 
 const STAFF: &str =
     "Nr;Role;Field;Works\nD1;physician;internal;1\nD2;nurse;oncology;1\nD3;nurse;oncology;0\n";
@@ -46,7 +49,13 @@ impl Recorder for Lengths {
             return Err("no beats".to_owned());
         }
         let value = f64::from(u32::try_from(bytes.len()).unwrap());
-        let reading = Reading { feature: "mean_hr_bpm", value, n: 3, coverage: 0.9 };
+        let reading = Reading {
+            feature: "mean_hr_bpm",
+            value,
+            n: 3,
+            coverage: 0.9,
+            modality: Modality::Heart,
+        };
         Ok(vec![reading])
     }
 }
@@ -494,6 +503,7 @@ async fn recordings_become_features_and_unreadable_ones_rejects() {
          unixepoch('2026-07-05') * 1000000 AS start_us, file, _line AS line FROM raw_sessions\n"
     );
     let files = [("staff", "staff.csv"), ("sessions", "sessions.csv")];
+    consents::give(&site.store, &site.pseudonyms, &["D1", "D2"], 1_780_000_000_000_000).await;
     let summary = site.import(&mapping, &files).await.unwrap();
     assert_eq!(
         reasons(&summary),
@@ -570,6 +580,11 @@ async fn the_command_imports_recordings_and_counts_what_is_there() {
         inputs: vec![input("staff").parse().unwrap(), input("sessions").parse().unwrap()],
     };
     research::allow(dir.path()).await;
+    let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
+    let pseudonyms = Pseudonyms::open_or_create(dir.path()).unwrap();
+    let since_us = (tacit_node::link::session::unix_now() - 86_400) * 1_000_000;
+    consents::give(&store, &pseudonyms, &["D1"], since_us).await;
+    store.close().await;
     let text = run(&args, &Silent).await.unwrap();
     assert_eq!(
         text,

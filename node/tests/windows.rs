@@ -1,6 +1,8 @@
 //! Recordings all the way into the tables: windows on the grid of UTC, baselines, encounters; and out again.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/consents.rs"]
+mod consents;
 #[path = "support/research.rs"]
 mod research;
 
@@ -8,13 +10,15 @@ use sqlx::AssertSqlSafe;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tacit_node::command::import::{ImportArgs, run};
-use tacit_node::config::Config;
+use tacit_node::config::{Basis, Config, Consent, Modalities};
 use tacit_node::intake::progress::Silent;
 use tacit_node::store::Store;
 use tacit_node::store::batch::{self, Dependents};
-use tacit_node::store::consent::Purpose;
+use tacit_node::store::consent::{Access, Purpose};
+use tacit_node::store::panel::{Asked, Panel, Span};
 use tacit_node::store::pseudonym::{Kind, Pseudonyms};
 use tacit_node::store::withdraw::withdraw;
+use tacit_shared::study::modality::Modality;
 
 /// Midnight of 2026-07-01 UTC.
 const FIRST_S: i64 = 1_782_864_000;
@@ -71,6 +75,15 @@ impl Site {
         run(&args, &Silent).await.unwrap()
     }
 
+    /// Has clinicians consent to every kind of recording, a day before now.
+    async fn consents(&self, ids: &[&str]) {
+        let store = self.store().await;
+        let pseudonyms = Pseudonyms::open_or_create(self.dir.path()).unwrap();
+        let since_us = (tacit_node::link::session::unix_now() - DAY_S) * 1_000_000;
+        consents::give(&store, &pseudonyms, ids, since_us).await;
+        store.close().await;
+    }
+
     /// `name=path` of an input in the site's folder.
     fn input(&self, name: &str, file: &str) -> String {
         format!("{name}={}", self.dir.path().join(file).display())
@@ -111,6 +124,7 @@ fn shift(dir: &Path, day: u32) {
 /// A site with a nurse, an encounter on the ninth day, and recordings of nine days.
 async fn nine_days(on: &str) -> (Site, String) {
     let site = Site::new(on).await;
+    site.consents(&["N1"]).await;
     site.write("staff.csv", "nr\nN1\n");
     let began = FIRST_S + 8 * DAY_S + 8 * 3_600 + 240;
     site.write(
@@ -261,6 +275,12 @@ async fn nothing_of_a_recording_outlives_its_batch_or_its_owners_consent() {
     let nurse = pseudonyms.key(Kind::Person, "N1");
     let at_us = 1_795_000_000_000_000;
     withdraw(&store, (Kind::Person, &nurse), &[Purpose::Heart], at_us).await.unwrap();
+    // Of the nine recordings what tells of skin conductance is left, and nothing that tells of the heart.
+    assert_eq!(count(&store, "feature WHERE modality = 'heart'").await, 0);
+    assert_eq!(count(&store, "window_feature WHERE modality = 'heart'").await, 0);
+    assert_eq!(count(&store, "device_session").await, 9);
+    assert!(count(&store, "window_feature WHERE modality = 'skin-conductance'").await > 0);
+    withdraw(&store, (Kind::Person, &nurse), &[Purpose::SkinConductance], at_us).await.unwrap();
     for table in tables {
         assert_eq!(count(&store, table).await, 0, "{table}");
     }
@@ -309,6 +329,7 @@ async fn a_site_that_reads_nothing_of_bodies_takes_no_session_over() {
 #[tokio::test]
 async fn the_example_for_wearables_brings_every_kind_in() {
     let site = Site::new("true").await;
+    site.consents(&["N1", "N2"]).await;
     site.write("staff.csv", "nr,job,field,works\nN1,nurse,internal,1\nN2,nurse,internal,1\n");
     site.write("devices.csv", "path;nr;ahead\nday;N1;0.4\nheart_rate-;N2;\nHeart Rate;N2;\n");
     let wear = site.dir.path().join("wear");
@@ -361,19 +382,46 @@ async fn the_example_for_wearables_brings_every_kind_in() {
         ("heart_rate-2026-07-05.json", "mean_hr_bpm"),
     ];
     assert_eq!(found, expected.map(|(file, features)| (file.to_owned(), features.to_owned())));
+    read_as_switched(&store, site.dir.path()).await;
     let sql = "SELECT min(w.start_us) FROM window_feature w JOIN device_session d USING (session) WHERE d.file = 'day01#2'";
     let first: i64 = sqlx::query_scalar(sql).fetch_one(store.pool()).await.unwrap();
     assert_eq!(first, (FIRST_S + 2 * DAY_S + 8 * 3_600) * 1_000_000);
     store.close().await;
 }
 
+/// Of a watch's rates and of beats, what is switched off after the import is not read any more.
+async fn read_as_switched(store: &Store, dir: &Path) {
+    let pseudonyms = Pseudonyms::open_or_create(dir).unwrap();
+    let consent = Consent { clinicians: Basis::ByMapping, patients: Basis::ByMapping };
+    let now_us = tacit_node::link::session::unix_now() * 1_000_000;
+    for (off, read) in [
+        (None, 2),
+        (Some(Modality::WearableSummaries), 1),
+        (Some(Modality::Heart), 1),
+        (Some(Modality::SkinConductance), 2),
+    ] {
+        let everything = Modalities::EVERYTHING;
+        let modalities = off.map_or(everything, |off| everything.without(off));
+        let asked = Asked {
+            purpose: Purpose::ResearchAggregate,
+            roles: &["nurse"],
+            span: Span { from_us: 0, to_us: i64::MAX },
+            earlier: None,
+            links_per_patient: 1,
+        };
+        let access = Access { consent, modalities, now_us };
+        let mut panel = Panel::open(store, &pseudonyms, &access, &asked).await.unwrap();
+        let found = panel.recordings("mean_hr_bpm").await.unwrap();
+        assert_eq!(found.iter().flatten().count(), read, "{off:?}");
+        panel.close().await.unwrap();
+    }
+}
+
 #[tokio::test]
-async fn under_a_required_consent_nothing_of_who_gave_none_is_opened() {
+async fn whatever_the_settings_say_nothing_of_who_gave_no_consent_is_opened() {
     let site = Site::new("true").await;
     let config = std::fs::read_to_string(site.dir.path().join("node.toml")).unwrap();
-    let from = "clinicians = \"by-mapping\"";
-    assert!(config.contains(from), "{config}");
-    site.write("node.toml", &config.replacen(from, "clinicians = \"required\"", 1));
+    assert!(config.contains("clinicians = \"by-mapping\""), "{config}");
     site.write("staff.csv", "nr\nN1\nN2\n");
     let consent = "who,purpose\nN1,research-aggregate\nN1,heart\nN2,research-aggregate\n";
     site.write("consent.csv", consent);

@@ -7,9 +7,9 @@
 //!
 //! Of a modality that is switched off nothing is read. Acceleration is read for what it says of movement alone. A
 //! recording counts if a window of five minutes does, or three of one, or a night's five minutes.
-use crate::config::{Basis, Switch};
+use crate::config::{Modalities, Switch};
 use crate::intake::recording::container::{self, E4, Opened};
-use crate::intake::recording::{About, Reading, Recorded, Recorder, WindowReading, e4};
+use crate::intake::recording::{About, OFF, Reading, Recorded, Recorder, WindowReading, e4};
 use crate::intake::source::wearable::numbers::Numbers;
 use crate::measure::physiology::movement::{self, Movement};
 use crate::measure::physiology::quality::{Clock, LEAST_COVERAGE, Mark, Quality};
@@ -21,19 +21,16 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 use tacit_shared::fault::Fault;
-
-/// Why a recording gives nothing that holds nothing else.
-const OFF: &str = "holds only what is switched off in node.toml";
+use tacit_shared::study::modality::Modality;
 
 /// Which recordings are read.
+#[derive(Clone, Copy)]
 pub(super) struct Recordings {
     /// Beats.
     heart: Switch,
     skin_conductance: Switch,
     /// What a watch worked out by itself: heart rates, the variability of sleep.
     summaries: Switch,
-    /// What lets those of a clinician in.
-    basis: Basis,
 }
 
 /// One session: what its files hold.
@@ -46,16 +43,38 @@ struct Session {
     sleep: Vec<(f64, f64)>,
 }
 
+impl Session {
+    /// Whether it holds no signal that values come from.
+    fn is_empty(&self) -> bool {
+        self.beats.is_none()
+            && self.conductance.is_none()
+            && self.rates.is_empty()
+            && self.sleep.is_empty()
+    }
+}
+
 impl Recordings {
-    /// As a site's settings say and the profile in force allows. Of consents there is one for all of them, that for
-    /// heart beats.
-    pub(super) fn of(Access { modalities, consent, .. }: &Access) -> Self {
+    /// As a site's settings say and the profile in force allows.
+    pub(super) fn of(Access { modalities, .. }: &Access) -> Self {
         Self {
             heart: modalities.heart,
             skin_conductance: modalities.skin_conductance,
             summaries: modalities.wearable_summaries,
-            basis: consent.clinicians,
         }
+    }
+
+    /// Those that a person consented to.
+    fn within(mut self, consented: &Modalities) -> Self {
+        for (switch, modality) in [
+            (&mut self.heart, Modality::Heart),
+            (&mut self.skin_conductance, Modality::SkinConductance),
+            (&mut self.summaries, Modality::WearableSummaries),
+        ] {
+            if !consented.admits(modality) {
+                *switch = Switch::Off;
+            }
+        }
+        self
     }
 
     fn open(&self, file: &Path, about: &About) -> Result<Vec<Session>, String> {
@@ -143,17 +162,31 @@ impl Recorder for Recordings {
         [self.heart, self.skin_conductance, self.summaries].contains(&Switch::On)
     }
 
-    fn basis(&self) -> Basis {
-        self.basis
+    fn reads(&self, modality: Modality) -> bool {
+        Switch::On
+            == match modality {
+                Modality::Heart => self.heart,
+                Modality::SkinConductance => self.skin_conductance,
+                Modality::WearableSummaries => self.summaries,
+                _ => Switch::Off,
+            }
     }
 
     fn read(&self, file: &Path) -> Result<Vec<Reading>, String> {
-        let recorded = self.record(file, &About { start_us: 0, clock_offset_us: None })?;
+        let recorded = self.record(
+            file,
+            &About { start_us: 0, clock_offset_us: None, consented: Modalities::EVERYTHING },
+        )?;
         Ok(recorded.whole.into_iter().map(|(reading, _)| reading).collect())
     }
 
     fn record(&self, file: &Path, about: &About) -> Result<Recorded, String> {
-        let sessions = self.open(file, about)?;
+        let read = self.within(&about.consented);
+        let sessions = read.open(file, about)?;
+        let all_on = [read.heart, read.skin_conductance, read.summaries] == [Switch::On; 3];
+        if !all_on && sessions.iter().all(Session::is_empty) {
+            return Err(OFF.to_owned());
+        }
         let clock = Clock::of_session(about.clock_offset_us.map(seconds));
         let mut values = Vec::new();
         for session in &sessions {
@@ -167,7 +200,8 @@ impl Recorder for Recordings {
             return Err("the recording has no window of five minutes that is covered well enough"
                 .to_owned());
         }
-        let windows = values.iter().map(reading_of).collect();
+        let of_beats = sessions.iter().any(|session| session.beats.is_some());
+        let windows = values.iter().map(|value| reading_of(value, of_beats)).collect();
         Ok(Recorded { whole, windows, spec: utc::SPEC })
     }
 }
@@ -220,7 +254,7 @@ pub(super) fn of_session<T>(
 fn hearts(sessions: &[Session], values: &[WindowValue]) -> Vec<(Reading, u8)> {
     let beats: Vec<&Recording> = sessions.iter().filter_map(|s| s.beats.as_ref()).collect();
     if beats.is_empty() {
-        return medians(values, &["mean_hr_bpm"]);
+        return medians(values, &["mean_hr_bpm"], Modality::WearableSummaries);
     }
     if sessions.iter().any(|s| s.beats.is_some() && s.movement.is_some()) {
         return still(sessions);
@@ -229,7 +263,8 @@ fn hearts(sessions: &[Session], values: &[WindowValue]) -> Vec<(Reading, u8)> {
     let quality = if summary.mark == Mark::Good { 3 } else { 1 };
     let reading = |feature, value| {
         let (n, coverage) = (summary.n_windows_used, summary.coverage);
-        (Reading { feature, value, n, coverage }, quality)
+        let modality = Modality::Heart;
+        (Reading { feature, value, n, coverage, modality }, quality)
     };
     vec![reading("mean_hr_bpm", summary.mean_hr_bpm), reading("ln_rmssd", summary.ln_rmssd)]
 }
@@ -251,7 +286,7 @@ fn still(sessions: &[Session]) -> Vec<(Reading, u8)> {
     let good = of(&values, true);
     let counted = if good.is_empty() { of(&values, false) } else { good };
     values.retain(|v| counted.contains(&v.start_us));
-    medians(&values, &["mean_hr_bpm", "ln_rmssd"])
+    medians(&values, &["mean_hr_bpm", "ln_rmssd"], Modality::Heart)
 }
 
 /// The variability of nights, as the device states it: never beside that of a shift.
@@ -263,7 +298,8 @@ fn nights(sessions: &[Session]) -> Option<(Reading, u8)> {
         .unzip();
     let n = u32::try_from(values.len()).unwrap_or(u32::MAX);
     let (value, coverage) = (window::median(values)?, window::median(coverages)?);
-    Some((Reading { feature: "ln_rmssd_sleep", value, n, coverage }, 2))
+    let modality = Modality::WearableSummaries;
+    Some((Reading { feature: "ln_rmssd_sleep", value, n, coverage, modality }, 2))
 }
 
 fn skins(values: &[WindowValue]) -> Vec<(Reading, u8)> {
@@ -276,11 +312,16 @@ fn skins(values: &[WindowValue]) -> Vec<(Reading, u8)> {
             "scr_amp_mean_us",
             "low_contact_frac",
         ],
+        Modality::SkinConductance,
     )
 }
 
 /// The medians over the windows of five minutes in which nobody moved.
-fn medians(values: &[WindowValue], features: &[&'static str]) -> Vec<(Reading, u8)> {
+fn medians(
+    values: &[WindowValue],
+    features: &[&'static str],
+    modality: Modality,
+) -> Vec<(Reading, u8)> {
     let of = |feature: &&'static str| {
         let windows: Vec<&WindowValue> = values
             .iter()
@@ -293,16 +334,22 @@ fn medians(values: &[WindowValue], features: &[&'static str]) -> Vec<(Reading, u
             value: window::median(windows.iter().map(|v| v.value).collect())?,
             n: u32::try_from(windows.len()).unwrap_or(u32::MAX),
             coverage: window::median(windows.iter().map(|v| v.coverage).collect())?,
+            modality,
         };
         Some((reading, windows.iter().map(|v| v.quality.number()).min()?))
     };
     features.iter().filter_map(of).collect()
 }
 
-fn reading_of(value: &WindowValue) -> WindowReading {
+fn reading_of(value: &WindowValue, of_beats: bool) -> WindowReading {
     let WindowValue { feature, value: number, n, coverage, .. } = *value;
+    let modality = match feature {
+        "mean_hr_bpm" | "ln_rmssd" if of_beats => Modality::Heart,
+        "mean_hr_bpm" | "ln_rmssd" => Modality::WearableSummaries,
+        _ => Modality::SkinConductance,
+    };
     WindowReading {
-        reading: Reading { feature, value: number, n, coverage },
+        reading: Reading { feature, value: number, n, coverage, modality },
         length_s: match value.length {
             Length::Minute => 60,
             Length::FiveMinutes => 300,
@@ -334,10 +381,14 @@ mod tests {
     const ON: Recordings = only(Switch::On, Switch::On);
 
     const fn only(heart: Switch, skin_conductance: Switch) -> Recordings {
-        Recordings { heart, skin_conductance, summaries: heart, basis: Basis::ByMapping }
+        Recordings { heart, skin_conductance, summaries: heart }
     }
 
-    const ABOUT: About = About { start_us: 1_783_238_400_000_000, clock_offset_us: Some(0) };
+    const ABOUT: About = About {
+        start_us: 1_783_238_400_000_000,
+        clock_offset_us: Some(0),
+        consented: Modalities::EVERYTHING,
+    };
 
     /// Fifteen minutes of beats every 750 and 850 ms in turn.
     fn beats(start_s: u32) -> String {

@@ -1,5 +1,5 @@
 //! `tacit-node retain`: erases what was kept as long as `[retention]` says. `tacit-node run` does it first, too.
-use crate::config::Config;
+use crate::config::{Config, Modalities};
 use crate::intake::progress::Silent;
 use crate::link::session::unix_now;
 use crate::measure::instrument::Catalogue;
@@ -30,12 +30,14 @@ pub async fn run(args: &RetainArgs) -> Result<String, Fault> {
     let now_us = unix_now().saturating_mul(1_000_000);
     let profile = profile::now(&store, now_us.div_euclid(1_000_000)).await?;
     let keep = config.retention().within(profile.document.keep());
-    if !retain::due(&store, keep, now_us).await? {
+    // What the profile in force allows to be held: a kind that is merely switched off is not read, and stays.
+    let keeping = (keep, Modalities::EVERYTHING.within(&profile.document));
+    if !retain::due(&store, keeping, now_us).await? {
         store.close().await;
         return Ok("Nothing was kept too long.".to_owned());
     }
     standing::suspend_all(&store).await?;
-    let erased = retain::retain(&store, keep, now_us).await;
+    let erased = retain::retain(&store, keeping, now_us).await;
     let stays_away = look_again(&store, &args.dir, &config, now_us).await;
     store.close().await;
     Ok(format!(

@@ -48,13 +48,9 @@ pub(super) async fn leave_out(
     for column in &staged.columns {
         let Rule::Key(kind) = column.rule else { continue };
         let (name, word) = (column.name, kind.word());
-        let mut of = format!("'{word}'");
-        if staged.table == Table::DeviceSession && name == "person" {
-            of.push_str(", 'heart'");
-        }
         found.push(format!(
             "SELECT s.row_id FROM {stage} s CROSS JOIN {KEYED} k ON k.row_id = s.row_id \
-             CROSS JOIN main.barred b ON b.kind IN ({of}) AND b.key = k.{name} WHERE {}",
+             CROSS JOIN main.barred b ON b.kind = '{word}' AND b.key = k.{name} WHERE {}",
             belongs(staged, name)
         ));
     }

@@ -341,15 +341,16 @@ async fn take_over(
     }
     summary.notes.extend(off);
     if table == Table::DeviceSession {
-        let asked = (ports.recorder.basis(), request.at_us);
-        let silent =
+        let asked = (ports.recorder, request.at_us);
+        let mut silent =
             recording::leave_out(connection, staged, asked).await.map_err(|e| fault(&e))?;
+        let dir = request.recordings_dir.as_deref();
+        let ports = (ports.recorder, ports.progress);
+        silent += recording::read(connection, staged, dir, ports, request.at_us).await?;
         if silent > 0 {
             let of = "people who did not consent to such recordings";
             summary.notes.push(format!("device_session: {silent} rows of {of} were left out"));
         }
-        let dir = request.recordings_dir.as_deref();
-        recording::read(connection, staged, dir, (ports.recorder, ports.progress)).await?;
     }
     let finished = async {
         let counts = quality::accept(&mut *connection, staged, summary.batch).await?;

@@ -30,7 +30,8 @@ pub mod spread;
 
 use super::instrument::Catalogue;
 use crate::office::cells::{Cell, WeighedBy, cells};
-use crate::store::consent::Access;
+use crate::office::policy;
+use crate::store::consent::{Access, Purpose};
 use crate::store::panel::{Asked, Bounds, COUNTED, Detail, Excluded, Links, Panel, Span};
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::scored::ScoredBy;
@@ -134,7 +135,7 @@ pub async fn rows(
     for part in parts(study) {
         columns.push(column(&mut panel, catalogue, &part).await?);
     }
-    let contacts = contacts::of(&mut panel, study, catalogue, access).await?;
+    let contacts = contacts::of(&mut panel, (study, &scored_by), catalogue, access).await?;
     let rows = Rows { scored_by, ..assemble(study, &panel, &columns, contacts)? };
     panel.close().await.map_err(|e| fault(&e))?;
     Ok(rows)
@@ -159,7 +160,8 @@ async fn open(
     });
     let links_per_patient = population.links_per_patient;
     let values = values(study);
-    let asked = Asked { roles: &roles, span, earlier, links_per_patient, values: &values };
+    let purpose = purpose(study)?;
+    let asked = Asked { purpose, roles: &roles, span, earlier, links_per_patient, values: &values };
     Panel::open(store, pseudonyms, access, &asked).await
 }
 
@@ -175,6 +177,21 @@ fn value<'a>(part: &Part<'a>) -> Option<(Detail<'a>, Bounds)> {
         Source::Change { of, .. } => Some((detail(of)?, reading::bounds(of)?)),
         source => Some((detail(source)?, part.bounds)),
     }
+}
+
+/// What people's rows are read for.
+///
+/// # Errors
+/// A user's fault for a purpose that nobody can have consented to here.
+pub(super) fn purpose(study: &Study) -> Result<Purpose, Fault> {
+    Purpose::of_study(study.purpose()).ok_or_else(|| {
+        let message = format!(
+            "study {} has the purpose `{}`, which people are not asked about here",
+            study.name(),
+            study.purpose()
+        );
+        Fault::user(message).at(policy::PLACE).hint("rows are read for `research-aggregate` alone")
+    })
 }
 
 fn assemble(

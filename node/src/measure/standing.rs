@@ -31,7 +31,8 @@ pub async fn permitted(
         respondent: &|id| catalogue.modality(id),
         composite: &|id, pattern| composite::modalities(id, pattern, catalogue),
     };
-    let allowed = policy::may_take_part(study, &in_force.document, &config.modalities(), &known);
+    let allowed = policy::may_take_part(study, &in_force.document, &config.modalities(), &known)
+        .and_then(|()| feature::purpose(study).map(drop));
     if let Err(fault) = allowed {
         profile::refused(store, study.digest(), &fault.message, now_s).await?;
         // Perhaps what was meant to be in force is not.

@@ -12,6 +12,7 @@ use crate::office::profile::InForce;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Error};
 use tacit_shared::fault::Fault;
+use tacit_shared::study::modality::Modality;
 
 /// What a person's rows may be used for. Each is consented to by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -22,11 +23,32 @@ pub enum Purpose {
     ResearchAggregate,
     /// Recordings of heart beats, in what else is consented to.
     Heart,
+    /// The same of skin conductance.
+    SkinConductance,
+    /// The same of what a wearable worked out by itself.
+    WearableSummaries,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Purpose; 3] = [Purpose::LocalView, Purpose::ResearchAggregate, Purpose::Heart];
+    pub const ALL: [Purpose; 5] = [
+        Purpose::LocalView,
+        Purpose::ResearchAggregate,
+        Purpose::Heart,
+        Purpose::SkinConductance,
+        Purpose::WearableSummaries,
+    ];
+    /// Signals of a body: of these nothing is read of whoever did not consent, whatever a site's settings say.
+    pub const OF_BODIES: [(Purpose, Modality); 3] = [
+        (Purpose::Heart, Modality::Heart),
+        (Purpose::SkinConductance, Modality::SkinConductance),
+        (Purpose::WearableSummaries, Modality::WearableSummaries),
+    ];
+
+    /// What a study's purpose asks people about; `None` if it is nothing they are asked about.
+    pub fn of_study(word: &str) -> Option<Self> {
+        (word == Purpose::ResearchAggregate.word()).then_some(Purpose::ResearchAggregate)
+    }
 
     /// Its word in the tables.
     pub fn word(self) -> &'static str {
@@ -34,6 +56,8 @@ impl Purpose {
             Purpose::LocalView => "local-view",
             Purpose::ResearchAggregate => "research-aggregate",
             Purpose::Heart => "heart",
+            Purpose::SkinConductance => "skin-conductance",
+            Purpose::WearableSummaries => "wearable-summaries",
         }
     }
 }
@@ -74,22 +98,23 @@ pub(super) const DECISIVE: &str = "SELECT who, person, patient, \
       CASE state WHEN 'withdrawn' THEN 0 WHEN 'refused' THEN 1 ELSE 2 END) AS nth \
       FROM consent WHERE purpose = ?1 AND from_us <= ?2) WHERE nth = 1";
 
-/// The condition under which rows of the person whose key is `column` come in for a purpose: `?1`, its word, at a
-/// moment, `?2`.
-pub fn admits(basis: Basis, column: &str) -> String {
-    let (negated, states) = match basis {
-        Basis::Required => ("", "('given')"),
-        Basis::OptOut => ("NOT ", "('refused', 'withdrawn')"),
-        Basis::ByMapping => ("NOT ", "('withdrawn')"),
-    };
-    format!("{column} {negated}IN (SELECT who FROM ({DECISIVE}) WHERE state IN {states})")
+/// The condition under which the person whose key is `column` consented to a purpose, and the consent is in force at
+/// the moment that the parameter `at` holds.
+pub fn given(purpose: Purpose, column: &str, at: &str) -> String {
+    let decisive = DECISIVE.replace("?1", &format!("'{}'", purpose.word())).replace("?2", at);
+    format!("coalesce({column} IN (SELECT who FROM ({decisive}) WHERE state = 'given'), 0)")
 }
 
-/// Writes the decisive statements on research and on heart beats into `temp.panel_said`.
-pub(super) async fn list(connection: &mut SqliteConnection, now_us: i64) -> Result<(), Error> {
+/// Writes the decisive statements on a study's purpose and on signals of bodies into `temp.panel_said`.
+pub(super) async fn list(
+    connection: &mut SqliteConnection,
+    study: Purpose,
+    now_us: i64,
+) -> Result<(), Error> {
     let sql = "CREATE TEMP TABLE panel_said (purpose TEXT, who BLOB, state TEXT, PRIMARY KEY (purpose, who)) WITHOUT ROWID";
     sqlx::query(sql).execute(&mut *connection).await?;
-    for purpose in [Purpose::ResearchAggregate, Purpose::Heart] {
+    let bodies = Purpose::OF_BODIES.map(|(purpose, _)| purpose);
+    for purpose in std::iter::once(study).chain(bodies) {
         let sql = format!("INSERT INTO panel_said SELECT ?1, who, state FROM ({DECISIVE})");
         sqlx::query(AssertSqlSafe(sql))
             .bind(purpose.word())

@@ -30,7 +30,7 @@ pub use detail::{Bounds, Detail, Tally};
 pub use population::{Excluded, Links};
 pub use span::Span;
 
-use super::consent::Access;
+use super::consent::{Access, Purpose};
 use super::pseudonym::Pseudonyms;
 use super::{Store, fault};
 use crate::config::Modalities;
@@ -66,6 +66,8 @@ const RECORD_SEPARATOR: char = '\u{1e}';
 /// What a study asks the tables for.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
+    /// What for: whoever said no to that is as if not in the tables.
+    pub purpose: Purpose,
     /// Roles of clinicians with a row.
     pub roles: &'a [&'a str],
     /// The days.
@@ -144,7 +146,9 @@ pub struct Panel {
     clinicians: Vec<Clinician>,
     links: Links,
     excluded: Excluded,
-    /// The condition under which a clinician's recordings are read.
+    /// What people's rows are read for.
+    purpose: Purpose,
+    /// The condition under which a value of a clinician's recordings is read.
     recorded: String,
     modalities: Modalities,
     /// For each clinician, the share that they excluded: the largest of those found so far.
@@ -174,6 +178,7 @@ impl Panel {
             clinicians: Vec::new(),
             links: Links::default(),
             excluded: Excluded::default(),
+            purpose: asked.purpose,
             recorded: String::new(),
             modalities: access.modalities,
             excluded_shares: Vec::new(),
@@ -255,15 +260,12 @@ impl Panel {
         Ok(self.spread(found))
     }
 
-    /// The mean of a recording's feature over a clinician's sessions in the span; `None` where there is none,
-    /// or none may be read.
+    /// The mean of a recording's feature over a clinician's sessions in the span, of the kinds of data that are switched
+    /// on and that the clinician consented to; `None` where there is none.
     ///
     /// # Errors
     /// What the database says.
     pub async fn recordings(&mut self, feature: &'static str) -> Result<Vec<Option<f64>>, Error> {
-        if !self.modalities.admits(contacts::recorded_by(feature)) {
-            return Ok(self.spread(Vec::new()));
-        }
         let admitted = &self.recorded;
         let span = self.span();
         let sql = format!(

@@ -24,6 +24,8 @@ pub struct Window {
     pub start_us: i64,
     /// Its id.
     pub feature: String,
+    /// Which kind of data it was worked out from.
+    pub modality: String,
     /// The value.
     pub value: f64,
     /// Share of the window that is covered.
@@ -126,7 +128,7 @@ impl Person {
     async fn read(store: &Store, person: Key) -> Result<Self, Error> {
         let mut transaction = store.pool().begin_with("BEGIN IMMEDIATE").await?;
         let windows: Vec<Window> = sqlx::query_as(
-            "SELECT w.session, d.kind, w.length_s, w.start_us, w.feature, w.value, w.coverage, w.quality, \
+            "SELECT w.session, d.kind, w.length_s, w.start_us, w.feature, w.modality, w.value, w.coverage, w.quality, \
              w.at_rest = 1 AS at_rest FROM window_feature w CROSS JOIN device_session d ON d.session = w.session \
              WHERE w.person = ? AND w.feature NOT GLOB '*_z' ORDER BY w.start_us, w.session, w.feature, w.length_s",
         )
@@ -175,7 +177,7 @@ impl Person {
             "window_feature",
             &[
                 "session", "length_s", "start_us", "at_rest", "feature", "person", "value", "n",
-                "coverage", "quality", "spec",
+                "coverage", "modality", "quality", "spec",
             ],
         );
         let mut encounters = Bulk::new(
@@ -188,6 +190,7 @@ impl Person {
                 "value",
                 "n",
                 "coverage",
+                "modality",
                 "quality",
                 "spec",
             ],
@@ -212,6 +215,7 @@ impl Person {
                 Cell::Real(one.value),
                 Cell::Integer(i64::from(one.n)),
                 Cell::Real(one.coverage),
+                Cell::Text(window.modality.clone()),
                 Cell::Integer(i64::from(one.quality)),
                 Cell::Integer(i64::from(spec)),
             ]);

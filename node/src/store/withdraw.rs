@@ -3,7 +3,8 @@
 //! ```text
 //! research-aggregate     all rows of the person: of a clinician their work, meetings, what was said of them and by
 //!                        them, recordings; of a patient their meetings and what they answered
-//! heart                  a clinician's recordings and the numbers they gave
+//! heart, skin-conductance, wearable-summaries
+//!                        of a clinician's recordings the numbers of that kind; a recording of which none is left
 //! local-view             nothing: no row is kept for that purpose alone
 //! ```
 //! Afterwards the tables are as if none of it had ever been imported. What stays is the statement, the keyed hashes
@@ -16,6 +17,7 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Error};
 use std::fmt;
 use tacit_shared::fault::Fault;
+use tacit_shared::study::modality::Modality;
 
 /// How many rows were erased, by table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,25 +139,28 @@ pub(super) async fn forget_log(store: &Store) -> Result<(), Error> {
 /// What the database says.
 pub async fn settle(connection: &mut SqliteConnection, now_us: i64) -> Result<Erased, Error> {
     let mut erased = Erased::default();
-    for (purpose, kinds) in
-        [(Purpose::ResearchAggregate, "kind <> 'heart'"), (Purpose::Heart, "kind = 'heart'")]
-    {
+    let bodies = Purpose::OF_BODIES.map(|(purpose, modality)| (purpose, Some(modality)));
+    for (purpose, body) in std::iter::once((Purpose::ResearchAggregate, None)).chain(bodies) {
         let made = "CREATE TEMP TABLE gone (who BLOB PRIMARY KEY, person BLOB, patient BLOB) WITHOUT ROWID";
         sqlx::query(made).execute(&mut *connection).await?;
-        for sql in [
-            format!(
-                "DELETE FROM barred WHERE {kinds} AND who IN (SELECT who FROM ({DECISIVE}) WHERE state = 'given')"
-            ),
-            format!(
-                "INSERT INTO temp.gone SELECT who, person, patient FROM ({DECISIVE}) WHERE state = 'withdrawn'"
-            ),
-        ] {
+        let mut statements = vec![format!(
+            "INSERT INTO temp.gone SELECT who, person, patient FROM ({DECISIVE}) WHERE state = 'withdrawn'"
+        )];
+        if body.is_none() {
+            statements.push(format!(
+                "DELETE FROM barred WHERE who IN (SELECT who FROM ({DECISIVE}) WHERE state = 'given')"
+            ));
+        }
+        for sql in statements {
             let query = sqlx::query(AssertSqlSafe(sql)).bind(purpose.word()).bind(now_us);
             query.execute(&mut *connection).await?;
         }
-        match purpose {
-            Purpose::Heart => erase_recordings(connection, &mut erased).await?,
-            _ => erase_all(connection, &mut erased).await?,
+        match body {
+            Some(kind) => {
+                let whose = "person IN (SELECT person FROM temp.gone WHERE person IS NOT NULL)";
+                erase_recorded(connection, &mut erased, (kind, whose)).await?;
+            }
+            None => erase_all(connection, &mut erased).await?,
         }
         sqlx::query("DROP TABLE temp.gone").execute(&mut *connection).await?;
     }
@@ -207,14 +212,33 @@ async fn erase_all(connection: &mut SqliteConnection, erased: &mut Erased) -> Re
     Ok(())
 }
 
-async fn erase_recordings(
+/// The numbers of one kind that recordings gave, of the people whom a condition on `person` names, and recordings of
+/// which nothing is left then. What rested on several kinds is worked out anew with the next import.
+pub(super) async fn erase_recorded(
     connection: &mut SqliteConnection,
     erased: &mut Erased,
+    (kind, whose): (Modality, &str),
 ) -> Result<(), Error> {
-    let sql = "INSERT OR IGNORE INTO barred SELECT 'heart', person, who FROM temp.gone WHERE person IS NOT NULL";
-    sqlx::query(sql).execute(&mut *connection).await?;
-    for table in ["feature", "device_session"] {
-        erased.erase(connection, table, "person IN (SELECT person FROM temp.gone)").await?;
+    let own = format!("modality = '{kind}' AND {whose}");
+    let sessions = format!(
+        "SELECT session FROM feature WHERE {own} UNION SELECT session FROM window_feature WHERE {own}"
+    );
+    for sql in [
+        "CREATE TEMP TABLE touched (session BLOB PRIMARY KEY) WITHOUT ROWID".to_owned(),
+        format!("INSERT INTO temp.touched {sessions}"),
+        "INSERT OR IGNORE INTO stale_person SELECT DISTINCT d.person FROM temp.touched t \
+         CROSS JOIN device_session d ON d.session = t.session"
+            .to_owned(),
+        format!("DELETE FROM encounter_feature WHERE {own}"),
+        format!("DELETE FROM window_feature WHERE {own}"),
+    ] {
+        sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await?;
     }
+    erased.erase(connection, "feature", &own).await?;
+    let empty = "session IN (SELECT session FROM temp.touched) \
+                 AND session NOT IN (SELECT session FROM feature) \
+                 AND session NOT IN (SELECT session FROM window_feature)";
+    erased.erase(connection, "device_session", empty).await?;
+    sqlx::query("DROP TABLE temp.touched").execute(connection).await?;
     Ok(())
 }

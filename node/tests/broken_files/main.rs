@@ -4,6 +4,8 @@
 //! message holds a value of the file: the cases carry the mark [`PERSON`] where a person would stand.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+#[path = "../support/consents.rs"]
+mod consents;
 #[path = "../support/research.rs"]
 mod research;
 
@@ -19,6 +21,7 @@ use tacit_node::intake::OnError;
 use tacit_node::intake::progress::Silent;
 use tacit_node::intake::stream::Memory;
 use tacit_node::store::Store;
+use tacit_node::store::pseudonym::Pseudonyms;
 
 /// What stands where a person would: no message may repeat it.
 pub(crate) const PERSON: &str = "Jane Roe";
@@ -99,6 +102,11 @@ impl Broken {
         let coordinator = "127.0.0.1:7843".parse().unwrap();
         std::fs::write(at("node.toml"), Config::new(coordinator).to_toml().unwrap()).unwrap();
         research::allow(dir.path()).await;
+        let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
+        let pseudonyms = Pseudonyms::open_or_create(dir.path()).unwrap();
+        let since_us = (tacit_node::link::session::unix_now() - 86_400) * 1_000_000;
+        consents::give(&store, &pseudonyms, &["D1"], since_us).await;
+        store.close().await;
         std::fs::write(at("staff.csv"), "nr,role,field,works\nD1,nurse,internal,1\n").unwrap();
         if let Some(mapping) = &self.mapping {
             std::fs::write(at("site.sql"), mapping).unwrap();

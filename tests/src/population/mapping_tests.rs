@@ -208,7 +208,13 @@ impl Recorder for Beats {
         let recording = physiology::read(file, None).map_err(|e| e.to_string())?;
         let windows = physiology::summarise(&recording).map(|_| 1.0);
         let value = windows.ok_or("no window")?;
-        Ok(vec![Reading { feature: "windows", value, n: 1, coverage: 1.0 }])
+        Ok(vec![Reading {
+            feature: "windows",
+            value,
+            n: 1,
+            coverage: 1.0,
+            modality: Modality::Heart,
+        }])
     }
 }
 

@@ -10,7 +10,7 @@ use super::key::KEYED;
 use super::progress::Progress;
 use super::quality;
 use super::staging::Staged;
-use crate::config::Basis;
+use crate::config::Modalities;
 use crate::store::bulk::{Bulk, Cell};
 use crate::store::consent::{self, Purpose};
 use crate::store::fault;
@@ -18,6 +18,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 use std::path::{Component, Path};
 use tacit_shared::fault::Fault;
+use tacit_shared::study::modality::Modality;
 
 /// One feature of one recording.
 #[derive(Clone, Copy, PartialEq)]
@@ -30,6 +31,8 @@ pub struct Reading {
     pub n: u32,
     /// Share of the recording's time that they cover, 0 to 1.
     pub coverage: f64,
+    /// Which kind of data it was worked out from: by that it is read later, or not.
+    pub modality: Modality,
 }
 
 /// The same of one window on the grid of UTC.
@@ -83,6 +86,8 @@ pub struct About {
     pub start_us: i64,
     /// How far the device's clock was ahead, if somebody compared it with another.
     pub clock_offset_us: Option<i64>,
+    /// The kinds of data that the person consented to, and that are read of it.
+    pub consented: Modalities,
 }
 
 /// Turns a recording into features.
@@ -92,9 +97,9 @@ pub trait Recorder: Send + Sync {
         true
     }
 
-    /// What lets the recordings of a person in.
-    fn basis(&self) -> Basis {
-        Basis::ByMapping
+    /// Whether it reads that kind of data.
+    fn reads(&self, modality: Modality) -> bool {
+        modality == Modality::Heart
     }
 
     /// Reads a file as a whole.
@@ -103,7 +108,7 @@ pub trait Recorder: Send + Sync {
     /// Why there are none, in words that quote nothing of the file.
     fn read(&self, file: &Path) -> Result<Vec<Reading>, String>;
 
-    /// Reads a file as a whole and window by window.
+    /// Reads what a person consented to of a file, as a whole and window by window.
     ///
     /// # Errors
     /// Why there is nothing, in words that quote nothing of the file.
@@ -113,6 +118,9 @@ pub trait Recorder: Send + Sync {
     }
 }
 
+/// Why a recording gives nothing that holds nothing else.
+pub const OFF: &str = "holds only what is switched off in node.toml";
+
 /// A session that waits for its recording to be read.
 #[derive(sqlx::FromRow)]
 struct Waiting {
@@ -120,39 +128,66 @@ struct Waiting {
     file: String,
     start_us: i64,
     clock_offset_us: Option<i64>,
+    heart: bool,
+    skin_conductance: bool,
+    wearable_summaries: bool,
 }
 
-const WHOLE: [&str; 7] = ["row_id", "feature", "value", "n", "coverage", "quality", "spec"];
-const WINDOWS: [&str; 10] = [
-    "row_id", "feature", "value", "n", "coverage", "quality", "spec", "length_s", "start_us",
-    "at_rest",
+impl Waiting {
+    /// What its wearer consented to.
+    fn consented(&self) -> Modalities {
+        let mut kinds = Modalities::EVERYTHING;
+        for (said, modality) in [
+            (self.heart, Modality::Heart),
+            (self.skin_conductance, Modality::SkinConductance),
+            (self.wearable_summaries, Modality::WearableSummaries),
+        ] {
+            if !said {
+                kinds = kinds.without(modality);
+            }
+        }
+        kinds
+    }
+}
+
+const WHOLE: [&str; 8] =
+    ["row_id", "feature", "value", "n", "coverage", "modality", "quality", "spec"];
+const WINDOWS: [&str; 11] = [
+    "row_id", "feature", "value", "n", "coverage", "modality", "quality", "spec", "length_s",
+    "start_us", "at_rest",
 ];
 
-/// Reads the recordings of the good sessions into `temp.reading` and `temp.window_reading`; marks the sessions
-/// whose recording gives nothing.
+/// Reads the recordings of the good sessions into `temp.reading` and `temp.window_reading`, of each what its wearer
+/// consented to; marks the sessions whose recording gives nothing. Returns how many it took out since their wearers
+/// did not consent to what alone they hold.
 pub(super) async fn read(
     connection: &mut SqliteConnection,
     staged: &Staged,
     dir: Option<&Path>,
     (recorder, progress): (&dyn Recorder, &dyn Progress),
-) -> Result<(), Fault> {
+    now_us: i64,
+) -> Result<u64, Fault> {
     for (table, columns) in [("reading", &WHOLE[..]), ("window_reading", &WINDOWS[..])] {
         let sql = format!("CREATE TEMP TABLE {table} ({})", columns.join(", "));
         sqlx::query(AssertSqlSafe(sql)).execute(&mut *connection).await.map_err(|e| fault(&e))?;
     }
-    let offset = if staged.has("clock_offset_us") { "clock_offset_us" } else { "NULL" };
+    let offset = if staged.has("clock_offset_us") { "s.clock_offset_us" } else { "NULL" };
+    let said = |purpose: Purpose| consent::given(purpose, "k.person", "?1");
+    let [heart, skin, summaries] = Purpose::OF_BODIES.map(|(purpose, _)| said(purpose));
     let sql = format!(
-        "SELECT row_id, file, start_us, {offset} AS clock_offset_us FROM {} \
-         WHERE row_id NOT IN (SELECT row_id FROM temp.bad) ORDER BY row_id",
+        "SELECT s.row_id, s.file, s.start_us, {offset} AS clock_offset_us, {heart} AS heart, \
+         {skin} AS skin_conductance, {summaries} AS wearable_summaries FROM {} s CROSS JOIN {KEYED} k \
+         ON k.row_id = s.row_id WHERE s.row_id NOT IN (SELECT row_id FROM temp.bad) ORDER BY s.row_id",
         staged.name()
     );
     let sessions: Vec<Waiting> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(now_us)
         .fetch_all(&mut *connection)
         .await
         .map_err(|e| fault(&e))?;
     let Some(dir) = dir else {
         if sessions.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         return Err(Fault::user(
             "the mapping has device sessions, but nobody said where their recordings are",
@@ -160,14 +195,20 @@ pub(super) async fn read(
         .hint("give the folder with --recordings-dir"));
     };
     progress.begin("recordings", sessions.len() as u64);
+    let mut silent = 0;
     let mut whole = Bulk::new("temp.reading", &WHOLE);
     let mut windows = Bulk::new("temp.window_reading", &WINDOWS);
     for (done, session) in sessions.iter().enumerate() {
-        let about = About { start_us: session.start_us, clock_offset_us: session.clock_offset_us };
+        let Waiting { start_us, clock_offset_us, .. } = *session;
+        let about = About { start_us, clock_offset_us, consented: session.consented() };
         match inside(dir, &session.file).and_then(|path| recorder.record(&path, &about)) {
             Ok(found) => {
                 let written = write(connection, session.row_id, found, (&mut whole, &mut windows));
                 written.await.map_err(|e| fault(&e))?;
+            }
+            Err(reason) if reason == OFF && about.consented != Modalities::EVERYTHING => {
+                silent +=
+                    forget(connection, staged, session.row_id).await.map_err(|e| fault(&e))?;
             }
             Err(reason) => {
                 let rejected = quality::reject(connection, session.row_id, "file", &reason).await;
@@ -180,31 +221,40 @@ pub(super) async fn read(
         bulk.flush(connection).await.map_err(|e| fault(&e))?;
     }
     progress.end(&format!("{} recordings", sessions.len()));
-    Ok(())
+    Ok(silent)
 }
 
-/// Takes the sessions out of people who did not consent to recordings of heart beats, as far as the site asks for it;
-/// nothing of theirs is opened. Neither a reject nor a line is recorded, since a line would say who it was. Returns
-/// how many there were.
+/// Takes the sessions out of people who consented to none of the kinds of data that are read of recordings; nothing of
+/// theirs is opened. Neither a reject nor a line is recorded, since a line would say who it was. Returns how many
+/// there were.
 pub(super) async fn leave_out(
     connection: &mut SqliteConnection,
     staged: &Staged,
-    (basis, now_us): (Basis, i64),
+    (recorder, now_us): (&dyn Recorder, i64),
 ) -> Result<u64, sqlx::Error> {
     let stage = staged.name();
-    let admitted = consent::admits(basis, "k.person");
+    let said = Purpose::OF_BODIES.into_iter().filter(|(_, modality)| recorder.reads(*modality));
+    let said: Vec<String> =
+        said.map(|(purpose, _)| consent::given(purpose, "k.person", "?1")).collect();
     let sql = format!(
         "DELETE FROM {stage} WHERE row_id IN (SELECT s.row_id FROM {stage} s CROSS JOIN {KEYED} k \
-         ON k.row_id = s.row_id WHERE k.person IS NOT NULL AND NOT ({admitted}))"
+         ON k.row_id = s.row_id WHERE k.person IS NOT NULL AND NOT ({}))",
+        if said.is_empty() { "0".to_owned() } else { said.join(" OR ") }
     );
-    let gone = sqlx::query(AssertSqlSafe(sql))
-        .bind(Purpose::Heart.word())
-        .bind(now_us)
-        .execute(&mut *connection)
-        .await?;
+    let gone = sqlx::query(AssertSqlSafe(sql)).bind(now_us).execute(&mut *connection).await?;
     let sql = format!("DELETE FROM temp.bad WHERE row_id NOT IN (SELECT row_id FROM {stage})");
     sqlx::query(AssertSqlSafe(sql)).execute(connection).await?;
     Ok(gone.rows_affected())
+}
+
+/// Takes one session out, as if it were not in the files.
+async fn forget(
+    connection: &mut SqliteConnection,
+    staged: &Staged,
+    row: i64,
+) -> Result<u64, sqlx::Error> {
+    let sql = format!("DELETE FROM {} WHERE row_id = ?", staged.name());
+    Ok(sqlx::query(AssertSqlSafe(sql)).bind(row).execute(connection).await?.rows_affected())
 }
 
 /// Writes what a recording came to beside its session's row.
@@ -221,6 +271,7 @@ async fn write(
             Cell::Real(reading.value),
             Cell::Integer(i64::from(reading.n)),
             Cell::Real(reading.coverage),
+            Cell::Text(reading.modality.word().to_owned()),
             Cell::Integer(i64::from(quality)),
             Cell::Integer(i64::from(recorded.spec)),
         ]
@@ -247,7 +298,7 @@ pub(super) async fn keep(
     batch: i64,
 ) -> Result<(u64, u64), sqlx::Error> {
     let mut counts = [0; 2];
-    let same = "feature, value, n, coverage, quality, spec";
+    let same = "feature, value, n, coverage, modality, quality, spec";
     for ((from, to, columns), count) in [
         ("reading", "feature", format!("{same}, src")),
         ("window_reading", "window_feature", format!("{same}, length_s, start_us, at_rest")),

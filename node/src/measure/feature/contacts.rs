@@ -6,7 +6,9 @@ use crate::office::policy::{self, Known};
 use crate::store::consent::Access;
 use crate::store::fault;
 use crate::store::panel::Panel;
+use crate::store::scored::ScoredBy;
 use tacit_shared::fault::Fault;
+use tacit_shared::id::FeatureId;
 use tacit_shared::study::Study;
 use tacit_shared::study::modality::Modality;
 
@@ -16,7 +18,7 @@ use tacit_shared::study::modality::Modality;
 /// An operator's fault of the database.
 pub(super) async fn of(
     panel: &mut Panel,
-    study: &Study,
+    (study, scored_by): (&Study, &[ScoredBy]),
     catalogue: &Catalogue,
     access: &Access,
 ) -> Result<(WeighedBy, Vec<u32>), Fault> {
@@ -32,7 +34,11 @@ pub(super) async fn of(
     let found = if reads(Modality::Encounters) {
         panel.met().await.map(|met| (WeighedBy::Encounters, met))
     } else if reads(Modality::PatientQuestionnaires) {
-        panel.answered().await.map(|answered| (WeighedBy::Answers, answered))
+        // Of what the study does not read, patients' answers stand behind nobody's row.
+        let of_patients = |id| catalogue.modality(id) == Some(Modality::PatientQuestionnaires);
+        let read = scored_by.iter().map(|by| &by.instrument).filter(|id| of_patients(id));
+        let read: Vec<&str> = read.map(FeatureId::as_str).collect();
+        panel.answered(&read).await.map(|answered| (WeighedBy::Answers, answered))
     } else {
         panel.met().await.map(|met| (WeighedBy::Nothing, met))
     };

@@ -4,7 +4,7 @@
 //! are clipped one by one before a clinician's mean is taken, they are counted one by one.
 use super::column::{column, detail};
 use super::part::{Column, Part, parts};
-use super::{FeatureId, assemble, contacts, open};
+use super::{FeatureId, assemble, contacts, open, scored_by};
 use crate::measure::instrument::Catalogue;
 use crate::office::cells::Cell;
 use crate::office::quality_page::{Counted, Missing, Spread, Standing, StudyQuality};
@@ -54,7 +54,8 @@ pub async fn of_study(
     let mut outside_population = 0;
     let mut found_cells = Vec::new();
     if known_parts {
-        let contacts = contacts::of(&mut panel, study, catalogue, access).await?;
+        let read = scored_by(study, catalogue)?;
+        let contacts = contacts::of(&mut panel, (study, &read), catalogue, access).await?;
         let rows = assemble(study, &panel, &columns, contacts)?;
         outside_population = rows.outside_population;
         found_cells = rows.cells(study);

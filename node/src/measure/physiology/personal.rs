@@ -223,6 +223,7 @@ mod tests {
             length_s,
             start_us,
             feature: feature.to_owned(),
+            modality: "heart".to_owned(),
             value,
             coverage: 0.9,
             quality: 3,

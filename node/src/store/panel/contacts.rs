@@ -1,8 +1,7 @@
-//! How many meetings, or answers of patients, stand behind each clinician's row (what cells are weighed by), what share
-//! of them was excluded, and which kind of data a recording's feature is.
+//! How many meetings, or answers of patients, stand behind each clinician's row (what cells are weighed by), and what
+//! share of them was excluded.
 use super::{Bounds, Detail, Panel, Tally};
 use sqlx::Error;
-use tacit_shared::study::modality::Modality;
 
 /// By what encounters are counted: every one has an acuity.
 pub(crate) const COUNTED: Bounds = Bounds { low: 1.0, high: 5.0, centre: 3.0 };
@@ -32,27 +31,32 @@ impl Panel {
         Ok(tallies.iter().map(|tally: &Tally| tally.n).collect())
     }
 
-    /// Filled-in questionnaires of patients that are read, of the span.
+    /// Patients of whom an answer by one of these instruments counts, as [`choose`](Self::choose) chooses them: each
+    /// once, however many they filled in.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn answered(&mut self) -> Result<Vec<u32>, Error> {
-        let span = self.span();
-        let found: Vec<(i64, i64)> = sqlx::query_as(
-            "SELECT p.i, count(*) FROM panel_seen_response r CROSS JOIN panel_person p ON p.person = r.person \
-             WHERE r.respondent = 'patient' AND r.authored_us >= ? AND r.authored_us < ? GROUP BY p.i",
-        )
-        .bind(span.from_us)
-        .bind(span.to_us)
-        .fetch_all(&mut *self.transaction)
-        .await?;
+    pub async fn answered(&mut self, instruments: &[&str]) -> Result<Vec<u32>, Error> {
+        for sql in [
+            "CREATE TEMP TABLE IF NOT EXISTS panel_answered (i INTEGER, patient BLOB, PRIMARY KEY (i, patient)) WITHOUT ROWID",
+            "DELETE FROM panel_answered",
+        ] {
+            sqlx::query(sql).execute(&mut *self.transaction).await?;
+        }
+        for instrument in instruments {
+            self.choose(instrument, "patient").await?;
+            sqlx::query(
+                "INSERT OR IGNORE INTO panel_answered \
+                 SELECT c.i, coalesce(r.patient, e.patient, r.encounter, r.response) \
+                 FROM panel_response c CROSS JOIN main.response r ON r.response = c.response \
+                 LEFT JOIN encounter e ON e.encounter = r.encounter",
+            )
+            .execute(&mut *self.transaction)
+            .await?;
+        }
+        let sql = "SELECT i, count(*) FROM panel_answered GROUP BY i";
+        let found: Vec<(i64, i64)> = sqlx::query_as(sql).fetch_all(&mut *self.transaction).await?;
         let whole = |(i, n)| (i, u32::try_from(n).unwrap_or(u32::MAX));
         Ok(self.spread(found.into_iter().map(whole).collect()))
     }
-}
-
-/// The kind of data a feature of a recording is.
-pub(super) fn recorded_by(feature: &str) -> Modality {
-    let skin = ["scl", "scr", "eda", "low_contact"].iter().any(|start| feature.starts_with(start));
-    if skin { Modality::SkinConductance } else { Modality::Heart }
 }

@@ -4,6 +4,7 @@
 //! `panel_link` (patient, person), `panel_encounter` (row number and the values that means are taken of). The
 //! views `panel_seen_encounter` and `panel_seen_response` leave out the patients whom the site's rules do not admit.
 use super::{Panel, When};
+use crate::config::Basis;
 use crate::store::bulk::{Bulk, Cell};
 use crate::store::consent::{self, Access, Purpose};
 use crate::store::pseudonym::{Key, Pseudonyms};
@@ -41,8 +42,8 @@ impl Panel {
     /// belongs to whom its encounter belongs to, whether that one is seen or not.
     pub(super) async fn admit(&mut self, access: &Access, streamed: bool) -> Result<(), Error> {
         let connection = &mut *self.transaction;
-        consent::list(connection, access.now_us).await?;
-        let research = Purpose::ResearchAggregate;
+        let research = self.purpose;
+        consent::list(connection, research, access.now_us).await?;
         let basis = access.consent.patients;
         let owner = "coalesce(r.patient, \
                      (SELECT e.patient FROM panel_all_encounter e WHERE e.encounter = r.encounter))";
@@ -70,8 +71,16 @@ impl Panel {
         ] {
             sqlx::query(AssertSqlSafe(sql)).persistent(false).execute(&mut *connection).await?;
         }
-        let basis = access.consent.clinicians;
-        self.recorded = consent::condition(connection, basis, Purpose::Heart, "p.person").await?;
+        // What comes from a body is read of whoever said yes to that kind, whatever the site's rules on the rest are.
+        let mut kinds = vec!["0".to_owned()];
+        for (purpose, modality) in Purpose::OF_BODIES {
+            if access.modalities.admits(modality) {
+                let required = Basis::Required;
+                let said = consent::condition(connection, required, purpose, "p.person").await?;
+                kinds.push(format!("(f.modality = '{modality}' AND {said})"));
+            }
+        }
+        self.recorded = format!("({})", kinds.join(" OR "));
         Ok(())
     }
 
@@ -81,7 +90,7 @@ impl Panel {
         access: &Access,
     ) -> Result<(), Error> {
         let connection = &mut *self.transaction;
-        let (basis, research) = (access.consent.clinicians, Purpose::ResearchAggregate);
+        let (basis, research) = (access.consent.clinicians, self.purpose);
         let admitted = consent::condition(connection, basis, research, "person").await?;
         for sql in [
             "CREATE TEMP TABLE panel_role (role TEXT PRIMARY KEY) WITHOUT ROWID",

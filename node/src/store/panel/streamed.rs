@@ -111,7 +111,7 @@ impl Panel {
     ) -> Result<Waiting, Fault> {
         let connection = &mut *self.transaction;
         let mut listing = Listing::default();
-        listing.fill(connection, access).await.map_err(|e| fault(&e))?;
+        listing.fill(connection, access, self.purpose).await.map_err(|e| fault(&e))?;
         let Listing { named, excluded, barred, seen, persons, places } = listing;
         let excluded = excluded
             .into_iter()
@@ -241,8 +241,9 @@ impl Listing {
         &mut self,
         connection: &mut SqliteConnection,
         access: &Access,
+        purpose: Purpose,
     ) -> Result<(), Error> {
-        let (basis, purpose) = (access.consent.patients, Purpose::ResearchAggregate);
+        let basis = access.consent.patients;
         let (only, listed) = consent::listed(connection, basis, purpose).await?;
         let keys = async |connection: &mut SqliteConnection, sql: &'static str| {
             let found: Vec<(Vec<u8>,)> = sqlx::query_as(sql).fetch_all(connection).await?;
