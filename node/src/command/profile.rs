@@ -4,8 +4,10 @@
 //! that person. What the signatures mean is [`crate::office::profile`]'s.
 use super::approve::read;
 use super::officer::key_file;
+use super::retain::look_again;
 use crate::config::Config;
 use crate::link::session::unix_now;
+use crate::measure::standing as cells;
 use crate::office::profile::{InForce, Role, Said};
 use crate::store::{self, Store, officer, profile};
 use std::fmt::Write as _;
@@ -257,11 +259,14 @@ async fn sign(args: &SignArgs) -> Result<String, Fault> {
     let key = officer::read_key(&key_of(&args.dir, args.role, args.key.as_deref())?)?;
     let store = open(&args.dir).await?;
     let given = (args.role, Said::Given);
+    cells::suspend_all(&store).await?;
     profile::say(&store, &key, (&document, &text), given, unix_now()).await?;
     let in_force = profile::now(&store, unix_now()).await?;
+    let stays_away = look(&store, &args.dir).await;
     store.close().await;
     page.push_str("\nSigned. ");
     page.push_str(&standing(&in_force, digest));
+    page.push_str(&stays_away?);
     Ok(page)
 }
 
@@ -271,10 +276,19 @@ async fn take_back(args: &TakeBackArgs) -> Result<String, Fault> {
     let text = profile::text(&store, args.digest).await?;
     let document = Document::parse(&text).map_err(|e| e.into_fault("a signed profile"))?;
     let back = (args.role, Said::TakenBack);
+    cells::suspend_all(&store).await?;
     profile::say(&store, &key, (&document, &text), back, unix_now()).await?;
     let in_force = profile::now(&store, unix_now()).await?;
+    let stays_away = look(&store, &args.dir).await;
     store.close().await;
-    Ok(format!("The signature is taken back. {}", standing(&in_force, args.digest)))
+    let now = standing(&in_force, args.digest);
+    Ok(format!("The signature is taken back. {now}{}", stays_away?))
+}
+
+/// Looks at the cells of approved studies: under another profile other rows are read.
+async fn look(store: &Store, dir: &Path) -> Result<String, Fault> {
+    let now_us = unix_now().saturating_mul(1_000_000);
+    look_again(store, dir, &Config::open(dir)?, now_us).await
 }
 
 fn standing(in_force: &InForce, digest: Digest) -> String {

@@ -121,6 +121,8 @@ impl Node {
     /// # Errors
     /// The last fault of the connection once patience is over; with `once`, why the round was left.
     pub async fn run(&mut self, stay: Stay) -> Result<(), Fault> {
+        // Settings may have changed while nobody ran it.
+        self.look_at_cells().await?;
         let address = self.config.coordinator();
         let pin = self.roster.coordinator().certificate;
         let endpoint =

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::measure::{feature, standing};
 use crate::office::policy;
 use crate::office::profile::InForce;
+use crate::store::consent::Access;
 use crate::store::{approval, ledger, officer};
 use std::sync::Arc;
 use tacit_shared::fault::Fault;
@@ -35,11 +36,27 @@ impl Node {
             self.ledger.limit(&config.limits()?);
             self.config = config;
             tracing::info!("node.toml was changed: the new settings count");
+            self.look_at_cells().await?;
         }
         let pinned = approval::roster(&self.store).await?.map(|roster| roster.digest());
         if pinned != Some(self.roster.digest()) {
             return Err(Fault::operator("another roster was pinned while this program ran")
                 .hint("start `tacit-node run` again: it will take part under the new roster"));
+        }
+        Ok(())
+    }
+
+    /// Looks at the cells of approved studies under the settings and the profile of now: other switches or rules of
+    /// consent read other rows. Whoever announces rounds has no part in when that is. Until it is done this site stays
+    /// away.
+    pub(super) async fn look_at_cells(&self) -> Result<(), Fault> {
+        standing::suspend_all(&self.store).await?;
+        let now_us = unix_now().saturating_mul(1_000_000);
+        let access = Access::now(&self.store, &self.config, now_us).await?;
+        let (catalogue, pseudonyms) = (&self.catalogue, &self.pseudonyms);
+        let away = standing::look_at_all(&self.store, catalogue, pseudonyms, &access).await?;
+        for (study, _) in away {
+            tracing::warn!(study, "this site stays away for now; `tacit-node preview` shows why");
         }
         Ok(())
     }

@@ -11,7 +11,8 @@ use super::{Node, unix_now};
 use crate::config::Review;
 use crate::link::hold::Question;
 use crate::measure::feature;
-use crate::office::statement;
+use crate::office::profile::InForce;
+use crate::office::{policy, statement};
 use crate::store::consent::Access;
 use crate::store::{ledger, officer, release_log, scored};
 use std::time::Duration;
@@ -81,6 +82,7 @@ impl Node {
         }
         // The officer may have changed their mind since the round was announced.
         self.approved(study.digest()).await?;
+        let profile = self.unchanged(study, &profile).await?;
         // Not before the approval it rests on, whatever the clock did since.
         let decided = officer::decisions(&self.store).await?.last_unix_s();
         let at_unix_s = decided.map_or_else(unix_now, |decided| unix_now().max(decided));
@@ -89,6 +91,18 @@ impl Node {
         let paid = self.ledger.charge(plan, round, at_unix_s).await;
         let paid = paid.map_err(|e| ledger::refusal(&e))?;
         Ok(Event::Funded { sum, paid })
+    }
+
+    /// The profile in force, if it still is the one that the sum was made under: a signature may have been taken back,
+    /// or its last day have ended, while the rows were summed.
+    async fn unchanged(&self, study: &Study, summed: &InForce) -> Result<InForce, Fault> {
+        let now = self.permitted(study).await?;
+        if now.document.digest() == summed.document.digest() {
+            return Ok(now);
+        }
+        Err(Fault::user("another profile came into force while the rows were summed")
+            .at(policy::PLACE)
+            .hint("nothing was charged; the next round is summed under the profile in force"))
     }
 }
 
