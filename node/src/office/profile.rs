@@ -3,7 +3,8 @@
 //! ```text
 //! word      = document, role, given or taken back, time ‖ signature by the role's pinned key, label "profile"
 //! stands    = the officer's last word is given and, if it is wider than the built-in one, so is the staff
-//!             representative's, by another key; today is not after its end
+//!             representative's, by another key; today is not after its end, nor more than five years after either
+//!             signed what ends
 //! in force  = the document that was signed last, if it stands; while it still lacks a signature, the one before
 //! ```
 //! Otherwise the built-in `self-report-only` is: what was taken back, or has ended, gives way to nothing older. Keys, documents and words on disk are the work of
@@ -15,10 +16,12 @@ use tacit_shared::id::Digest;
 use tacit_shared::protocol::message::Signed;
 use tacit_shared::secagg::key::identity::{IdentityKey, VerifyingKey};
 use tacit_shared::study::profile::document::Document;
-use time::Date;
+use time::{Date, Duration, OffsetDateTime};
 
 /// The label of such a signature.
 const LABEL: &str = "profile";
+/// For how many years a signature stands behind a document that ends, whatever end it names.
+const YEARS_MAX: i64 = 5;
 
 /// Whose word it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -114,6 +117,23 @@ impl Word {
     pub fn sign(&self, key: &IdentityKey) -> Result<Signed, CodecError> {
         Signed::of(key, LABEL, self)
     }
+
+    /// Whether it is at most [`YEARS_MAX`] years old on a day.
+    fn binds(&self, today: Date) -> bool {
+        let said = OffsetDateTime::from_unix_timestamp(self.at_unix_s).map(OffsetDateTime::date);
+        let days = Duration::days(YEARS_MAX * 365 + 1);
+        said.is_ok_and(|said| said.checked_add(days).is_none_or(|last| today <= last))
+    }
+}
+
+/// The latest moment at which anybody whose key is pinned said something of a document, seconds since 1970.
+pub fn last_said(kept: &[Kept], pinned: &Pinned) -> Option<i64> {
+    let keys = [pinned.officer, pinned.representative];
+    let words = kept.iter().flat_map(|kept| &kept.words);
+    let said = words.filter_map(|record| {
+        keys.iter().flatten().find_map(|key| record.body::<Word>(key, LABEL)).map(|w| w.at_unix_s)
+    });
+    said.max()
 }
 
 /// The profile in force on a day, of the documents in the order in which they were signed last.
@@ -183,6 +203,10 @@ fn stands(
     if !document.lasts(today) {
         return Err(over(format!("{name} has ended")));
     }
+    // Both must stand: the older of the two words says how long they bind.
+    if signed.iter().any(|word| document.ends().is_some() && !word.binds(today)) {
+        return Err(over(format!("{name} was signed more than {YEARS_MAX} years ago")));
+    }
     Ok(signed)
 }
 
@@ -196,6 +220,8 @@ pub(crate) mod tests {
     pub(crate) const RESEARCH: &str =
         include_str!("../../../configs/profiles/ethics-approved-research.toml");
     const TODAY: Date = date!(2026 - 11 - 22);
+    /// 2026-11-01.
+    const SIGNED: i64 = 1_793_491_200;
 
     fn key(seed: u8) -> IdentityKey {
         IdentityKey::from_seed(&[seed; 32]).unwrap()
@@ -208,8 +234,12 @@ pub(crate) mod tests {
 
     fn kept(document: &Document, words: &[(u8, Role, Said)]) -> Kept {
         let word = |(at, (seed, role, said)): (i64, &(u8, Role, Said))| {
-            let word =
-                Word { document: document.digest(), role: *role, said: *said, at_unix_s: at };
+            let word = Word {
+                document: document.digest(),
+                role: *role,
+                said: *said,
+                at_unix_s: SIGNED + at,
+            };
             word.sign(&key(*seed)).unwrap()
         };
         Kept { document: document.clone(), words: (1..).zip(words).map(word).collect() }
@@ -234,6 +264,21 @@ pub(crate) mod tests {
         assert_eq!(kind, Profile::SelfReportOnly);
         assert!(why.unwrap().ends_with("has ended"));
         assert_eq!(found(&[], &keys, TODAY), (Profile::SelfReportOnly, None));
+    }
+
+    #[test]
+    fn a_signature_binds_for_five_years_whatever_end_the_document_names() {
+        let text = RESEARCH.replace("2027-12-31", "9999-12-31");
+        let document = Document::parse(&text).unwrap();
+        let both = [kept(&document, &[(1, Officer, Given), (2, Staff, Given)])];
+        let keys = pinned(1, 2);
+        let last = date!(2031 - 11 - 01);
+        assert_eq!(found(&both, &keys, last), (Profile::EthicsApprovedResearch, None));
+        let (kind, why) = found(&both, &keys, last.next_day().unwrap());
+        assert_eq!(kind, Profile::SelfReportOnly);
+        assert!(why.unwrap().ends_with("was signed more than 5 years ago"));
+        assert_eq!(last_said(&both, &keys), Some(SIGNED + 2));
+        assert_eq!(last_said(&both, &pinned(1, 3)), Some(SIGNED + 1), "a stranger's word is none");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! The officer's key is [`super::officer`]'s. Every read checks every signature anew, by the keys that are pinned
 //! now; which document is in force is decided in [`crate::office::profile`].
-use super::{Store, fault, officer};
-use crate::office::profile::{InForce, Kept, Pinned, Role, Said, Word, in_force};
+use super::{Store, fault, officer, release_log};
+use crate::office::profile::{InForce, Kept, Pinned, Role, Said, Word, in_force, last_said};
 use sqlx::Row as _;
 use tacit_shared::codec::Bytes;
 use tacit_shared::fault::Fault;
@@ -13,6 +13,9 @@ use tacit_shared::roster::Key;
 use tacit_shared::secagg::key::identity::{IdentityKey, Signature, VerifyingKey};
 use tacit_shared::study::profile::document::Document;
 use time::OffsetDateTime;
+
+/// How far a clock may step back, seconds: an hour, as clocks are set.
+const CLOCK_S: i64 = 3600;
 
 /// A study that was refused under a profile.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
@@ -29,7 +32,7 @@ pub struct Refusal {
     pub times: i64,
 }
 
-/// Pins the staff representative's key; it counts from now on.
+/// Pins the staff representative's key; it counts from now on, whatever the clock showed when another was pinned.
 ///
 /// # Errors
 /// A user's fault if it is the officer's; a fault of the database.
@@ -38,15 +41,12 @@ pub async fn pin(store: &Store, key: &VerifyingKey, now_s: i64) -> Result<(), Fa
         return Err(Fault::user("this key is the officer's")
             .hint("two people sign a profile, each with a key of their own"));
     }
-    sqlx::query(
-        "INSERT INTO representative (key, pinned_unix_s) VALUES (?, ?) \
-         ON CONFLICT (key) DO UPDATE SET pinned_unix_s = excluded.pinned_unix_s",
-    )
-    .bind(String::from(Key(*key.as_bytes())))
-    .bind(now_s)
-    .execute(store.pool())
-    .await
-    .map_err(|e| fault(&e))?;
+    sqlx::query("INSERT INTO representative (key, pinned_unix_s) VALUES (?, ?)")
+        .bind(String::from(Key(*key.as_bytes())))
+        .bind(now_s)
+        .execute(store.pool())
+        .await
+        .map_err(|e| fault(&e))?;
     Ok(())
 }
 
@@ -55,7 +55,7 @@ pub async fn pin(store: &Store, key: &VerifyingKey, now_s: i64) -> Result<(), Fa
 /// # Errors
 /// A fault of the database.
 pub async fn pinned(store: &Store) -> Result<Pinned, Fault> {
-    let sql = "SELECT key FROM representative ORDER BY pinned_unix_s DESC, rowid DESC LIMIT 1";
+    let sql = "SELECT key FROM representative ORDER BY nth DESC LIMIT 1";
     let key: Option<String> =
         sqlx::query_scalar(sql).fetch_optional(store.pool()).await.map_err(|e| fault(&e))?;
     let key = key.map(|text| {
@@ -96,7 +96,8 @@ pub async fn kept(store: &Store) -> Result<Vec<Kept>, Fault> {
 /// The profile in force at a moment.
 ///
 /// # Errors
-/// A fault of the database.
+/// An operator's fault if the clock went back behind what was signed, decided or released here: an approval that has
+/// ended would be in force again. A fault of the database.
 pub async fn now(store: &Store, now_s: i64) -> Result<InForce, Fault> {
     let built_in = Document::built_in().map_err(|e| Fault::bug(e.to_string()))?;
     let today = OffsetDateTime::from_unix_timestamp(now_s)
@@ -104,7 +105,22 @@ pub async fn now(store: &Store, now_s: i64) -> Result<InForce, Fault> {
             Fault::operator("the clock of this machine shows no day").hint("set the clock")
         })?
         .date();
-    Ok(in_force(built_in, &kept(store).await?, &pinned(store).await?, today))
+    let (kept, pinned) = (kept(store).await?, pinned(store).await?);
+    let last = [
+        last_said(&kept, &pinned),
+        officer::decisions(store).await?.last_unix_s(),
+        release_log::last_unix_s(store).await?,
+    ];
+    if let Some(last) = last.into_iter().flatten().max()
+        && now_s < last.saturating_sub(CLOCK_S)
+    {
+        return Err(Fault::operator(
+            "the clock of this machine went back behind what was signed here",
+        )
+        .at("the profile in force")
+        .hint("set the clock: until then nobody can tell which approvals have ended"));
+    }
+    Ok(in_force(built_in, &kept, &pinned, today))
 }
 
 /// Signs a word on a document and makes both durable.
@@ -192,4 +208,64 @@ pub async fn refusals(store: &Store) -> Result<Vec<Refusal>, Fault> {
     let sql = "SELECT study, why, first_unix_s, last_unix_s, times FROM refusal \
                ORDER BY last_unix_s DESC, study, why LIMIT 1000";
     sqlx::query_as(sql).fetch_all(store.pool()).await.map_err(|e| fault(&e))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use tacit_shared::study::profile::Profile;
+
+    const RESEARCH: &str = include_str!("../../../configs/profiles/ethics-approved-research.toml");
+    /// 2026-11-01.
+    const SIGNED: i64 = 1_793_491_200;
+    const DAY_S: i64 = 86_400;
+
+    fn key(seed: u8) -> IdentityKey {
+        IdentityKey::from_seed(&[seed; 32]).unwrap()
+    }
+
+    async fn empty(dir: &tempfile::TempDir) -> Store {
+        let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
+        officer::pin(&store, &key(1).verifying_key(), 1).await.unwrap();
+        store
+    }
+
+    #[tokio::test]
+    async fn the_key_pinned_last_counts_whatever_the_clock_showed() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = empty(&dir).await;
+        for (seed, at_s) in [(2, 4_000_000_000), (3, SIGNED), (2, SIGNED + 1), (4, SIGNED)] {
+            pin(&store, &key(seed).verifying_key(), at_s).await.unwrap();
+            let counts = pinned(&store).await.unwrap().representative;
+            assert_eq!(counts, Some(key(seed).verifying_key()), "{seed}");
+        }
+        let own = pin(&store, &key(1).verifying_key(), SIGNED).await.unwrap_err();
+        assert_eq!(own.message, "this key is the officer's");
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_went_back_puts_nothing_in_force_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = empty(&dir).await;
+        pin(&store, &key(2).verifying_key(), 1).await.unwrap();
+        let document = Document::parse(RESEARCH).unwrap();
+        for (seed, role) in [(1, Role::Officer), (2, Role::StaffRepresentative)] {
+            let said = (role, Said::Given);
+            say(&store, &key(seed), (&document, RESEARCH), said, SIGNED).await.unwrap();
+        }
+        let kind = async |at_s| now(&store, at_s).await.map(|found| found.document.kind());
+        assert_eq!(kind(SIGNED).await.unwrap(), Profile::EthicsApprovedResearch);
+        assert_eq!(kind(SIGNED - 60).await.unwrap(), Profile::EthicsApprovedResearch);
+        assert_eq!(kind(SIGNED + 600 * DAY_S).await.unwrap(), Profile::SelfReportOnly);
+        assert!(kind(SIGNED - DAY_S).await.unwrap_err().message.contains("went back"));
+        sqlx::query(
+            "INSERT INTO release_log VALUES ('r', ?, 's', 'n', 'p', 'w', 'd', 'k', 'refused', 'o')",
+        )
+        .bind(SIGNED + 500 * DAY_S)
+        .execute(store.pool())
+        .await
+        .unwrap();
+        assert!(kind(SIGNED + 499 * DAY_S).await.unwrap_err().message.contains("went back"));
+    }
 }

@@ -71,6 +71,15 @@ pub async fn keep(
     Ok(())
 }
 
+/// When the last of them was cut, seconds since 1970.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn last_unix_s(store: &Store) -> Result<Option<i64>, Fault> {
+    let sql = "SELECT max(at_unix_s) FROM release_log";
+    sqlx::query_scalar(sql).fetch_one(store.pool()).await.map_err(|e| fault(&e))
+}
+
 /// Every release, oldest first.
 ///
 /// # Errors

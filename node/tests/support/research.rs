@@ -14,8 +14,9 @@ pub(crate) async fn allow(dir: &Path) {
     let [officers, staffs] = keys;
     officer::pin(&store, &officers.verifying_key(), 1).await.unwrap();
     profile::pin(&store, &staffs.verifying_key(), 1).await.unwrap();
+    let at_s = tacit_node::link::session::unix_now();
     for (key, role) in [(&officers, Role::Officer), (&staffs, Role::StaffRepresentative)] {
-        profile::say(&store, key, (&document, &text), (role, Said::Given), 2).await.unwrap();
+        profile::say(&store, key, (&document, &text), (role, Said::Given), at_s).await.unwrap();
     }
     store.close().await;
 }

@@ -362,8 +362,9 @@ async fn in_force(dir: &Path) {
     let text = include_str!("../../../../configs/profiles/ethics-approved-research.toml");
     let text = text.replace("2027-12-31", "9999-12-31");
     let document = Document::parse(&text).unwrap();
+    let at_s = crate::link::session::unix_now();
     for (key, role) in keys.iter().zip([Role::Officer, Role::StaffRepresentative]) {
-        profile::say(&store, key, (&document, &text), (role, Said::Given), 2).await.unwrap();
+        profile::say(&store, key, (&document, &text), (role, Said::Given), at_s).await.unwrap();
     }
     store.close().await;
 }
