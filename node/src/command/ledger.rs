@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::link::session::unix_now;
 use crate::office::decision::What;
 use crate::store::receipt::{self, Parties};
+use crate::store::release_log::{self, Release};
 use crate::store::{self, Store, approval, evidence, ledger, officer};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -96,7 +97,9 @@ async fn listed(dir: &Path, as_json: bool) -> Result<String, Fault> {
     let ledger = ledger::open(&store, limits).await?;
     if as_json {
         let entries: Vec<Value> = entries.iter().map(as_value).collect();
-        let page = json!({ "head": ledger.head().to_string(), "entries": entries });
+        let releases = release_log::all(&store).await?;
+        let page =
+            json!({ "head": ledger.head().to_string(), "entries": entries, "releases": releases });
         return serde_json::to_string_pretty(&page).map_err(|e| Fault::bug(e.to_string()));
     }
     let mut page = String::new();
@@ -113,9 +116,23 @@ async fn listed(dir: &Path, as_json: bool) -> Result<String, Fault> {
             entry.charges.patient.rho(),
         );
     }
+    releases(&mut page, &release_log::all(&store).await?);
     accounts(&mut page, &ledger, &limits);
     let _ = write!(page, "{} entries, head {}", entries.len(), ledger.head());
     Ok(page)
+}
+
+/// For which purpose, for whom and under which profile each was cut; one without an entry above was tried only.
+fn releases(page: &mut String, all: &[Release]) {
+    for one in all {
+        let Release { round, name, purpose, recipients, kind, profile, .. } = one;
+        let [round, profile] = [round, profile].map(|digest| digest.get(..8).unwrap_or(digest));
+        let _ = writeln!(
+            page,
+            "{}  round {round}: study {name}, for {purpose}, to {recipients}; profile {kind} ({profile})",
+            when(one.at_unix_s)
+        ); // a String
+    }
 }
 
 /// What was spent under each limit.

@@ -67,6 +67,7 @@ pub fn notice(record: &Record) -> String {
             }))
             (section("who", "Who gets the results", &html! {
                 @if approved().next().is_none() { p { "No study is approved at present." } }
+                p { "The node of every hospital in a round keeps its result, the sum over all of them, to verify it." }
                 @for study in approved() {
                     h3 { (study.title) }
                     p { (study.question) }

@@ -35,6 +35,11 @@ pub fn flows(keeps_ids: bool, held: bool) -> Vec<Flow> {
             "opens over several hospitals together; totals of one hospital stand in it under noise made to hide a person",
         ),
         flow(
+            "the opened sum over hospitals",
+            "coordinator → the node of every hospital in the round",
+            "kept there to verify it, signed by the coordinator; whoever operates the node, an employer, holds it whatever class the recipients are of",
+        ),
+        flow(
             "a person's own rows",
             "this node → that person, on request",
             "handed over by the steward; nothing about others in it",
@@ -195,6 +200,10 @@ pub fn open_points(record: &Record) -> Vec<String> {
     add(
         profile.signed.is_empty(),
         "The profile in force is the built-in one: its legal bases are general. State the hospital's own, have them checked, and sign them.",
+    );
+    add(
+        reads(BODY) || reads(OWN_WORDS),
+        "Every hospital's node keeps the opened sum of each round, to verify it, also of studies whose recipients do not reach employers. Agree who may open the node's folder and its evidence, and keep both from management.",
     );
     add(
         profile.agreement.is_none(),
