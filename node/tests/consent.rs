@@ -398,7 +398,11 @@ async fn what_is_no_statement_is_a_reject_with_its_line() {
             "to_us not after from_us 6",
         ]
     );
-    assert_eq!(site.count("consent WHERE person IS NOT NULL AND patient IS NULL").await, 1);
+    assert_eq!(
+        site.count("consent WHERE person IS NOT NULL AND patient IS NULL AND src IS NOT NULL")
+            .await,
+        1
+    );
     // A registry that is exported again, with another end, renews what it said.
     files.said = "D1,,research-aggregate,given,2026-01-01,2026-06-01\n".to_owned();
     files.staff.push((9, "nurse,100".to_owned()));
@@ -421,7 +425,10 @@ async fn a_withdrawal_in_a_file_erases_outlives_its_batch_and_ends_with_a_later_
     let otherwise = MAPPING.replace("purpose, state,", "purpose, 'given' AS state,");
     site.import_by(&otherwise, &files, NOW).await;
     let kept = "consent WHERE state = 'withdrawn' AND src IS NULL";
-    assert_eq!((site.count(kept).await, site.count("consent").await), (1, 2));
+    assert_eq!(
+        (site.count(kept).await, site.count("consent WHERE purpose = 'research-aggregate'").await),
+        (1, 2)
+    );
     let barred = "barred WHERE kind = 'person'";
     assert_eq!((site.count("person").await, site.count(barred).await), (2, 1));
     files.said = "D0,,research-aggregate,given,2026-07-01,\n".to_owned();
@@ -436,13 +443,18 @@ async fn recordings_need_a_consent_of_their_own_and_can_be_withdrawn_alone() {
                   D1,,research-aggregate,given,2026-01-01,\n"
         .to_owned();
     let site = Site::new().await;
-    site.import(&files).await;
-    assert_eq!(site.count("feature").await, 3);
-    let erased = site.withdraw(Kind::Person, "D2", &[Purpose::Heart]).await;
+    sqlx::query("DELETE FROM consent").execute(site.store.pool()).await.unwrap();
+    let summary = site.import(&files).await;
+    let left_out =
+        "device_session: 2 rows of people who did not consent to such recordings were left out";
+    assert!(summary.notes.iter().any(|n| n == left_out), "{summary}");
+    assert_eq!(site.count("feature").await, 1);
+    let erased = site.withdraw(Kind::Person, "D0", &[Purpose::Heart]).await;
     assert_eq!(erased.rows(), [("feature", 1), ("device_session", 1)]);
     let summary = site.import(&files).await;
-    assert_eq!((site.count("feature").await, site.count("person").await), (2, 3));
-    let note = "device_session: 1 rows of people who withdrew were left out";
+    assert_eq!((site.count("feature").await, site.count("person").await), (0, 3));
+    let note =
+        "device_session: 3 rows of people who did not consent to such recordings were left out";
     assert!(summary.notes.iter().any(|n| n == note), "{summary}");
 }
 

@@ -447,4 +447,21 @@ async fn what_is_switched_off_is_read_from_no_table() {
         assert_eq!(found.iter().flatten().count(), read, "{off:?}");
         panel.close().await.unwrap();
     }
+    // Cells are weighed by patients who answered what the study reads: not by a form of another kind, nor by one again.
+    for instrument in ["care-measure", "another"] {
+        sqlx::query(
+            "INSERT INTO response (response, instrument, respondent, person, encounter, patient, authored_us, src) \
+             SELECT randomblob(16), ?, respondent, person, encounter, patient, authored_us, src FROM response \
+             WHERE respondent = 'patient' AND instrument = 'care-measure' AND length(response) = 16",
+        )
+        .bind(instrument)
+        .execute(store.pool())
+        .await
+        .unwrap();
+    }
+    let mut panel = Panel::open(&store, &pseudonyms, &access, &asked).await.unwrap();
+    assert_eq!(panel.answered(&["care-measure"]).await.unwrap(), [3; CLINICIANS]);
+    assert_eq!(panel.answered(&["care-measure", "another"]).await.unwrap(), [3; CLINICIANS]);
+    assert_eq!(panel.answered(&[]).await.unwrap(), [0; CLINICIANS]);
+    panel.close().await.unwrap();
 }

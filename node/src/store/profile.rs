@@ -106,11 +106,11 @@ pub async fn now(store: &Store, now_s: i64) -> Result<InForce, Fault> {
         })?
         .date();
     let (kept, pinned) = (kept(store).await?, pinned(store).await?);
-    let last = [
-        last_said(&kept, &pinned),
-        officer::decisions(store).await?.last_unix_s(),
-        release_log::last_unix_s(store).await?,
-    ];
+    let decided = match pinned.officer {
+        Some(_) => officer::decisions(store).await?.last_unix_s(),
+        None => None,
+    };
+    let last = [last_said(&kept, &pinned), decided, release_log::last_unix_s(store).await?];
     if let Some(last) = last.into_iter().flatten().max()
         && now_s < last.saturating_sub(CLOCK_S)
     {

@@ -89,3 +89,37 @@ pub async fn all(store: &Store) -> Result<Vec<Release>, Fault> {
                FROM release_log ORDER BY at_unix_s, round";
     sqlx::query_as(sql).fetch_all(store.pool()).await.map_err(|e| fault(&e))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use tacit_shared::study::profile::document::Document;
+
+    #[tokio::test]
+    async fn a_release_is_kept_with_its_purpose_recipients_and_profile_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("node.sqlite")).await.unwrap();
+        let key = officer::create_key(&dir.path().join("officer.p8")).unwrap().verifying_key();
+        officer::pin(&store, &key, 1).await.unwrap();
+        let study =
+            Study::parse(include_str!("../../../configs/studies/empathy-billing.toml")).unwrap();
+        let document = Document::built_in().unwrap();
+        let profile = InForce { document, signed: Vec::new(), falls_short: None };
+        let (roster, round) = (study.digest(), study.digest());
+        assert_eq!(
+            (all(&store).await.unwrap(), last_unix_s(&store).await.unwrap()),
+            (vec![], None)
+        );
+        for at_unix_s in [7, 8] {
+            keep(&store, (&study, roster), &profile, round, at_unix_s).await.unwrap();
+        }
+        let found = all(&store).await.unwrap();
+        let [one] = found.as_slice() else { panic!("{} releases", found.len()) };
+        assert_eq!((one.at_unix_s, one.purpose.as_str()), (7, "research-aggregate"));
+        assert!(one.recipients.contains("policymakers (policy)"), "{}", one.recipients);
+        assert_eq!(one.profile, profile.document.digest().to_string());
+        assert_eq!((one.small_cells.as_str(), &one.officer), ("refused", &to_hex(key.as_bytes())));
+        assert_eq!(last_unix_s(&store).await.unwrap(), Some(7));
+    }
+}
