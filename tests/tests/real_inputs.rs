@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use tacit_coordinator::command::report;
 use tacit_node::intake::progress::Silent;
 use tacit_node::measure::physiology::{read, summarise};
+use tacit_node::store::pseudonym::{Kind, Pseudonyms};
 use tacit_node::store::{FILE, Store};
 use tacit_shared::protocol::config::Deadlines;
 use tacit_shared::study::Study;
@@ -106,6 +107,7 @@ async fn recordings_go_all_the_way_to_the_report(recordings: &Path) {
     let sessions = wear(&mut hospitals[SITE], recordings);
     let federation = enrolled(dir.path(), study_text, hospitals).await;
 
+    consent(&federation, &sessions).await;
     for (at, member) in federation.members().iter().enumerate() {
         let printed = federation.import(member, &Silent).await.unwrap();
         if at == SITE {
@@ -127,6 +129,23 @@ async fn recordings_go_all_the_way_to_the_report(recordings: &Path) {
     assert!(coefficients.iter().any(|one| one["name"] == "ln-rmssd"), "{coefficients:?}");
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
     assert!(page.contains("Heart rate variability, logarithm of RMSSD"));
+}
+
+/// Has everybody who wore a recorder consent to it.
+async fn consent(federation: &Federation, sessions: &Sessions) {
+    let dir = federation.dir(&federation.members()[SITE]);
+    let store = Store::open(&dir.join(FILE)).await.unwrap();
+    let pseudonyms = Pseudonyms::open_or_create(&dir).unwrap();
+    let since_us = (tacit_node::link::session::unix_now() - 86_400) * 1_000_000;
+    for (person, _) in sessions {
+        sqlx::query("INSERT OR IGNORE INTO consent (person, purpose, state, from_us) VALUES (?, 'heart', 'given', ?)")
+            .bind(pseudonyms.key(Kind::Person, person).to_vec())
+            .bind(since_us)
+            .execute(store.pool())
+            .await
+            .unwrap();
+    }
+    store.close().await;
 }
 
 /// The study of the samples with one feature of the body more, and few others: so that the noise of a

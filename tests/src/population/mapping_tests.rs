@@ -22,6 +22,7 @@ use tacit_node::store::Store;
 use tacit_node::store::consent::Access;
 use tacit_node::store::pseudonym::Pseudonyms;
 use tacit_shared::study::Study;
+use tacit_shared::study::modality::Modality;
 
 type Cells = Vec<Option<String>>;
 
@@ -221,7 +222,7 @@ impl Recorder for Beats {
 fn request(hospital: &Hospital) -> Request {
     let inputs = hospital.files.iter().map(|(raw, path)| format!("{raw}={}", path.display()));
     Request {
-        mapping: hospital.mapping.clone(),
+        mapping: with_consents(hospital),
         inputs: inputs.map(|input| input.parse().unwrap()).collect(),
         recordings_dir: hospital.recordings_dir.clone(),
         again: Again::Refuse,
@@ -231,6 +232,21 @@ fn request(hospital: &Hospital) -> Request {
         at_us: 1_790_812_800_000_000,
         memory: tacit_node::intake::stream::Memory::default(),
     }
+}
+
+/// The hospital's mapping, and that everybody on its list of staff lets their heart be recorded.
+fn with_consents(hospital: &Hospital) -> std::path::PathBuf {
+    let text = std::fs::read_to_string(&hospital.mapping).unwrap();
+    let (_, rest) = text.split_once("-- @person").unwrap();
+    let section = rest.split_once("\n-- @").map_or(rest, |(section, _)| section);
+    let select = section.split_once('\n').unwrap().1.trim().trim_end_matches(';');
+    let path = hospital.mapping.with_extension("consents.sql");
+    let said = format!(
+        "-- @consent\nSELECT person, 'heart' AS purpose, 'given' AS state, 1780000000000000 AS from_us, line AS line \
+         FROM (\n{select}\n)\n"
+    );
+    std::fs::write(&path, format!("{said}{text}")).unwrap();
+    path
 }
 
 fn questionnaires() -> Vec<Questionnaire> {
