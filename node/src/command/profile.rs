@@ -142,12 +142,17 @@ async fn show(args: &ShowArgs) -> Result<String, Fault> {
     let in_force = profile::now(&store, unix_now()).await?;
     let pinned = profile::pinned(&store).await?;
     let refusals = profile::refusals(&store).await?;
+    let pins = profile::pins(&store).await?;
     store.close().await;
     let mut page = format!("In force\n{}\n", about(&in_force.document));
     page.push_str(&signatures(&in_force));
     for role in [Role::Officer, Role::StaffRepresentative] {
         let key = pinned.of(role).map_or("none is pinned".to_owned(), |key| to_hex(key.as_bytes()));
         let _ = write!(page, "\n  key of the {role}: {key}"); // a String
+    }
+    // Whoever put a key of their own in the representative's place is seen here.
+    for (key, at_s) in pins {
+        let _ = write!(page, "\n  pinned for the staff-representative on {}: {key}", day(at_s)); // a String
     }
     if let Some(why) = &in_force.falls_short {
         let _ = write!(page, "\nSigned last, but not in force: {why}");

@@ -50,6 +50,15 @@ pub async fn pin(store: &Store, key: &VerifyingKey, now_s: i64) -> Result<(), Fa
     Ok(())
 }
 
+/// Every pin of a staff representative's key, oldest first: the key in hexadecimal digits, and when, seconds since 1970.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn pins(store: &Store) -> Result<Vec<(String, i64)>, Fault> {
+    let sql = "SELECT key, pinned_unix_s FROM representative ORDER BY nth";
+    sqlx::query_as(sql).fetch_all(store.pool()).await.map_err(|e| fault(&e))
+}
+
 /// The keys that count now.
 ///
 /// # Errors
@@ -240,6 +249,9 @@ mod tests {
             let counts = pinned(&store).await.unwrap().representative;
             assert_eq!(counts, Some(key(seed).verifying_key()), "{seed}");
         }
+        let times: Vec<i64> =
+            pins(&store).await.unwrap().into_iter().map(|(_, at_s)| at_s).collect();
+        assert_eq!(times, [4_000_000_000, SIGNED, SIGNED + 1, SIGNED]);
         let own = pin(&store, &key(1).verifying_key(), SIGNED).await.unwrap_err();
         assert_eq!(own.message, "this key is the officer's");
     }
