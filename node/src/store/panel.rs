@@ -34,6 +34,7 @@ use super::consent::{Access, Purpose};
 use super::pseudonym::Pseudonyms;
 use super::{Store, fault};
 use crate::config::Modalities;
+use contacts::ANSWERS;
 use sqlx::sqlite::Sqlite;
 use sqlx::{AssertSqlSafe, Error, Transaction};
 use std::fmt;
@@ -48,17 +49,6 @@ const MONTH_US: f64 = 365.25 / 12.0 * 86_400e6;
 const DAY_US: i64 = 86_400_000_000;
 /// Clinicians whose responses are read at once.
 const CLINICIANS_PAGE: usize = 500;
-/// Responses `r` by instrument `?1` and respondent `?2`, from `?3` up to, not including, `?4`, about a clinician with a
-/// row: whose each is, and whether it was excluded. A clinician's own have no patient, even if they name an encounter.
-const ANSWERS: &str = "WITH a AS (SELECT r.response, r.person, CASE r.respondent WHEN 'patient' \
-    THEN coalesce(r.patient, e.patient, r.encounter) END AS patient, \
-    EXISTS (SELECT 1 FROM annotation n WHERE n.encounter = r.encounter AND n.person = r.person \
-    AND (n.kind = 'exclude' OR n.kind = 'contest' AND coalesce(n.resolution, 'upheld') = 'upheld')) AS excluded \
-    FROM panel_seen_response r LEFT JOIN panel_all_encounter e ON e.encounter = r.encounter \
-    WHERE r.instrument = ?1 AND r.respondent = ?2 AND r.authored_us >= ?3 AND r.authored_us < ?4), \
-    r AS (SELECT p.i, a.response, coalesce(a.patient, a.response) AS owner, a.excluded FROM a \
-    CROSS JOIN panel_person p ON p.person = a.person WHERE a.patient IS NULL OR EXISTS (SELECT 1 FROM panel_link l \
-    WHERE l.patient = a.patient AND l.person = a.person))";
 /// Between an item and its code, and between answers: signs that no text of a file may hold here.
 const UNIT_SEPARATOR: char = '\u{1f}';
 const RECORD_SEPARATOR: char = '\u{1e}';

@@ -6,6 +6,18 @@ use sqlx::Error;
 /// By what encounters are counted: every one has an acuity.
 pub(crate) const COUNTED: Bounds = Bounds { low: 1.0, high: 5.0, centre: 3.0 };
 
+/// Responses `r` by instrument `?1` and respondent `?2`, from `?3` up to, not including, `?4`, about a clinician with a
+/// row: whose each is, and whether it was excluded. A clinician's own have no patient, even if they name an encounter.
+pub(super) const ANSWERS: &str = "WITH a AS (SELECT r.response, r.person, CASE r.respondent WHEN 'patient' \
+    THEN coalesce(r.patient, e.patient, r.encounter) END AS patient, \
+    EXISTS (SELECT 1 FROM annotation n WHERE n.encounter = r.encounter AND n.person = r.person \
+    AND (n.kind = 'exclude' OR n.kind = 'contest' AND coalesce(n.resolution, 'upheld') = 'upheld')) AS excluded \
+    FROM panel_seen_response r LEFT JOIN panel_all_encounter e ON e.encounter = r.encounter \
+    WHERE r.instrument = ?1 AND r.respondent = ?2 AND r.authored_us >= ?3 AND r.authored_us < ?4), \
+    r AS (SELECT p.i, a.response, coalesce(a.patient, a.response) AS owner, a.excluded FROM a \
+    CROSS JOIN panel_person p ON p.person = a.person WHERE a.patient IS NULL OR EXISTS (SELECT 1 FROM panel_link l \
+    WHERE l.patient = a.patient AND l.person = a.person))";
+
 impl Panel {
     /// For each clinician, the share that they excluded, 0 to 1: of their encounters, and of the patients who answered
     /// each questionnaire that was chosen, the largest, in the period and in the earlier days.
@@ -49,7 +61,7 @@ impl Panel {
                 "INSERT OR IGNORE INTO panel_answered \
                  SELECT c.i, coalesce(r.patient, e.patient, r.encounter, r.response) \
                  FROM panel_response c CROSS JOIN main.response r ON r.response = c.response \
-                 LEFT JOIN encounter e ON e.encounter = r.encounter",
+                 LEFT JOIN panel_all_encounter e ON e.encounter = r.encounter",
             )
             .execute(&mut *self.transaction)
             .await?;
