@@ -64,7 +64,7 @@ impl Recordings {
     }
 
     /// Those that a person consented to.
-    fn within(mut self, consented: &Modalities) -> Self {
+    fn within(mut self, consented: Modalities) -> Self {
         for (switch, modality) in [
             (&mut self.heart, Modality::Heart),
             (&mut self.skin_conductance, Modality::SkinConductance),
@@ -77,7 +77,7 @@ impl Recordings {
         self
     }
 
-    fn open(&self, file: &Path, about: &About) -> Result<Vec<Session>, String> {
+    fn open(self, file: &Path, about: &About) -> Result<Vec<Session>, String> {
         let ahead_s = seconds(about.clock_offset_us.unwrap_or(0));
         let mut sessions = match container::open(file)? {
             Opened::E4(mut opened) => self.sessions(&mut opened, ahead_s)?,
@@ -114,7 +114,7 @@ impl Recordings {
     }
 
     /// What of a wearable's numbers is read.
-    fn admitted(&self, mut found: Numbers) -> Result<Numbers, String> {
+    fn admitted(self, mut found: Numbers) -> Result<Numbers, String> {
         if self.heart == Switch::Off {
             found.beats = None;
         }
@@ -125,7 +125,7 @@ impl Recordings {
         if any { Ok(found) } else { Err(OFF.to_owned()) }
     }
 
-    fn sessions(&self, opened: &mut E4, ahead_s: f64) -> Result<Vec<Session>, String> {
+    fn sessions(self, opened: &mut E4, ahead_s: f64) -> Result<Vec<Session>, String> {
         let mut sessions = Vec::new();
         for at in 0..opened.sessions().len() {
             let known = opened.sessions().get(at).is_some_and(|s| s.start_us.is_some());
@@ -181,7 +181,7 @@ impl Recorder for Recordings {
     }
 
     fn record(&self, file: &Path, about: &About) -> Result<Recorded, String> {
-        let read = self.within(&about.consented);
+        let read = self.within(about.consented);
         let sessions = read.open(file, about)?;
         let all_on = [read.heart, read.skin_conductance, read.summaries] == [Switch::On; 3];
         if !all_on && sessions.iter().all(Session::is_empty) {
