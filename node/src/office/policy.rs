@@ -24,9 +24,9 @@ pub const PLACE: &str = "this site's profile";
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
     /// The kind of a questionnaire, by who answers it; `None` if the node does not know it.
-    pub respondent: &'a dyn Fn(&FeatureId) -> Option<Modality>,
+    pub respondent: &'a (dyn Fn(&FeatureId) -> Option<Modality> + Sync),
     /// The kinds that the components of a composite read, of those that a pattern chooses.
-    pub composite: &'a dyn Fn(Composite, Option<&Pattern>) -> BTreeSet<Modality>,
+    pub composite: &'a (dyn Fn(Composite, Option<&Pattern>) -> BTreeSet<Modality> + Sync),
 }
 
 /// The kinds of data a source reads: none for what the list of clinicians says, several for a composite.
