@@ -4,6 +4,7 @@
 //! are points of the study's outcome, money is in cents of the pool's currency, and every interval is
 //! meant to hold the true value 95 times in 100. Whether the numbers agree with each other is for
 //! [`super::Report::new`] to check; how they read is left to [`super::html`].
+pub use super::scored::{Definition, ScoredByPart};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this program reads and writes.
@@ -65,30 +66,6 @@ pub struct StudyPart {
     pub outcome: OutcomePart,
     /// By which definitions the questionnaires and composites of the study were scored, everywhere alike.
     pub scored_by: Vec<ScoredByPart>,
-}
-
-/// A definition by which scores were made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScoredByPart {
-    /// `instrument` or `composite`.
-    pub kind: Definition,
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// SHA-256 of its file, 64 hexadecimal digits.
-    pub sha256: String,
-}
-
-/// What a definition is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Definition {
-    /// A questionnaire.
-    Instrument,
-    /// Several readings put together.
-    Composite,
 }
 
 /// The outcome: what stands for emotional labour in this study.

@@ -14,6 +14,7 @@ mod picture;
 #[cfg(test)]
 pub(crate) mod sample;
 mod scale;
+mod scored;
 mod section;
 pub mod svg;
 mod words;

@@ -10,6 +10,9 @@ pub(super) type Problem = (String, usize);
 /// What to say instead of a call, by its name and arguments: other words, what is wrong with it, or nothing else.
 type Say<'a> = dyn FnMut(&str, &[String]) -> Option<Result<String, String>> + 'a;
 
+/// What is said instead of a call with that name and these arguments, or what is wrong with it; `None` to leave it.
+pub(super) type Say<'a> = dyn FnMut(&str, &[String]) -> Option<Result<String, String>> + 'a;
+
 /// The section with some calls said otherwise. `say` is given the name of each call in lower case and its arguments,
 /// which are rewritten already, and yields the other words, or `None` to leave the call as it stands.
 ///

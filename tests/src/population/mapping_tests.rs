@@ -97,6 +97,10 @@ async fn load(db: &mut SqliteConnection, hospital: &Hospital) {
         }
     }
     let mapping = std::fs::read_to_string(&hospital.mapping).unwrap();
+    // SQLite alone knows no zones; in the months of the study Berlin's clocks are two hours ahead.
+    let mapping = mapping
+        .replace("utc_us(\"when\", 'Europe/Berlin')", "(unixepoch(\"when\") - 7200) * 1000000")
+        .replace("tz_min(\"when\", 'Europe/Berlin')", "120");
     for section in mapping.split("-- @").skip(1) {
         let (table, sql) = section.split_once('\n').unwrap();
         run(db, format!("CREATE TABLE {table} AS {sql}")).await;

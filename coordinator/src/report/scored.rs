@@ -1,0 +1,28 @@
+//! By which definitions the answers behind a report were scored, as plain data.
+//!
+//! The study pins them; a hospital with any other took no part, so one list holds for all.
+use serde::{Deserialize, Serialize};
+
+/// A definition by which scores were made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoredByPart {
+    /// `instrument` or `composite`.
+    pub kind: Definition,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its file, 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+/// What a definition is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Definition {
+    /// A questionnaire.
+    Instrument,
+    /// Several readings put together.
+    Composite,
+}
