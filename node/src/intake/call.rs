@@ -7,8 +7,6 @@ use super::mapping::{self, Token};
 
 /// What is wrong with a section, and at which byte.
 pub(super) type Problem = (String, usize);
-/// What to say instead of a call, by its name and arguments: other words, what is wrong with it, or nothing else.
-type Say<'a> = dyn FnMut(&str, &[String]) -> Option<Result<String, String>> + 'a;
 
 /// What is said instead of a call with that name and these arguments, or what is wrong with it; `None` to leave it.
 pub(super) type Say<'a> = dyn FnMut(&str, &[String]) -> Option<Result<String, String>> + 'a;
