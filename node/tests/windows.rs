@@ -408,6 +408,7 @@ async fn read_as_switched(store: &Store, dir: &Path) {
             span: Span { from_us: 0, to_us: i64::MAX },
             earlier: None,
             links_per_patient: 1,
+            values: &[],
         };
         let access = Access { consent, modalities, now_us };
         let mut panel = Panel::open(store, &pseudonyms, &access, &asked).await.unwrap();
