@@ -80,7 +80,7 @@ centre = 80.0
 rms = 0.3
 
 [[features]]
-id = "burnout"
+id = "cbi"
 label = "Personal burnout"
 source = "scale:copenhagen-burnout:personal"
 low = 0.0
@@ -450,19 +450,19 @@ async fn what_the_node_cannot_measure_is_refused_by_its_part() {
             "scale:copenhagen-burnout:personal",
             "scale:stanford-pfi:burnout",
             "instrument `stanford-pfi` is locked: its licence is free-noncommercial, held by Stanford University, \
-             WellMD, and the site has entered none\n  at:   features.burnout\n  hint: once the site has a licence, \
+             WellMD, and the site has entered none\n  at:   features.cbi\n  hint: once the site has a licence, \
              name it in node.toml: [licences] stanford-pfi = \"contract, letter or date\"",
         ),
         (
             "scale:copenhagen-burnout:personal",
             "scale:hcahps-communication:nurses_linear",
             "instrument `hcahps-communication` is about wards and says nothing of one clinician\n  at:   \
-             features.burnout\n  hint: choose an instrument about encounters or clinicians",
+             features.cbi\n  hint: choose an instrument about encounters or clinicians",
         ),
         (
             "burnout:personal",
             "burnout:private",
-            "instrument `copenhagen-burnout` has no scale `private`\n  at:   features.burnout\n  hint: it has \
+            "instrument `copenhagen-burnout` has no scale `private`\n  at:   features.cbi\n  hint: it has \
              personal, work, client",
         ),
         (

@@ -13,7 +13,7 @@ use tacit_node::intake::recording::{Reading, Recorder};
 use tacit_node::intake::stream::{Memory, note};
 use tacit_node::intake::summary::Summary;
 use tacit_node::intake::{self, Again, Ports, Request};
-use tacit_node::measure::feature::{self, Rows};
+use tacit_node::measure::feature::{self, Rows, pin};
 use tacit_node::measure::instrument::Catalogue;
 use tacit_node::store::Store;
 use tacit_node::store::consent::Access;
@@ -394,11 +394,15 @@ impl Site {
             writeln!(staff, "D{n},{}", if n % 7 == 6 { "clerk" } else { "physician" }).unwrap();
         });
         std::fs::write(path("staff.csv"), staff).unwrap();
-        // Forms about an encounter (with or without a patient of its own), about a patient, about neither.
+        // Forms about an encounter and its patient, about a patient, about neither.
         let mut forms = "form,staff,visit,patient,code\n".to_owned();
         for n in 0..900_u64 {
             let visit = if n % 4 < 3 { format!("V{}", part(n, 7, VISITS)) } else { String::new() };
-            let patient = if n % 5 < 2 { format!("P{}", part(n, 21, 420)) } else { String::new() };
+            let patient = if n % 4 < 3 || n % 5 < 2 {
+                format!("P{}", part(n, 21, 420))
+            } else {
+                String::new()
+            };
             writeln!(forms, "F{n},D{},{visit},{patient},{}", part(n, 40, 50), part(n, 3, 5) + 1)
                 .unwrap();
         }
@@ -461,8 +465,9 @@ impl Site {
 
     async fn rows_of(&self, (patients, links): (Basis, u32), off: bool) -> Result<Rows, Fault> {
         let text = STUDY.replace("links_per_patient = 2", &format!("links_per_patient = {links}"));
-        let study = Study::parse(&text).unwrap();
         let catalogue = Catalogue::built_in().unwrap();
+        let pins = pin::lines(&catalogue).unwrap();
+        let study = Study::parse(&format!("{text}\n{pins}")).unwrap();
         let consent = Consent { clinicians: Basis::Required, patients };
         let everything = Modalities::EVERYTHING;
         let modalities = if off { everything.without(Modality::Encounters) } else { everything };

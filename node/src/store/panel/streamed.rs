@@ -113,6 +113,14 @@ impl Panel {
         let mut listing = Listing::default();
         listing.fill(connection, access, self.purpose).await.map_err(|e| fault(&e))?;
         let Listing { named, excluded, barred, seen, persons, places } = listing;
+        if !named.is_empty() {
+            // A rejected row of the file no longer tells whose it was, so links could be one patient's twice.
+            return Err(Fault::user(
+                "answers that name an encounter and no patient do not go with encounters read in place",
+            )
+            .at("this site's data")
+            .hint("let answers carry their patient in the mapping, or import the encounters"));
+        }
         let excluded = excluded
             .into_iter()
             .filter_map(|(encounter, person)| Some((encounter, *places.get(&person)?)))
