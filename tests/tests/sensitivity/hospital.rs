@@ -299,6 +299,8 @@ impl Hospital {
 
 /// The tables with the columns that are filled.
 const PERSON_COLUMNS: &str = "person (person, role, specialty, active, gender, src)";
+const RESPONSE_COLUMNS: &str = "response (response, instrument, version, respondent, person, encounter, patient, \
+    authored_us, src)";
 const ENCOUNTER_COLUMNS: &str = "encounter (encounter, person, patient, start_us, tz_min, minutes, acuity, channel, \
     ai_share, interpreter, readmit_30d, interruptions, language, deprivation_band, src)";
 /// The table of consents with the columns that [`statement`] fills.
@@ -341,7 +343,7 @@ impl Tables {
             ("training", training),
             ("period", period),
             (ENCOUNTER_COLUMNS, encounter),
-            ("response", response),
+            (RESPONSE_COLUMNS, response),
             ("answer", answer),
         ] {
             for rows in rows.chunks(400) {
