@@ -6,7 +6,6 @@ pub mod conclusion;
 pub mod config;
 pub mod link;
 pub mod model;
-pub mod moments;
 pub mod report;
 pub mod store;
 pub mod web;

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 use std::convert::Infallible;
 use tacit_coordinator::model::gram::Inputs;
-use tacit_coordinator::moments::Moments;
+use tacit_model::moments::Moments;
 use tacit_shared::id::{Digest, SiteIndex};
 use tacit_shared::privacy::accountant::Budget;
 use tacit_shared::privacy::ledger::{Budgets, Entry, Journal, Ledger};

@@ -10,7 +10,6 @@ use crate::model::linear::Quality;
 use crate::model::measure::{Figure, GroupMeasures, fitted_mean};
 use crate::model::uncertainty::Interval as ModelInterval;
 use crate::model::{DialOutcome, DialResult, Fitted, ModelError};
-use crate::moments::{Moments, Noisy as Moment};
 use crate::report::data::{
     AllocationPart, AllocationRow, Bound, Coefficient, CoefficientKind, CurvePoint, Definition,
     Equivalents, FairnessPart, FederationPart, FitPart, FitQuality, GapMeasures, GroupFairness,
@@ -18,6 +17,7 @@ use crate::report::data::{
     ScoredByPart, StudyPart,
 };
 use nalgebra::DVector;
+use tacit_model::moments::{Moments, Noisy as Moment};
 use tacit_shared::id::FeatureId;
 use tacit_shared::privacy::accountant::{Cost, attacker_power};
 use tacit_shared::study::Study;

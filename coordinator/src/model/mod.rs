@@ -12,38 +12,33 @@
 //! What may be said depends on the noise. κ < 1: no coefficient and no dial. A group that does not stand
 //! clear of its noise: no measures. After a dial along the release's own direction: measures without
 //! intervals, because the noise that judges the fit has also chosen it. Left to others: reading a
-//! release ([`crate::moments`]), money ([`crate::allocation`]), wording ([`crate::report`]).
+//! release ([`tacit_model::moments`]), money ([`crate::allocation`]), wording ([`crate::report`]).
 use nalgebra::DVector;
 use serde::Serialize;
 
 mod delta;
 pub mod dial;
-mod error;
 pub mod fair;
-pub mod filter;
 pub mod glm;
-pub mod gram;
 pub mod histogram;
-pub mod linear;
 pub mod measure;
 pub mod plain;
 pub mod planning;
 pub mod reml;
 pub mod rows;
 pub mod site;
-pub mod solve;
 pub mod student;
 pub mod table;
 pub mod uncertainty;
 pub mod within;
 
 use dial::{Direction, Equivalents, Phi, Shift};
-pub use error::ModelError;
 use gram::Inputs;
 use linear::{Quality, Solution};
 use measure::{GroupMeasures, OverallMeasures, SiteResidual};
 use site::{Between, SiteEffect};
 use solve::same_length;
+pub use tacit_model::{ModelError, filter, gram, linear, solve};
 use uncertainty::{Inference, Interval, Target};
 
 /// Points of the accuracy-against-fairness curve: φ = 0, 0.1, … 1.

@@ -12,8 +12,8 @@
 //! How a release becomes these numbers is [`crate::moments`]'s work.
 use nalgebra::{DMatrix, DVector};
 
-use super::ModelError;
-use super::solve::{Factor, same_length, smallest_eigenvalue};
+use crate::ModelError;
+use crate::solve::{Factor, same_length, smallest_eigenvalue};
 
 /// Most coefficients a model may have: bounds the p³ work that a release can ask for.
 pub const MOST_COEFFICIENTS: usize = 1_000;
@@ -237,7 +237,7 @@ impl GroupSums {
     }
 
     /// Everybody of `self` who is not in `part`, with the noise of both.
-    pub(crate) fn without(&self, part: &Self) -> Self {
+    pub fn without(&self, part: &Self) -> Self {
         Self {
             heads: self.heads - part.heads,
             weight: self.weight - part.weight,
@@ -326,7 +326,7 @@ impl Inputs {
     clippy::cast_precision_loss,
     reason = "numbers of coefficients, groups and units are far below 2^53"
 )]
-pub(crate) fn float(count: usize) -> f64 {
+pub fn float(count: usize) -> f64 {
     count as f64
 }
 

@@ -10,7 +10,7 @@
 use nalgebra::linalg::LU;
 use nalgebra::{DMatrix, DVector, Dyn, SymmetricEigen};
 
-use super::ModelError;
+use crate::ModelError;
 
 /// Smallest pivot, relative to the largest of the scaled matrix, that counts as a solution.
 const SMALLEST_PIVOT: f64 = 1e-13;
@@ -110,11 +110,7 @@ pub fn smallest_eigenvalue(matrix: &DMatrix<f64>) -> Result<f64, ModelError> {
 ///
 /// # Errors
 /// [`ModelError::Shape`] if the two differ.
-pub(crate) fn same_length(
-    what: &'static str,
-    expected: usize,
-    found: usize,
-) -> Result<(), ModelError> {
+pub fn same_length(what: &'static str, expected: usize, found: usize) -> Result<(), ModelError> {
     if expected == found { Ok(()) } else { Err(ModelError::Shape { what, expected, found }) }
 }
 

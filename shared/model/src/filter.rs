@@ -11,9 +11,9 @@
 //! coefficients do not use it.
 use nalgebra::{Cholesky, DMatrix, DVector};
 
-use super::ModelError;
-use super::gram::{Gram, float};
-use super::solve::{Factor, floored};
+use crate::ModelError;
+use crate::gram::{Gram, float};
+use crate::solve::{Factor, floored};
 
 /// Values of w: from 1e-5 to 1e4 times the size of a first solution.
 const GRID: u32 = 49;
@@ -57,7 +57,7 @@ pub fn solve(gram: &Gram) -> Result<DVector<f64>, ModelError> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
-    use crate::model::gram::{Frame, GramNoise, GramSums};
+    use crate::gram::{Frame, GramNoise, GramSums};
 
     fn gram(tau2: f64, vb: f64) -> Gram {
         let sums = GramSums {

@@ -6,8 +6,8 @@
 //! ```
 //! The noise is the realised one: |U3| sites added theirs, more than privacy was accounted with. n/3
 //! bounds what truncation toward zero adds. Off the diagonal of A the √2 of svec halves the variance.
-use crate::model::ModelError;
-use crate::model::gram::{Frame, Gram, GramNoise, GramSums, GroupNoise, GroupSums, Inputs};
+use crate::ModelError;
+use crate::gram::{Frame, Gram, GramNoise, GramSums, GroupNoise, GroupSums, Inputs};
 use nalgebra::{DMatrix, DVector};
 use tacit_shared::id::SiteIndex;
 use tacit_shared::privacy::plan::Plan;

@@ -8,13 +8,13 @@
 //! The trace takes back what the noise adds to the residual sum of squares. σ̂² is held between
 //! 0.2 q/n and q/n, and at least 1e-4 before the upper bound (one point in a hundred of an outcome
 //! in [0, 1]), because with much noise its raw form may be negative. Intervals are
-//! [`super::uncertainty`]'s work; a biased filter for predictions at κ < 2 is left out.
+//! the coordinator's work; a biased filter for predictions at κ < 2 is left out.
 use nalgebra::{DMatrix, DVector};
 use serde::Serialize;
 
-use super::ModelError;
-use super::gram::{Gram, float};
-use super::solve::{Factor, floored, smallest_eigenvalue};
+use crate::ModelError;
+use crate::gram::{Gram, float};
+use crate::solve::{Factor, floored, smallest_eigenvalue};
 
 /// What the signal-to-noise ratio κ of the design allows to be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -172,7 +172,7 @@ pub fn classical(gram: &Gram, rows: f64) -> Result<Classical, ModelError> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
-    use crate::model::gram::{Frame, GramNoise, GramSums};
+    use crate::gram::{Frame, GramNoise, GramSums};
 
     fn sums() -> GramSums {
         GramSums {

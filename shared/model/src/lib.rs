@@ -1,0 +1,18 @@
+//! What one release says, and what the next one takes over from it: the same numbers for every party.
+//!
+//! ```text
+//! Aggregate ─► moments ─► gram ─► linear, filter     (the coordinator goes on to intervals, fairness, money)
+//!                          └────► warm               W, b₀, caps and the direction of the next period
+//! ```
+//! Apart from `tacit-shared`, whose sums it reads, because a hospital computes it too: before it takes part
+//! in a later period its node derives the public frame from the signed results it holds itself and refuses
+//! a study that states another. Pure: no clock, no file, no randomness.
+
+mod error;
+pub mod filter;
+pub mod gram;
+pub mod linear;
+pub mod moments;
+pub mod solve;
+
+pub use error::ModelError;
