@@ -66,7 +66,8 @@ fn measured(study: &Study, clinician: &Clinician, points: f64) -> Measured {
         if *member { group.at_least } else { group.low }
     };
     let groups = clinician.member.iter().zip(&schema.groups).map(inside).collect();
-    Measured { outcome: points, features, groups }
+    let histograms = schema.histograms.iter().map(|h| h.centre).collect();
+    Measured { outcome: points, features, groups, histograms }
 }
 
 /// The exact sum inside an opening: what stands behind salt and seed.

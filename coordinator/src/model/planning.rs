@@ -141,7 +141,6 @@ fn moments(study: &Study, layout: &Layout) -> DMatrix<f64> {
             factors.push(at);
         }
     }
-    let p = means.len();
     let means = DVector::from_vec(means);
     let mut moments = &means * means.transpose();
     for (row, factor) in factors.iter().enumerate() {
@@ -154,8 +153,8 @@ fn moments(study: &Study, layout: &Layout) -> DMatrix<f64> {
             }
         }
     }
-    let w = DMatrix::from_diagonal(&DVector::from_iterator(p, layout.whitening().iter().copied()));
-    &w * moments * &w
+    let w = tacit_model::moments::frame(layout).w;
+    w.transpose() * moments * &w
 }
 
 #[cfg(test)]

@@ -200,7 +200,7 @@ fn assemble(
     columns: &[Column],
     (weighed_by, contacts): (WeighedBy, Vec<u32>),
 ) -> Result<Rows, Fault> {
-    let features = study.schema().features.len();
+    let (features, groups) = (study.schema().features.len(), study.schema().groups.len());
     let mut at_centre = Vec::new();
     for (part, column) in parts(study).zip(columns) {
         if let Column::Numbers { values, .. } = column
@@ -215,7 +215,7 @@ fn assemble(
     let mut outside_population = 0;
     for clinician in 0..considered {
         let values: Option<Vec<Value>> = columns.iter().map(|c| c.value(clinician)).collect();
-        let Some(measured) = values.and_then(|values| measured(values, features)) else {
+        let Some(measured) = values.and_then(|values| measured(values, (features, groups))) else {
             outside_population += 1; // a level that is no name is none of the study's
             continue;
         };
@@ -244,8 +244,8 @@ fn assemble(
     })
 }
 
-/// Splits the values of a clinician as the schema does; `None` if the outcome or a group is no number.
-fn measured(values: Vec<Value>, features: usize) -> Option<Measured> {
+/// Splits the values of a clinician as the schema does; `None` if the outcome, a group or a histogram is no number.
+fn measured(values: Vec<Value>, (features, groups): (usize, usize)) -> Option<Measured> {
     let number = |value: Value| match value {
         Value::Number(value) => Some(value),
         Value::Level(_) => None,
@@ -253,8 +253,9 @@ fn measured(values: Vec<Value>, features: usize) -> Option<Measured> {
     let mut values = values.into_iter();
     let outcome = number(values.next()?)?;
     let features = values.by_ref().take(features).collect();
-    let groups = values.map(number).collect::<Option<Vec<f64>>>()?;
-    Some(Measured { outcome, features, groups })
+    let groups = values.by_ref().take(groups).map(number).collect::<Option<Vec<f64>>>()?;
+    let histograms = values.map(number).collect::<Option<Vec<f64>>>()?;
+    Some(Measured { outcome, features, groups, histograms })
 }
 
 fn midnight_us(day: Date) -> i64 {

@@ -13,7 +13,7 @@ use tacit_shared::privacy::ledger::{Budgets, Scope};
 use tacit_shared::privacy::plan::{Charges, Plan};
 use tacit_shared::roster::Roster;
 use tacit_shared::study::Study;
-use tacit_shared::study::layout::{Block, Part};
+use tacit_shared::study::layout::{ALONG_MAX, Block, LABOUR_MAX, Part};
 use tacit_shared::summary::contribution::CLIP;
 use tacit_shared::units::{Delta, Epsilon, Probability};
 
@@ -160,7 +160,7 @@ pub fn preview(
 }
 
 /// What each kind of block is, in words; blocks of groups and of sites are alike.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 15] = [
     "products of two features, summed (diagonal; off it √2 times less noise)",
     "feature times residual, summed",
     "squared residuals, summed",
@@ -172,6 +172,10 @@ const KINDS: [&str; 11] = [
     "features of each site, summed",
     "clinicians whose row was shrunk; whose residual was cut",
     "shares of their encounters that clinicians excluded, summed",
+    "outcomes that the earlier formula gives everyone and each group, less a half, summed",
+    "rows of everyone and of each group along the direction of earlier results, summed",
+    "outcomes that the earlier formula gives each site, less a typical one, summed",
+    "clinicians by the bins of a histogram",
 ];
 
 /// The place among [`KINDS`].
@@ -188,6 +192,10 @@ fn kind(part: Part) -> usize {
         Part::SiteFeatures(_) => 8,
         Part::RowsCapped | Part::ResidualsCut => 9,
         Part::ExcludedShare => 10,
+        Part::GroupLabour(_) => 11,
+        Part::GroupDirection(_) => 12,
+        Part::SiteLabour(_) => 13,
+        Part::Bins(_) => 14,
     }
 }
 
@@ -222,7 +230,11 @@ fn size(part: Part, study: &Study, plan: &Plan) -> (f64, f64, String) {
         Part::Square => (rho * rho * range * range, range * range, format!("{unit}²")),
         Part::GroupResidual(_) | Part::SiteResidual(_) => (rho * range, range, unit.to_owned()),
         Part::GroupFeatures(_) | Part::SiteFeatures(_) => (cap, 1.0, "scaled".to_owned()),
-        Part::GroupHeads(_)
+        Part::GroupLabour(_) => (range / 2.0, range, unit.to_owned()),
+        Part::SiteLabour(_) => (LABOUR_MAX * range, range, unit.to_owned()),
+        Part::GroupDirection(_) => (ALONG_MAX, 1.0, "scaled".to_owned()),
+        Part::Bins(_)
+        | Part::GroupHeads(_)
         | Part::SiteHeads(_)
         | Part::RowsCapped
         | Part::ResidualsCut
@@ -275,6 +287,10 @@ fn detected_percent(spent: Cost) -> Option<f64> {
     attacker_power(spent.mu().ok()?, alarms).ok().map(|power| power.value() * 100.0)
 }
 
+fn histogram(study: &Study, place: usize) -> &str {
+    study.schema().histograms.get(place).map_or("", |histogram| histogram.id.as_str())
+}
+
 fn run(block: &Block, study: &Study, roster: &Roster) -> Run {
     let group = |place: usize| match place.checked_sub(1) {
         None => "everyone".to_owned(),
@@ -293,6 +309,10 @@ fn run(block: &Block, study: &Study, roster: &Roster) -> Run {
         Part::SiteHeads(s) => format!("heads of site {}", site(s)),
         Part::SiteResidual(s) => format!("residual of site {}", site(s)),
         Part::SiteFeatures(s) => format!("features of site {}", site(s)),
+        Part::GroupLabour(g) => format!("earlier formula for {}", group(g)),
+        Part::GroupDirection(g) => format!("directions for {}", group(g)),
+        Part::SiteLabour(s) => format!("earlier formula for site {}", site(s)),
+        Part::Bins(h) => format!("bins of {}", histogram(study, h)),
         Part::RowsCapped => "rows shrunk".to_owned(),
         Part::ResidualsCut => "residuals cut".to_owned(),
         Part::ExcludedShare => "shares excluded".to_owned(),

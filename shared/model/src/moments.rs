@@ -155,12 +155,7 @@ impl<'a> Reader<'a> {
         let q = self.one(Part::Square)?;
         let sums = GramSums { a: symmetric(&triangle, b.len()), b, q: q.value };
         let noise = GramNoise { tau2: sd_a * sd_a, vb: sd_b * sd_b, vq: q.sd * q.sd };
-        let mut b0 = DVector::zeros(self.layout.whitening().len());
-        if let Some(first) = b0.iter_mut().next() {
-            *first = self.layout.centre();
-        }
-        let w = DMatrix::from_diagonal(&DVector::from_column_slice(self.layout.whitening()));
-        Ok(Gram::new(sums, noise, Frame { w, b0 })?)
+        Ok(Gram::new(sums, noise, frame(self.layout))?)
     }
 
     fn group(&self, group: usize) -> Result<GroupSums, MomentsError> {
@@ -174,6 +169,15 @@ impl<'a> Reader<'a> {
         let residual = self.one(Part::SiteResidual(site))?;
         Ok(sums(heads, residual, self.vector(Part::SiteFeatures(site))?))
     }
+}
+
+/// W and b₀ of a layout.
+pub fn frame(layout: &Layout) -> Frame {
+    let columns = layout.whitening();
+    let p = columns.len();
+    let entry = |row: usize, column: usize| columns.get(column).and_then(|c| c.get(row)).copied();
+    let w = DMatrix::from_fn(p, p, |row, column| entry(row, column).unwrap_or(0.0));
+    Frame { w, b0: DVector::from_column_slice(layout.prior()) }
 }
 
 /// The weight is the first feature: W leaves the intercept as it is, so x̃₁ = s.

@@ -1,11 +1,11 @@
 //! What a study file is refused for, key by key.
 use super::modality::Modality;
-use super::schema::{Feature, Schema, Source};
+use super::schema::{Feature, Histogram, Schema, Source};
 use super::source::Composite;
 use super::words::feeling_beside;
 use super::{
-    Allocation, COLUMNS_MAX, FORMAT, Fairness, File, GROUPS_MAX, Group, Population, Privacy,
-    StudyError,
+    Allocation, BINS_MAX, COLUMNS_MAX, FORMAT, Fairness, File, GROUPS_MAX, Group, HISTOGRAMS_MAX,
+    Population, Privacy, StudyError, warm,
 };
 use crate::id::{FeatureId, GroupId};
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ pub(super) fn check(file: &File) -> Result<(Date, Date), StudyError> {
     check_recipients(file)?;
     check_names(file)?;
     check_pins(file)?;
-    check_privacy(&file.privacy)?;
+    check_privacy(&file.privacy, file.histograms.is_empty())?;
     check_fairness(&file.fairness, &file.groups)?;
     check_allocation(&file.allocation)?;
     Ok((from, to))
@@ -55,11 +55,13 @@ fn check_population(population: &Population) -> Result<(), StudyError> {
     within("population.sites_per_patient", population.sites_per_patient, 100)
 }
 
-fn schema(file: &File) -> Schema {
+/// What the file measures.
+pub(super) fn schema(file: &File) -> Schema {
     Schema {
         outcome: file.outcome.clone(),
         features: file.features.clone(),
         groups: file.groups.clone(),
+        histograms: file.histograms.clone(),
     }
 }
 
@@ -98,6 +100,31 @@ fn check_schema(file: &File) -> Result<(), StudyError> {
             return Err(StudyError::key(key, "has the name of another part"));
         }
     }
+    check_histograms(&file.histograms, &mut seen)?;
+    warm::check(file, schema.width())
+}
+
+fn check_histograms(
+    histograms: &[Histogram],
+    seen: &mut BTreeSet<String>,
+) -> Result<(), StudyError> {
+    if histograms.len() > HISTOGRAMS_MAX {
+        let problem = format!("are {}; at most {HISTOGRAMS_MAX}", histograms.len());
+        return Err(StudyError::key("histograms", problem));
+    }
+    for histogram in histograms {
+        let key = format!("histograms.{}", histogram.id);
+        range(&key, histogram.low, histogram.high, histogram.centre)?;
+        within(&key, &histogram.source, (histogram.low, histogram.high))?;
+        no_factor(&key, &histogram.source)?;
+        if !(2..=BINS_MAX).contains(&histogram.bins) {
+            let problem = format!("is {}; expected 2 to {BINS_MAX}", histogram.bins);
+            return Err(StudyError::key(format!("{key}.bins"), problem));
+        }
+        if !seen.insert(histogram.id.to_string()) {
+            return Err(StudyError::key(key, "has the name of another part"));
+        }
+    }
     Ok(())
 }
 
@@ -130,7 +157,9 @@ fn parts(file: &File) -> impl Iterator<Item = (String, &str, &Source)> {
     let features =
         file.features.iter().map(|f| (format!("features.{}", f.id), f.id.as_str(), &f.source));
     let groups = file.groups.iter().map(|g| (format!("groups.{}", g.id), g.id.as_str(), &g.source));
-    std::iter::once(outcome).chain(features).chain(groups)
+    let histograms =
+        file.histograms.iter().map(|h| (format!("histograms.{}", h.id), h.id.as_str(), &h.source));
+    std::iter::once(outcome).chain(features).chain(groups).chain(histograms)
 }
 
 /// What is wrong whatever a site's profile says: no employer reads what rests on a body.
@@ -272,7 +301,7 @@ fn positive(key: &str, value: f64) -> Result<(), StudyError> {
     Err(StudyError::key(key, format!("is {value}; expected a number above 0")))
 }
 
-fn check_privacy(privacy: &Privacy) -> Result<(), StudyError> {
+fn check_privacy(privacy: &Privacy, no_histograms: bool) -> Result<(), StudyError> {
     positive("privacy.epsilon", privacy.epsilon)?;
     positive("privacy.norm_cap", privacy.norm_cap)?;
     if !(privacy.delta > 0.0 && privacy.delta <= 1e-3) {
@@ -295,6 +324,17 @@ fn check_privacy(privacy: &Privacy) -> Result<(), StudyError> {
     for (name, share) in privacy.shares.each() {
         positive(&format!("privacy.shares.{name}"), share)?;
         sum += share;
+    }
+    for (name, share) in privacy.shares.optional() {
+        if !(share.is_finite() && share >= 0.0) {
+            let problem = format!("is {share}; expected 0 or more");
+            return Err(StudyError::key(format!("privacy.shares.{name}"), problem));
+        }
+        sum += share;
+    }
+    if no_histograms != (privacy.shares.histograms <= 0.0) {
+        let problem = "and [[histograms]] belong together: a share above 0 where there is one, none otherwise";
+        return Err(StudyError::key("privacy.shares.histograms", problem));
     }
     if sum > 1.0 + 1e-9 {
         return Err(StudyError::key("privacy.shares", format!("sum to {sum}; at most 1")));

@@ -1,20 +1,29 @@
-//! The vector of a first-period release: which numbers stand where, and in which unit.
+//! The vector of a release: which numbers stand where, and in which unit.
 //!
 //! ```text
-//! x̃ = s·xW        W = diag(1/max(rms, .15)), s = min(1, c/‖xW‖)         a row weight, from x alone
-//! r  = s·clamp(y − b₀, ±ρ)                                              b₀ the outcome's public centre
-//! wire = √f₁/c² svec(x̃x̃ᵀ), √f₂/(cρ) x̃r, √f₃/ρ² r², group, site and meta blocks       Σf ≤ 1
+//! x̃ = s·xW        s = min(1, c/‖xW‖)                                     a row weight, from x alone
+//! r  = s·clamp(y − x·b₀, ±ρ)
+//! wire = √f₁/c² svec(x̃x̃ᵀ), √f₂/(cρ) x̃r, √f₃/ρ² r², group, site, histogram and meta blocks        Σf ≤ 1
 //! svec: upper triangle by columns, off-diagonals × √2, so ‖svec(zzᵀ)‖ = ‖z‖²
+//! first period    W = diag(1/max(rms, .15)), b₀ = (the outcome's public centre, 0, …)
+//! later           W upper triangular and b₀ as [`super::warm`] has them; besides of each group and of everyone
+//!                 m − ½, m = x·b₀ held to [0, 1], and of each dial group the row along its direction, x̃·d
+//!                 held to ±3; and of each site m − m₀, m₀ = b₀₁, held to ±.35
 //! ```
 //! Hence ‖wire‖ ≤ 1 whatever the row. A clinician is in "everyone" and in at most all K groups, so a
-//! group block is divided by √(K+1); in one site's slot only. Of the three meta numbers each is at most 1 and has a
-//! third of their share. Filling the vector is
-//! [`crate::summary::contribution`]'s work, reading it the coordinator's.
-use super::Study;
+//! group block is divided by √(K+1); in one site's slot only; in one bin of each histogram. Of the three meta numbers
+//! each is at most 1 and has a third of their share. W is upper triangular with a first column of (1, 0, …), so x̃₁ = s
+//! and Σx̃₁ counts clinicians. Filling the vector is [`crate::summary::contribution`]'s work, reading it that of
+//! the package `tacit-model`.
+use super::{Study, warm};
 use crate::id::SiteIndex;
 
 /// Columns rarer than this are not blown up further: a public guess may be wrong.
 const RMS_FLOOR: f64 = 0.15;
+/// Rows along a direction of length 1 have a standard deviation of about 1; more than three of it is cut.
+pub const ALONG_MAX: f64 = 3.0;
+/// Predictions of b₀ differ by less than this from that at typical values; more is cut.
+pub const LABOUR_MAX: f64 = 0.35;
 
 /// What a run of numbers is the sum of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +46,14 @@ pub enum Part {
     SiteResidual(SiteIndex),
     /// x̃ of a site, p numbers.
     SiteFeatures(SiteIndex),
+    /// m − ½ of a group; a later period's only.
+    GroupLabour(usize),
+    /// x̃·d of a group, one number a direction; a later period's only.
+    GroupDirection(usize),
+    /// m − m₀ of a site; a later period's only.
+    SiteLabour(SiteIndex),
+    /// Clinicians by the bins of a histogram.
+    Bins(usize),
     /// Rows shrunk by the norm cap.
     RowsCapped,
     /// Residuals cut at ±ρ.
@@ -63,9 +80,10 @@ pub struct Block {
 pub struct Layout {
     blocks: Vec<Block>,
     dimension: usize,
-    whitening: Vec<f64>,
+    whitening: Vec<Vec<f64>>,
+    prior: Vec<f64>,
+    directions: Vec<Vec<f64>>,
     groups: usize,
-    centre: f64,
     cap: f64,
     residual_bound: f64,
 }
@@ -76,13 +94,20 @@ impl Layout {
         let schema = study.schema();
         let outcome = &schema.outcome;
         let range = outcome.high - outcome.low;
-        let whiten = |rms: f64| 1.0 / rms.max(RMS_FLOOR);
+        let (whitening, prior, directions) = match study.warm() {
+            Some(warm) => (warm.whitening.clone(), warm.prior.clone(), warm.directions.clone()),
+            None => {
+                let rms: Vec<f64> = schema.columns().iter().map(|column| column.rms).collect();
+                (diagonal(&rms), warm::first_prior(outcome, rms.len()), Vec::new())
+            }
+        };
         let mut layout = Self {
             blocks: Vec::new(),
             dimension: 0,
-            whitening: schema.columns().iter().map(|column| whiten(column.rms)).collect(),
+            whitening,
+            prior,
+            directions,
             groups: schema.groups.len(),
-            centre: (outcome.centre - outcome.low) / range,
             cap: study.privacy().norm_cap,
             residual_bound: outcome.residual_bound / range,
         };
@@ -98,17 +123,33 @@ impl Layout {
         self.push(Part::Matrix, triangle, f.matrix.sqrt() / (c * c));
         self.push(Part::Moment, p, f.moment.sqrt() / (c * rho));
         self.push(Part::Square, 1, f.square.sqrt() / (rho * rho));
-        #[expect(clippy::cast_precision_loss, reason = "at most GROUPS_MAX + 1")]
-        let shared = (self.groups.saturating_add(1) as f64).sqrt();
+        let shared = root(self.groups.saturating_add(1));
         for group in 0..=self.groups {
             self.push(Part::GroupHeads(group), 1, f.group_heads.sqrt() / shared);
             self.push(Part::GroupResidual(group), 1, f.group_residual.sqrt() / (shared * rho));
             self.push(Part::GroupFeatures(group), p, f.group_features.sqrt() / (shared * c));
+            if f.group_labour > 0.0 {
+                self.push(Part::GroupLabour(group), 1, f.group_labour.sqrt() / (shared * 0.5));
+            }
+            if f.group_direction > 0.0 {
+                let all = shared * ALONG_MAX * root(self.directions.len());
+                let scale = f.group_direction.sqrt() / all;
+                self.push(Part::GroupDirection(group), self.directions.len(), scale);
+            }
         }
         for &site in sites {
             self.push(Part::SiteHeads(site), 1, f.site_heads.sqrt());
             self.push(Part::SiteResidual(site), 1, f.site_residual.sqrt() / rho);
             self.push(Part::SiteFeatures(site), p, f.site_features.sqrt() / c);
+            if f.site_labour > 0.0 {
+                self.push(Part::SiteLabour(site), 1, f.site_labour.sqrt() / LABOUR_MAX);
+            }
+        }
+        let histograms = &study.schema().histograms;
+        let each = f.histograms.sqrt() / root(histograms.len());
+        for (at, histogram) in histograms.iter().enumerate() {
+            let bins = usize::try_from(histogram.bins).unwrap_or(usize::MAX);
+            self.push(Part::Bins(at), bins, each);
         }
         let meta = (f.meta / 3.0).sqrt();
         self.push(Part::RowsCapped, 1, meta);
@@ -136,19 +177,24 @@ impl Layout {
         self.blocks.iter().find(|block| block.part == part)
     }
 
-    /// The diagonal of W, one number a column.
-    pub fn whitening(&self) -> &[f64] {
+    /// W: column j has its j + 1 numbers down to the diagonal.
+    pub fn whitening(&self) -> &[Vec<f64>] {
         &self.whitening
+    }
+
+    /// b₀: what the outcome is taken from, one number a column, scaled.
+    pub fn prior(&self) -> &[f64] {
+        &self.prior
+    }
+
+    /// The directions along which gaps are closed, in whitened units, each of length 1.
+    pub fn directions(&self) -> &[Vec<f64>] {
+        &self.directions
     }
 
     /// K: how many groups beside everyone.
     pub fn groups(&self) -> usize {
         self.groups
-    }
-
-    /// b₀ of the intercept: the outcome's public centre, scaled.
-    pub fn centre(&self) -> f64 {
-        self.centre
     }
 
     /// c: the longest whitened row that is not shrunk.
@@ -160,6 +206,58 @@ impl Layout {
     pub fn residual_bound(&self) -> f64 {
         self.residual_bound
     }
+
+    /// xW, before the cap.
+    pub fn whitened(&self, x: &[f64]) -> Vec<f64> {
+        self.whitening.iter().map(|column| dot(column, x)).collect()
+    }
+
+    /// x·b₀, the outcome that the prior predicts, scaled.
+    pub fn predicted(&self, x: &[f64]) -> f64 {
+        dot(&self.prior, x)
+    }
+
+    /// m₀: what the prior predicts at typical values.
+    pub fn typical(&self) -> f64 {
+        self.prior.first().copied().unwrap_or(0.0)
+    }
+
+    /// m − ½ of a row, as a group counts it.
+    pub fn group_labour(&self, x: &[f64]) -> f64 {
+        self.predicted(x).clamp(0.0, 1.0) - 0.5
+    }
+
+    /// m − m₀ of a row, as a site counts it.
+    pub fn site_labour(&self, x: &[f64]) -> f64 {
+        (self.predicted(x) - self.typical()).clamp(-LABOUR_MAX, LABOUR_MAX)
+    }
+
+    /// A whitened and capped row along each direction.
+    pub fn along(&self, capped: &[f64]) -> Vec<f64> {
+        let along = |d: &Vec<f64>| dot(d, capped).clamp(-ALONG_MAX, ALONG_MAX);
+        self.directions.iter().map(along).collect()
+    }
+}
+
+/// Σ aᵢbᵢ over as many as the shorter has.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// √count; counts here are small.
+#[expect(clippy::cast_precision_loss, reason = "blocks of a study are few")]
+fn root(count: usize) -> f64 {
+    (count as f64).sqrt()
+}
+
+/// W of a first period.
+fn diagonal(rms: &[f64]) -> Vec<Vec<f64>> {
+    let column = |(above, rms): (usize, &f64)| {
+        let mut column = vec![0.0; above];
+        column.push(1.0 / rms.max(RMS_FLOOR));
+        column
+    };
+    rms.iter().enumerate().map(column).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub mod profile;
 pub mod recipient;
 pub mod schema;
 pub mod source;
+pub mod warm;
 pub mod words;
 
 use crate::codec;
@@ -19,10 +20,11 @@ use crate::id::{Digest, FeatureId, GroupId, StudyName};
 use crate::money::Cents;
 use pin::Pin;
 use recipient::Recipient;
-use schema::{Feature, Group, Outcome, Schema};
+use schema::{Feature, Group, Histogram, Outcome, Schema};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use time::Date;
+use warm::Warm;
 
 /// The version of the file format this program reads.
 pub const FORMAT: u32 = 1;
@@ -30,6 +32,10 @@ pub const FORMAT: u32 = 1;
 pub const COLUMNS_MAX: usize = 64;
 /// Most groups a study may compare.
 pub const GROUPS_MAX: usize = 8;
+/// Most histograms a study may count.
+pub const HISTOGRAMS_MAX: usize = 4;
+/// Most bins of a histogram.
+pub const BINS_MAX: u32 = 64;
 /// A study file is larger than this only by mistake.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
 
@@ -99,6 +105,18 @@ pub struct Shares {
     pub site_features: f64,
     /// How many rows were shrunk, how many residuals cut, and what share of encounters clinicians excluded.
     pub meta: f64,
+    /// Outcomes that b₀ predicts for each group; a later period's only.
+    #[serde(default)]
+    pub group_labour: f64,
+    /// Rows of each group along the frozen directions; a later period's only.
+    #[serde(default)]
+    pub group_direction: f64,
+    /// Outcomes that b₀ predicts for each site; a later period's only.
+    #[serde(default)]
+    pub site_labour: f64,
+    /// Clinicians by bins.
+    #[serde(default)]
+    pub histograms: f64,
 }
 
 impl Shares {
@@ -115,6 +133,16 @@ impl Shares {
             ("site_residual", self.site_residual),
             ("site_features", self.site_features),
             ("meta", self.meta),
+        ]
+    }
+
+    /// The shares of blocks that not every study has, with their keys; 0 where there is no such block.
+    pub fn optional(&self) -> [(&'static str, f64); 4] {
+        [
+            ("group_labour", self.group_labour),
+            ("group_direction", self.group_direction),
+            ("site_labour", self.site_labour),
+            ("histograms", self.histograms),
         ]
     }
 }
@@ -160,12 +188,16 @@ struct File {
     features: Vec<Feature>,
     groups: Vec<Group>,
     #[serde(default)]
+    histograms: Vec<Histogram>,
+    #[serde(default)]
     instruments: BTreeMap<FeatureId, Pin>,
     #[serde(default)]
     composites: BTreeMap<FeatureId, Pin>,
     privacy: Privacy,
     fairness: Fairness,
     allocation: Allocation,
+    #[serde(default)]
+    warm: Option<Warm>,
 }
 
 /// A study that was read and found sound.
@@ -220,11 +252,7 @@ impl Study {
         let (from, to) = check::check(&file)?;
         let bytes = codec::encode(&file).map_err(|e| StudyError::Syntax(e.to_string()))?;
         let digest = codec::hash("tacit/v1/study", &[&bytes]);
-        let schema = Schema {
-            outcome: file.outcome.clone(),
-            features: file.features.clone(),
-            groups: file.groups.clone(),
-        };
+        let schema = check::schema(&file);
         Ok(Study { file, schema, from, to, digest })
     }
 
@@ -291,6 +319,11 @@ impl Study {
     /// Privacy of one release.
     pub fn privacy(&self) -> &Privacy {
         &self.file.privacy
+    }
+
+    /// What the period takes over from earlier results; `None` in a first period.
+    pub fn warm(&self) -> Option<&Warm> {
+        self.file.warm.as_ref()
     }
 
     /// The fairness asked for.

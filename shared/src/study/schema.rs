@@ -92,6 +92,31 @@ pub struct Group {
     pub prior_count: u32,
 }
 
+/// Clinicians counted by bins of a number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Histogram {
+    /// Its short name.
+    pub id: FeatureId,
+    /// What a reader calls it.
+    pub label: String,
+    /// Where the number comes from.
+    pub source: Source,
+    /// Its unit, in words.
+    pub unit: String,
+    /// Lower end of the first bin; what is below counts there.
+    pub low: f64,
+    /// Upper end of the last bin; what is above counts there.
+    pub high: f64,
+    /// A public typical value, given to a clinician of whom nothing is known.
+    pub centre: f64,
+    /// How many bins of one width.
+    pub bins: u32,
+    /// n₀ as in [`Outcome::prior_count`].
+    #[serde(default)]
+    pub prior_count: u32,
+}
+
 /// One column of the design: its name and how the report speaks of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
@@ -118,6 +143,8 @@ pub struct Schema {
     pub features: Vec<Feature>,
     /// The groups compared.
     pub groups: Vec<Group>,
+    /// The histograms counted.
+    pub histograms: Vec<Histogram>,
 }
 
 impl Schema {
@@ -144,7 +171,9 @@ impl Schema {
     pub fn sources(&self) -> impl Iterator<Item = (&str, &Source)> {
         let outcome = std::iter::once((self.outcome.id.as_str(), &self.outcome.source));
         let features = self.features.iter().map(|f| (f.id.as_str(), &f.source));
-        outcome.chain(features).chain(self.groups.iter().map(|g| (g.id.as_str(), &g.source)))
+        let groups = self.groups.iter().map(|g| (g.id.as_str(), &g.source));
+        let histograms = self.histograms.iter().map(|h| (h.id.as_str(), &h.source));
+        outcome.chain(features).chain(groups).chain(histograms)
     }
 }
 

@@ -47,14 +47,13 @@ struct Capped {
 }
 
 fn capped(layout: &Layout, row: &FeatureRow) -> Capped {
-    let whitened = row.x().iter().zip(layout.whitening()).map(|(x, w)| x * w);
-    let mut x: Vec<f64> = whitened.collect();
+    let mut x = layout.whitened(row.x());
     let norm = x.iter().map(|x| x * x).sum::<f64>().sqrt();
     let weight = (layout.cap() / norm).min(1.0);
     for value in &mut x {
         *value *= weight;
     }
-    let residual = row.y() - layout.centre();
+    let residual = row.y() - layout.predicted(row.x());
     let bound = layout.residual_bound();
     Capped {
         x,
@@ -83,6 +82,10 @@ fn wire(layout: &Layout, site: SiteIndex, row: &FeatureRow) -> Vec<f64> {
             Part::SiteHeads(s) => flag(s == site),
             Part::SiteResidual(s) if s == site => vec![r],
             Part::SiteFeatures(s) if s == site => x.clone(),
+            Part::GroupLabour(g) if in_group(g) => vec![layout.group_labour(row.x())],
+            Part::GroupDirection(g) if in_group(g) => layout.along(&x),
+            Part::SiteLabour(s) if s == site => vec![layout.site_labour(row.x())],
+            Part::Bins(h) => one_of(block.length, row.bins().get(h)),
             Part::RowsCapped => flag(shrunk),
             Part::ResidualsCut => flag(cut),
             Part::ExcludedShare => vec![row.excluded()],
@@ -94,6 +97,11 @@ fn wire(layout: &Layout, site: SiteIndex, row: &FeatureRow) -> Vec<f64> {
         }
     }
     wire
+}
+
+/// A 1 in one of so many slots.
+fn one_of(slots: usize, at: Option<&usize>) -> Vec<f64> {
+    (0..slots).map(|slot| if Some(&slot) == at { 1.0 } else { 0.0 }).collect()
 }
 
 /// Upper triangle of xxᵀ by columns, off-diagonals × √2.
@@ -167,7 +175,7 @@ mod tests {
             let (layout, site) = layout(&study);
             let level = ["internal", "emergency", "oncology"][level].parse().unwrap();
             let features = vec![Value::Number(acuity), Value::Level(level)];
-            let measured = Measured { outcome, features, groups: vec![share] };
+            let measured = Measured { outcome, features, groups: vec![share], histograms: vec![] };
             let row = FeatureRow::new(study.schema(), &measured).unwrap().excluding(excluded);
             let norm = norm_squared(Contribution::of(&layout, site, &row).quanta()).unwrap();
             prop_assert!(norm <= CLIP_SQUARED);
@@ -187,7 +195,8 @@ mod tests {
         let (layout, site) = layout(&study);
         let of = |share: f64| {
             let features = vec![Value::Number(3.0), Value::Level("internal".parse().unwrap())];
-            let measured = Measured { outcome: 30.0, features, groups: vec![0.1] };
+            let measured =
+                Measured { outcome: 30.0, features, groups: vec![0.1], histograms: vec![] };
             let row = FeatureRow::new(study.schema(), &measured).unwrap().excluding(share);
             Contribution::of(&layout, site, &row).quanta().to_vec()
         };

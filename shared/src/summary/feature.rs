@@ -3,7 +3,7 @@
 //! A value beyond its bounds counts as the bound; [`super::contribution`] bounds the row as a whole.
 //! Computing the values from a hospital's tables is the node's work.
 use crate::id::FeatureId;
-use crate::study::schema::{Feature, Schema};
+use crate::study::schema::{Feature, Histogram, Schema};
 use std::fmt;
 
 /// A value as measured, in the unit of its feature.
@@ -23,6 +23,8 @@ pub struct Measured {
     pub features: Vec<Value>,
     /// The number behind each group.
     pub groups: Vec<f64>,
+    /// The number behind each histogram.
+    pub histograms: Vec<f64>,
 }
 
 /// The values do not make a row. Says which part, never the value.
@@ -65,6 +67,7 @@ pub struct FeatureRow {
     x: Vec<f64>,
     y: f64,
     member: Vec<bool>,
+    bins: Vec<usize>,
     excluded: f64,
 }
 
@@ -83,6 +86,7 @@ impl FeatureRow {
         };
         count("features", measured.features.len(), schema.features.len())?;
         count("groups", measured.groups.len(), schema.groups.len())?;
+        count("histograms", measured.histograms.len(), schema.histograms.len())?;
         let mut x = Vec::with_capacity(schema.width());
         x.push(1.0);
         for (feature, value) in schema.features.iter().zip(&measured.features) {
@@ -95,8 +99,11 @@ impl FeatureRow {
             let value = finite(group.id.as_str(), *value)?.clamp(group.low, group.high);
             member.push(value >= group.at_least);
         }
+        let bins = schema.histograms.iter().zip(&measured.histograms);
+        let bins =
+            bins.map(|(histogram, value)| bin(histogram, *value)).collect::<Result<_, _>>()?;
         let y = (y - outcome.low) / (outcome.high - outcome.low);
-        Ok(Self { x, y, member, excluded: 0.0 })
+        Ok(Self { x, y, member, bins, excluded: 0.0 })
     }
 
     /// The same row of a clinician who excluded this share of their encounters: from 0 to 1, and 0 if it is no
@@ -122,6 +129,11 @@ impl FeatureRow {
         self.excluded
     }
 
+    /// The bin of each histogram of the study, from 0.
+    pub fn bins(&self) -> &[usize] {
+        &self.bins
+    }
+
     /// Membership in each group of the study.
     pub fn member(&self) -> &[bool] {
         &self.member
@@ -138,6 +150,20 @@ impl fmt::Debug for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Measured({} features, {} groups)", self.features.len(), self.groups.len())
     }
+}
+
+/// The bin that counts a value: the first and the last take what lies beyond.
+fn bin(histogram: &Histogram, value: f64) -> Result<usize, FeatureError> {
+    let value = finite(histogram.id.as_str(), value)?;
+    let share = (value - histogram.low) / (histogram.high - histogram.low);
+    let last = histogram.bins.saturating_sub(1);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "held to 0 and the last bin"
+    )]
+    let bin = (share * f64::from(histogram.bins)).floor().clamp(0.0, f64::from(last)) as usize;
+    Ok(bin)
 }
 
 fn finite(part: &str, value: f64) -> Result<f64, FeatureError> {
@@ -179,7 +205,7 @@ mod tests {
 
     fn measured(acuity: f64, specialty: &str) -> Measured {
         let features = vec![Value::Number(acuity), Value::Level(specialty.parse().unwrap())];
-        Measured { outcome: 40.0, features, groups: vec![0.3] }
+        Measured { outcome: 40.0, features, groups: vec![0.3], histograms: vec![] }
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub(super) fn members(
             groups: groups
                 .map(|g| number(&g.source, (g.centre, g.prior_count), person, seen))
                 .collect(),
+            histograms: schema.histograms.iter().map(|h| h.centre).collect(),
         };
         // A specialty that the study does not name is outside its population, as in a node.
         let Ok(row) = FeatureRow::new(schema, &measured) else {

@@ -126,6 +126,7 @@ impl Federation {
                     Value::Level(level.parse().map_err(unbuilt)?),
                 ],
                 groups: vec![rng.random_range(0.0..0.5)],
+                histograms: vec![],
             };
             let row = FeatureRow::new(self.study.schema(), &measured).map_err(unbuilt)?;
             let contribution = Contribution::of(self.plan.layout(), site, &row);

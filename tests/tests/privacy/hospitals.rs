@@ -124,7 +124,8 @@ impl Hospitals {
     /// The gated rows, as each site adds them up.
     pub(crate) fn contributions(&self, rows: &Rows) -> Vec<Vec<Contribution>> {
         let row = |outcome: f64| {
-            let measured = Measured { outcome, features: vec![], groups: vec![] };
+            let measured =
+                Measured { outcome, features: vec![], groups: vec![], histograms: vec![] };
             // Whoever excluded every encounter shows in the sum by as much as a row can.
             FeatureRow::new(self.study.schema(), &measured).unwrap().excluding(1.0)
         };

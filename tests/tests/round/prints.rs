@@ -15,7 +15,7 @@ fn every_stage_prints_its_length_only() {
     let federation = Federation::of(5, 1, 4);
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let features = vec![Value::Number(3.125), Value::Level("internal".parse().unwrap())];
-    let measured = Measured { outcome: 31.5, features, groups: vec![0.375] };
+    let measured = Measured { outcome: 31.5, features, groups: vec![0.375], histograms: vec![] };
     assert_eq!(format!("{measured:?}"), "Measured(2 features, 1 groups)");
     let row = FeatureRow::new(federation.study.schema(), &measured).unwrap();
     assert_eq!(format!("{row:?}"), "FeatureRow(4 columns, 1 groups)");

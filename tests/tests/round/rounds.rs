@@ -148,6 +148,7 @@ impl Federation {
                 Value::Level(level.unwrap().parse().unwrap()),
             ],
             groups: vec![rng.random_range(0.0..0.5)],
+            histograms: vec![],
         };
         let row = FeatureRow::new(self.study.schema(), &measured).unwrap();
         Contribution::of(self.plan.layout(), site, &row)

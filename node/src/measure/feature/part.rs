@@ -3,7 +3,7 @@ use crate::store::panel::Bounds;
 use crate::store::panel::clipped::Clipped;
 use tacit_shared::id::FeatureId;
 use tacit_shared::study::Study;
-use tacit_shared::study::schema::{Feature, Group, Outcome, Source};
+use tacit_shared::study::schema::{Feature, Group, Histogram, Outcome, Source};
 use tacit_shared::summary::feature::Value;
 
 /// A part of the study with its public numbers.
@@ -21,7 +21,7 @@ pub(super) enum Column {
     Levels(Vec<Option<FeatureId>>),
 }
 
-/// The outcome, then the features, then the groups, as in the schema.
+/// The outcome, then the features, the groups and the histograms, as in the schema.
 pub(super) fn parts(study: &Study) -> impl Iterator<Item = Part<'_>> {
     let schema = study.schema();
     let Outcome { source, low, high, centre, prior_count, .. } = &schema.outcome;
@@ -42,7 +42,10 @@ pub(super) fn parts(study: &Study) -> impl Iterator<Item = Part<'_>> {
     };
     let features = schema.features.iter().map(move |f| part(&f.source, feature(f)));
     let groups = schema.groups.iter().map(move |g| part(&g.source, group(g)));
-    std::iter::once(outcome).chain(features).chain(groups)
+    let histogram =
+        |h: &'_ Histogram| (format!("histograms.{}", h.id), h.low, h.high, h.centre, h.prior_count);
+    let histograms = schema.histograms.iter().map(move |h| part(&h.source, histogram(h)));
+    std::iter::once(outcome).chain(features).chain(groups).chain(histograms)
 }
 
 impl Column {
