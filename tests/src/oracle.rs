@@ -6,7 +6,7 @@
 use dense::{matrix, vector};
 use tacit_coordinator::model::ModelError;
 use tacit_coordinator::model::gram::{
-    Frame, Gram, GramNoise, GramSums, GroupNoise, GroupSums, Inputs,
+    Frame, Gram, GramNoise, GramSums, GroupNoise, GroupSums, Inputs, Later,
 };
 use tacit_shared::study::Study;
 use tacit_shared::summary::feature::FeatureRow;
@@ -178,6 +178,7 @@ fn part(capped: &[(&Row, Capped)], width: usize, inside: impl Fn(&Row) -> bool) 
         residual: 0.0,
         x: vector(&vec![0.0; width]),
         noise: GroupNoise::default(),
+        later: Later::default(),
     };
     for (_, row) in capped.iter().filter(|(row, _)| inside(row)) {
         sums.heads += 1.0;

@@ -7,7 +7,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::ModelError;
-use super::gram::{Gram, GramSums, GroupNoise, GroupSums, Inputs};
+use super::gram::{Gram, GramSums, GroupNoise, GroupSums, Inputs, Later};
 use super::solve::same_length;
 
 /// A table of n rows and p columns.
@@ -57,6 +57,7 @@ impl Rows {
             residual: weight.dot(&self.y),
             x: self.x.transpose() * weight,
             noise: GroupNoise::default(),
+            later: Later::default(),
         })
     }
 }

@@ -11,7 +11,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::ModelError;
-use super::gram::{Frame, Gram, GramNoise, GramSums, GroupNoise, GroupSums, Inputs, float};
+use super::gram::{Frame, Gram, GramNoise, GramSums, GroupNoise, GroupSums, Inputs, Later, float};
 
 /// Least 1 − R² of a column given those before it.
 const LEAST_PIVOT: f64 = 1e-10;
@@ -208,6 +208,7 @@ impl<'a> Summation<'a> {
             residual: 0.0,
             x: DVector::zeros(p),
             noise: GroupNoise::default(),
+            later: Later::default(),
         };
         Self {
             profile,

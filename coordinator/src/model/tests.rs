@@ -96,6 +96,7 @@ fn release_at(rows: &Rows, sites: &[usize], scale: f64, seed: u64) -> Inputs {
             residual: scale * GROUP_NOISE.residual,
             x: scale * GROUP_NOISE.x,
         },
+        later: super::gram::Later::default(),
     };
     let all = part(&DVector::repeat(rows.y.len(), 1.0));
     let groups = rows.groups.iter().map(&mut part).collect::<Vec<_>>();

@@ -14,7 +14,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::ModelError;
-use super::gram::{Gram, GroupNoise, GroupSums, Inputs, float};
+use super::gram::{Gram, GroupNoise, GroupSums, Inputs, Later, float};
 use super::linear::Solution;
 use super::plain::{Coefficient, coefficient};
 use super::solve::{Factor, floored};
@@ -71,6 +71,7 @@ fn merged(sites: &[GroupSums], p: usize) -> Vec<GroupSums> {
         residual: 0.0,
         x: DVector::zeros(p),
         noise: GroupNoise::default(),
+        later: Later::default(),
     };
     let rest = sites.iter().filter(is_small).fold(empty, |sum, site| GroupSums {
         heads: sum.heads + site.heads,
@@ -83,6 +84,7 @@ fn merged(sites: &[GroupSums], p: usize) -> Vec<GroupSums> {
             residual: sum.noise.residual.hypot(site.noise.residual),
             x: sum.noise.x.hypot(site.noise.x),
         },
+        later: Later::default(),
     });
     if rest.weight >= SMALLEST_SITE {
         kept.push(rest);

@@ -207,6 +207,42 @@ pub struct GroupSums {
     pub x: DVector<f64>,
     /// Noise of the numbers above.
     pub noise: GroupNoise,
+    /// What a later period's release says besides.
+    pub later: Later,
+}
+
+/// What the release of a later period says of a group or a site besides; empty in a first period.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Later {
+    /// What the earlier formula predicts for them.
+    pub predicted: Option<Predicted>,
+    /// Σ x̃·d for each direction d along which a gap is closed.
+    pub along: Vec<f64>,
+    /// Standard deviation of the noise of each of these.
+    pub along_sd: f64,
+}
+
+/// Outcomes that the earlier formula b₀ gives, summed: Σ(m − base), m = x·b₀ of the row before it is shrunk.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Predicted {
+    /// The sum.
+    pub sum: f64,
+    /// Standard deviation of its noise.
+    pub sd: f64,
+    /// What is taken off each.
+    pub base: f64,
+}
+
+impl Later {
+    fn without(&self, part: &Self) -> Self {
+        let predicted = self.predicted.zip(part.predicted).map(|(all, part)| Predicted {
+            sum: all.sum - part.sum,
+            sd: all.sd.hypot(part.sd),
+            base: all.base,
+        });
+        let along = self.along.iter().zip(&part.along).map(|(all, part)| all - part).collect();
+        Self { predicted, along, along_sd: self.along_sd.hypot(part.along_sd) }
+    }
 }
 
 /// Standard deviations of the independent noise of each number of [`GroupSums`].
@@ -249,6 +285,7 @@ impl GroupSums {
                 residual: self.noise.residual.hypot(part.noise.residual),
                 x: self.noise.x.hypot(part.noise.x),
             },
+            later: self.later.without(&part.later),
         }
     }
 
@@ -257,7 +294,11 @@ impl GroupSums {
         finite("group sums", [&self.heads, &self.weight, &self.residual])?;
         finite("group sums", self.x.iter())?;
         let noise = self.noise;
-        for sd in [noise.heads, noise.weight, noise.residual, noise.x] {
+        finite("group sums", &self.later.along)?;
+        finite("group sums", self.later.predicted.iter().map(|predicted| &predicted.sum))?;
+        let predicted = self.later.predicted.map_or(0.0, |predicted| predicted.sd);
+        let later = [self.later.along_sd, predicted];
+        for sd in [noise.heads, noise.weight, noise.residual, noise.x].into_iter().chain(later) {
             if !(sd >= 0.0 && sd.is_finite()) {
                 return Err(ModelError::NegativeVariance { what: "group sums" });
             }
@@ -407,6 +448,7 @@ mod tests {
             residual: 2.0,
             x: DVector::zeros(3),
             noise: GroupNoise::default(),
+            later: Later::default(),
         };
         assert!(matches!(
             Inputs::new(gram, all, Vec::new(), Vec::new()),

@@ -7,7 +7,9 @@
 //! The noise is the realised one: |U3| sites added theirs, more than privacy was accounted with. n/3
 //! bounds what truncation toward zero adds. Off the diagonal of A the √2 of svec halves the variance.
 use crate::ModelError;
-use crate::gram::{Frame, Gram, GramNoise, GramSums, GroupNoise, GroupSums, Inputs};
+use crate::gram::{
+    Frame, Gram, GramNoise, GramSums, GroupNoise, GroupSums, Inputs, Later, Predicted,
+};
 use nalgebra::{DMatrix, DVector};
 use tacit_shared::id::SiteIndex;
 use tacit_shared::privacy::plan::Plan;
@@ -54,6 +56,7 @@ pub struct Moments {
     rows_capped: Noisy,
     residuals_cut: Noisy,
     excluded_shares: Noisy,
+    bins: Vec<(Vec<f64>, f64)>,
 }
 
 impl Moments {
@@ -71,7 +74,8 @@ impl Moments {
         let (rows_capped, residuals_cut) =
             (reader.one(Part::RowsCapped)?, reader.one(Part::ResidualsCut)?);
         let excluded_shares = reader.one(Part::ExcludedShare)?;
-        Ok(Self { inputs, sites, rows_capped, residuals_cut, excluded_shares })
+        let bins = reader.bins()?;
+        Ok(Self { inputs, sites, rows_capped, residuals_cut, excluded_shares, bins })
     }
 
     /// The sums a model reads; sites in the order of [`Moments::sites`].
@@ -92,6 +96,11 @@ impl Moments {
     /// Clinicians whose outcome was cut to the residual bound.
     pub fn residuals_cut(&self) -> Noisy {
         self.residuals_cut
+    }
+
+    /// Clinicians in each bin of each histogram, with the standard deviation of the noise of a bin.
+    pub fn bins(&self) -> &[(Vec<f64>, f64)] {
+        &self.bins
     }
 
     /// Over all clinicians, the share of their encounters that each excluded: over the heads, the mean share.
@@ -158,16 +167,43 @@ impl<'a> Reader<'a> {
         Ok(Gram::new(sums, noise, frame(self.layout))?)
     }
 
+    fn bins(&self) -> Result<Vec<(Vec<f64>, f64)>, MomentsError> {
+        let is_bins = |block: &&Block| matches!(block.part, Part::Bins(_));
+        let read = |block: &Block| {
+            let (bins, sd) = self.vector(block.part)?;
+            Ok((bins.iter().copied().collect(), sd))
+        };
+        self.layout.blocks().iter().filter(is_bins).map(read).collect()
+    }
+
     fn group(&self, group: usize) -> Result<GroupSums, MomentsError> {
         let heads = self.one(Part::GroupHeads(group))?;
         let residual = self.one(Part::GroupResidual(group))?;
-        Ok(sums(heads, residual, self.vector(Part::GroupFeatures(group))?))
+        let mut sums = sums(heads, residual, self.vector(Part::GroupFeatures(group))?);
+        sums.later.predicted = self.predicted(Part::GroupLabour(group), 0.5)?;
+        if self.layout.block(Part::GroupDirection(group)).is_some() {
+            let (along, along_sd) = self.vector(Part::GroupDirection(group))?;
+            sums.later.along = along.iter().copied().collect();
+            sums.later.along_sd = along_sd;
+        }
+        Ok(sums)
     }
 
     fn site(&self, site: SiteIndex) -> Result<GroupSums, MomentsError> {
         let heads = self.one(Part::SiteHeads(site))?;
         let residual = self.one(Part::SiteResidual(site))?;
-        Ok(sums(heads, residual, self.vector(Part::SiteFeatures(site))?))
+        let mut sums = sums(heads, residual, self.vector(Part::SiteFeatures(site))?);
+        sums.later.predicted = self.predicted(Part::SiteLabour(site), self.layout.typical())?;
+        Ok(sums)
+    }
+
+    /// What the earlier formula predicts, where the release says it.
+    fn predicted(&self, part: Part, base: f64) -> Result<Option<Predicted>, MomentsError> {
+        if self.layout.block(part).is_none() {
+            return Ok(None);
+        }
+        let Noisy { value: sum, sd } = self.one(part)?;
+        Ok(Some(Predicted { sum, sd, base }))
     }
 }
 
@@ -184,7 +220,14 @@ pub fn frame(layout: &Layout) -> Frame {
 fn sums(heads: Noisy, residual: Noisy, (x, sd_x): (DVector<f64>, f64)) -> GroupSums {
     let weight = x.iter().next().copied().unwrap_or(0.0);
     let noise = GroupNoise { heads: heads.sd, weight: sd_x, residual: residual.sd, x: sd_x };
-    GroupSums { heads: heads.value, weight, residual: residual.value, x, noise }
+    GroupSums {
+        heads: heads.value,
+        weight,
+        residual: residual.value,
+        x,
+        noise,
+        later: Later::default(),
+    }
 }
 
 /// The symmetric matrix whose upper triangle, by columns and with √2 off the diagonal, is given.
