@@ -222,7 +222,8 @@ pub struct Later {
     pub along_sd: f64,
 }
 
-/// Outcomes that the earlier formula b₀ gives, summed: Σ(m − base), m = x·b₀ of the row before it is shrunk.
+/// Outcomes that the earlier formula b₀ gives, summed: Σ(m − base), m = x·b₀. Of a group each counts with the weight s of
+/// its row, as its other sums do, of a site with 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Predicted {
     /// The sum.
@@ -273,6 +274,7 @@ impl GroupSums {
     }
 
     /// Everybody of `self` who is not in `part`, with the noise of both.
+    #[must_use = "returns the difference"]
     pub fn without(&self, part: &Self) -> Self {
         Self {
             heads: self.heads - part.heads,

@@ -14,5 +14,6 @@ pub mod gram;
 pub mod linear;
 pub mod moments;
 pub mod solve;
+pub mod warm;
 
 pub use error::ModelError;

@@ -7,8 +7,8 @@
 //! svec: upper triangle by columns, off-diagonals × √2, so ‖svec(zzᵀ)‖ = ‖z‖²
 //! first period    W = diag(1/max(rms, .15)), b₀ = (the outcome's public centre, 0, …)
 //! later           W upper triangular and b₀ as [`super::warm`] has them; besides of each group and of everyone
-//!                 m − ½, m = x·b₀ held to [0, 1], and of each dial group the row along its direction, x̃·d
-//!                 held to ±3; and of each site m − m₀, m₀ = b₀₁, held to ±.35
+//!                 s·(m − ½), m = x·b₀ held to [0, 1], and along each direction x̃·d held to ±3; and of each site
+//!                 m − m₀, m₀ = b₀₁, held to ±.35
 //! ```
 //! Hence ‖wire‖ ≤ 1 whatever the row. A clinician is in "everyone" and in at most all K groups, so a
 //! group block is divided by √(K+1); in one site's slot only; in one bin of each histogram. Of the three meta numbers
@@ -46,7 +46,7 @@ pub enum Part {
     SiteResidual(SiteIndex),
     /// x̃ of a site, p numbers.
     SiteFeatures(SiteIndex),
-    /// m − ½ of a group; a later period's only.
+    /// s·(m − ½) of a group; a later period's only.
     GroupLabour(usize),
     /// x̃·d of a group, one number a direction; a later period's only.
     GroupDirection(usize),
@@ -94,12 +94,11 @@ impl Layout {
         let schema = study.schema();
         let outcome = &schema.outcome;
         let range = outcome.high - outcome.low;
-        let (whitening, prior, directions) = match study.warm() {
-            Some(warm) => (warm.whitening.clone(), warm.prior.clone(), warm.directions.clone()),
-            None => {
-                let rms: Vec<f64> = schema.columns().iter().map(|column| column.rms).collect();
-                (diagonal(&rms), warm::first_prior(outcome, rms.len()), Vec::new())
-            }
+        let (whitening, prior, directions) = if let Some(warm) = study.warm() {
+            (warm.whitening.clone(), warm.prior.clone(), warm.directions.clone())
+        } else {
+            let rms: Vec<f64> = schema.columns().iter().map(|column| column.rms).collect();
+            (diagonal(&rms), warm::first_prior(outcome, rms.len()), Vec::new())
         };
         let mut layout = Self {
             blocks: Vec::new(),
@@ -222,7 +221,7 @@ impl Layout {
         self.prior.first().copied().unwrap_or(0.0)
     }
 
-    /// m − ½ of a row, as a group counts it.
+    /// m − ½ of a row; a group counts it times the row's weight.
     pub fn group_labour(&self, x: &[f64]) -> f64 {
         self.predicted(x).clamp(0.0, 1.0) - 0.5
     }

@@ -47,7 +47,7 @@ pub(super) fn check(file: &File, p: usize) -> Result<(), StudyError> {
     }
     for (at, column) in warm.whitening.iter().enumerate() {
         let key = || format!("warm.whitening, column {}", at.saturating_add(1));
-        if column.len() != at.saturating_add(1) || !column.iter().all(within) {
+        if column.len() != at.saturating_add(1) || !column.iter().all(|entry| within(*entry)) {
             let problem = format!(
                 "has {} numbers; expected {}, each at most {ENTRY_MAX} in size",
                 column.len(),
@@ -63,14 +63,14 @@ pub(super) fn check(file: &File, p: usize) -> Result<(), StudyError> {
     if warm.whitening.first().is_none_or(|first| first.as_slice() != [1.0]) {
         return Err(StudyError::key("warm.whitening, column 1", "is not [1.0]"));
     }
-    if !warm.prior.iter().all(within) {
+    if !warm.prior.iter().all(|entry| within(*entry)) {
         let problem = format!("has a number above {ENTRY_MAX} in size, or none");
         return Err(StudyError::key("warm.prior", problem));
     }
     check_directions(&warm.directions, &file.fairness, p)
 }
 
-fn within(value: &f64) -> bool {
+fn within(value: f64) -> bool {
     value.abs() <= ENTRY_MAX
 }
 

@@ -38,9 +38,10 @@ impl fmt::Debug for Contribution {
     }
 }
 
-/// The whitened and capped row: x̃, r, whether it was shrunk, whether the residual was cut.
+/// The whitened and capped row: x̃, its weight s, r, whether it was shrunk, whether the residual was cut.
 struct Capped {
     x: Vec<f64>,
+    weight: f64,
     r: f64,
     shrunk: bool,
     cut: bool,
@@ -57,6 +58,7 @@ fn capped(layout: &Layout, row: &FeatureRow) -> Capped {
     let bound = layout.residual_bound();
     Capped {
         x,
+        weight,
         r: weight * residual.clamp(-bound, bound),
         shrunk: weight < 1.0,
         cut: residual.abs() > bound,
@@ -64,7 +66,7 @@ fn capped(layout: &Layout, row: &FeatureRow) -> Capped {
 }
 
 fn wire(layout: &Layout, site: SiteIndex, row: &FeatureRow) -> Vec<f64> {
-    let Capped { x, r, shrunk, cut } = capped(layout, row);
+    let Capped { x, weight, r, shrunk, cut } = capped(layout, row);
     let in_group = |group: usize| match group.checked_sub(1) {
         None => true,
         Some(named) => row.member().get(named).copied().unwrap_or(false),
@@ -82,7 +84,7 @@ fn wire(layout: &Layout, site: SiteIndex, row: &FeatureRow) -> Vec<f64> {
             Part::SiteHeads(s) => flag(s == site),
             Part::SiteResidual(s) if s == site => vec![r],
             Part::SiteFeatures(s) if s == site => x.clone(),
-            Part::GroupLabour(g) if in_group(g) => vec![layout.group_labour(row.x())],
+            Part::GroupLabour(g) if in_group(g) => vec![weight * layout.group_labour(row.x())],
             Part::GroupDirection(g) if in_group(g) => layout.along(&x),
             Part::SiteLabour(s) if s == site => vec![layout.site_labour(row.x())],
             Part::Bins(h) => one_of(block.length, row.bins().get(h)),

@@ -1,0 +1,283 @@
+//! What a later period takes over from earlier results: W, b₀, the caps and the directions of the dial.
+//!
+//! ```text
+//! A₊ = A, eigenvalues floored at √(2τ²p)        A' = W⁻ᵀA₊W⁻¹, n = A'₁₁        S = A'/n, floored at 1e-4
+//! S = LLᵀ, W_next = L⁻ᵀ        b₀ = b0 + W t̂, t̂ of the empirical-Bayes filter        c = 1.25√p
+//! ρ = 3σ̂, or the outcome's whole range once more than 1 % of residuals were cut
+//! direction of a group: mean over results of W_next⁻¹W·A⁻¹u, coordinates below 1.5 sd of their noise at 0, length 1
+//! ```
+//! With these W rows have about the second moments 1 and no correlation, so a cap by their length wastes little
+//! and noise of one size fits every entry. Any W that does so would do; the triangular one leaves the intercept
+//! as it is. All of it is post-processing of what was released: it costs no privacy. The floors keep
+//! noise from being blown up. Numbers follow from the results alone, so coordinator and nodes get the same ones, up
+//! to the last digits of another processor's arithmetic: [`differs`] allows these.
+use crate::ModelError;
+use crate::filter;
+use crate::gram::{Gram, GroupSums, Inputs, float};
+use crate::linear;
+use crate::moments::{Moments, MomentsError};
+use crate::solve::{Factor, floored};
+use nalgebra::{Cholesky, DMatrix, DVector};
+use tacit_shared::id::{Digest, GroupId};
+use tacit_shared::privacy::plan::Plan;
+use tacit_shared::secagg::open::Aggregate;
+use tacit_shared::study::Study;
+use tacit_shared::study::schema::{Group, Schema};
+use tacit_shared::study::warm::{RESULTS_MAX, Warm};
+
+/// Least eigenvalue of the second moments that whitening blows up.
+const SPECTRUM_FLOOR: f64 = 1e-4;
+/// Residual standard deviations up to which residuals count.
+const DEVIATIONS: f64 = 3.0;
+/// Share of cut residuals from which the whole range of the outcome counts.
+const CUT_MOST: f64 = 0.01;
+/// Standard deviations of noise below which a coordinate of a direction says nothing.
+const CLEAR: f64 = 1.5;
+/// By how much a stated number may differ from the derived one, beside the largest of its kind.
+const TOLERANCE: f64 = 1e-6;
+
+/// A result that a later period rests on.
+#[derive(Clone, Copy, Debug)]
+pub struct Earlier<'a> {
+    /// Its study.
+    pub study: &'a Study,
+    /// The plan of that study among its roster.
+    pub plan: &'a Plan,
+    /// What was opened.
+    pub aggregate: &'a Aggregate,
+    /// Digest of the signed result.
+    pub result: Digest,
+}
+
+/// What follows from earlier results. Only [`derive`] makes one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// W, b₀ and directions, with the results they follow from.
+    pub warm: Warm,
+    /// c, for `[privacy] norm_cap`.
+    pub norm_cap: f64,
+    /// ρ in units of the outcome, for `[outcome] residual_bound`.
+    pub residual_bound: f64,
+}
+
+/// Why nothing follows from earlier results.
+#[derive(Debug, thiserror::Error)]
+pub enum WarmError {
+    /// None, or too many.
+    #[error("{found} earlier results; a later period rests on 1 to {RESULTS_MAX}")]
+    Results {
+        /// How many were given.
+        found: usize,
+    },
+    /// A study with other columns, bounds or outcome.
+    #[error("{what} of the earlier result {result} is not that of the study")]
+    Unlike {
+        /// Which part.
+        what: String,
+        /// Digest of the result.
+        result: Digest,
+    },
+    /// A result is no moments.
+    #[error("the earlier result {result}: {source}")]
+    Moments {
+        /// Digest of the result.
+        result: Digest,
+        /// What is wrong with it.
+        source: MomentsError,
+    },
+    /// The noise of a result leaves nothing to go on.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+/// Derives the frame of `next` from earlier results, the newest first.
+///
+/// # Errors
+/// [`WarmError`] if a result is of another design, or its noise leaves no frame.
+pub fn derive(next: &Study, earlier: &[Earlier<'_>]) -> Result<Frame, WarmError> {
+    if earlier.is_empty() || earlier.len() > RESULTS_MAX {
+        return Err(WarmError::Results { found: earlier.len() });
+    }
+    let mut read = Vec::new();
+    for one in earlier {
+        alike(next, one)?;
+        let source = |source| WarmError::Moments { result: one.result, source };
+        read.push(Moments::of(one.plan, one.aggregate).map_err(source)?);
+    }
+    let newest = read.first().ok_or(WarmError::Results { found: 0 })?;
+    let gram = newest.inputs().gram();
+    let w = whitening(gram)?;
+    let prior = gram.coefficients(&filter::solve(gram)?)?;
+    let outcome = &next.schema().outcome;
+    let range = outcome.high - outcome.low;
+    let deviations = DEVIATIONS * linear::solve(gram)?.sigma2().sqrt() * range;
+    let bound = if read.iter().any(cut_too_often) { range } else { deviations.min(range) };
+    let warm = Warm {
+        results: earlier.iter().map(|one| one.result).collect(),
+        whitening: (0..w.ncols())
+            .map(|j| w.column(j).iter().take(j.saturating_add(1)).copied().collect())
+            .collect(),
+        prior: prior.iter().copied().collect(),
+        directions: directions(next, earlier, &read, &w)?,
+    };
+    Ok(Frame { warm, norm_cap: 1.25 * float(gram.len()).sqrt(), residual_bound: bound })
+}
+
+/// The first part of a study that states something else than follows from its earlier results, in words; `None` if
+/// all is as derived.
+pub fn differs(next: &Study, derived: &Frame) -> Option<&'static str> {
+    let stated = next.warm()?;
+    let flat = |columns: &[Vec<f64>]| columns.concat();
+    let parts = [
+        ("warm.whitening", flat(&stated.whitening), flat(&derived.warm.whitening)),
+        ("warm.prior", stated.prior.clone(), derived.warm.prior.clone()),
+        ("warm.directions", flat(&stated.directions), flat(&derived.warm.directions)),
+        ("privacy.norm_cap", vec![next.privacy().norm_cap], vec![derived.norm_cap]),
+        (
+            "outcome.residual_bound",
+            vec![next.schema().outcome.residual_bound],
+            vec![derived.residual_bound],
+        ),
+    ];
+    if stated.results != derived.warm.results {
+        return Some("warm.results");
+    }
+    let apart = |(_, stated, derived): &&(&'static str, Vec<f64>, Vec<f64>)| {
+        let largest = derived.iter().map(|value| value.abs()).fold(0.0, f64::max);
+        let near = |(a, b): (&f64, &f64)| (a - b).abs() <= TOLERANCE * largest;
+        stated.len() != derived.len() || !stated.iter().zip(derived).all(near)
+    };
+    parts.iter().find(apart).map(|(what, ..)| *what)
+}
+
+/// Holds that an earlier result speaks of the same columns in the same units.
+fn alike(next: &Study, earlier: &Earlier<'_>) -> Result<(), WarmError> {
+    let unlike = |what: String| WarmError::Unlike { what, result: earlier.result };
+    let (new, old) = (next.schema(), earlier.study.schema());
+    let same = |a: f64, b: f64| a.to_bits() == b.to_bits();
+    let outcome = (&new.outcome, &old.outcome);
+    if outcome.0.source != outcome.1.source
+        || !same(outcome.0.low, outcome.1.low)
+        || !same(outcome.0.high, outcome.1.high)
+    {
+        return Err(unlike("the outcome".to_owned()));
+    }
+    let (columns, others) = (new.columns(), old.columns());
+    if columns.len() != others.len() {
+        return Err(unlike("the number of columns".to_owned()));
+    }
+    let sources =
+        |schema: &Schema| schema.features.iter().map(|f| f.source.to_string()).collect::<Vec<_>>();
+    if sources(new) != sources(old) {
+        return Err(unlike("the sources of the features".to_owned()));
+    }
+    for (column, other) in columns.iter().zip(&others) {
+        let scaled = same(column.half_range, other.half_range) && same(column.centre, other.centre);
+        if column.name != other.name || !scaled {
+            return Err(unlike(format!("the column `{}`", column.name)));
+        }
+    }
+    Ok(())
+}
+
+/// W of the next period, upper triangular with a first column of (1, 0, …).
+fn whitening(gram: &Gram) -> Result<DMatrix<f64>, ModelError> {
+    let p = gram.len();
+    let positive = floored(&gram.sums().a, gram.noise_norm())?;
+    let back = Factor::new(&gram.frame().w)?.solve_columns(&DMatrix::identity(p, p))?;
+    let moments = back.transpose() * positive * &back;
+    let heads = moments.iter().next().copied().unwrap_or(0.0);
+    let spectrum = floored(&(moments / heads), SPECTRUM_FLOOR)?;
+    let level = spectrum.iter().next().copied().unwrap_or(1.0);
+    let root = Cholesky::new((&spectrum + spectrum.transpose()) * (0.5 / level));
+    let root = root.ok_or(ModelError::NoConvergence)?.l();
+    let mut w = Factor::new(&root.transpose())?.solve_columns(&DMatrix::identity(p, p))?;
+    w.fill_lower_triangle(0.0, 1);
+    if let Some(first) = w.iter_mut().next() {
+        *first = 1.0;
+    }
+    Ok(w)
+}
+
+fn cut_too_often(moments: &Moments) -> bool {
+    moments.residuals_cut().value > CUT_MOST * moments.inputs().all().heads
+}
+
+/// One direction for each group of the dial; none at all if one of them is lost in noise.
+fn directions(
+    next: &Study,
+    earlier: &[Earlier<'_>],
+    read: &[Moments],
+    w: &DMatrix<f64>,
+) -> Result<Vec<Vec<f64>>, ModelError> {
+    let mut all = Vec::new();
+    for group in &next.fairness().groups {
+        match direction((next, group), earlier, read, w)? {
+            Some(direction) => all.push(direction.iter().copied().collect()),
+            None => return Ok(Vec::new()),
+        }
+    }
+    Ok(all)
+}
+
+fn direction(
+    (next, group): (&Study, &GroupId),
+    earlier: &[Earlier<'_>],
+    read: &[Moments],
+    w: &DMatrix<f64>,
+) -> Result<Option<DVector<f64>>, ModelError> {
+    let p = w.nrows();
+    let (mut sum, mut variance, mut found) = (DVector::zeros(p), DVector::zeros(p), 0_usize);
+    let to_next = Factor::new(w)?;
+    for (one, moments) in earlier.iter().zip(read) {
+        let same = |other: &Group| same_rule(next, other) && other.id == *group;
+        let Some(at) = one.study.schema().groups.iter().position(same) else { continue };
+        let Some((row, spread)) = row(moments.inputs(), at)? else { continue };
+        let gram = moments.inputs().gram();
+        let factor = Factor::new(&gram.sums().a)?;
+        let path = factor.solve(&row)?;
+        // What the noise of u and of A makes of A⁻¹u, to first order.
+        let half = gram.noise().tau2 / 2.0;
+        let cov = DMatrix::identity(p, p) * (spread + half * path.norm_squared())
+            + &path * path.transpose() * half;
+        let over = to_next.solve_columns(&gram.frame().w)?;
+        let map = over * factor.solve_columns(&DMatrix::identity(p, p))?;
+        sum += &map * row;
+        variance += (&map * cov * map.transpose()).diagonal();
+        found += 1;
+    }
+    if found == 0 {
+        return Ok(None);
+    }
+    // The overall mean stays: Σx̃ is n(1, 0, …) in the next frame.
+    let kept = |(at, (value, variance)): (usize, (&f64, &f64))| {
+        if at > 0 && value.abs() >= CLEAR * variance.sqrt() { *value } else { 0.0 }
+    };
+    let kept = sum.iter().zip(variance.iter()).enumerate().map(kept);
+    let kept = DVector::from_iterator(p, kept);
+    let length = kept.norm();
+    Ok((length > 0.0).then(|| kept / length))
+}
+
+/// Whether a group of an earlier study has the rule of the next one's group of that id.
+fn same_rule(next: &Study, group: &Group) -> bool {
+    let same = |own: &&Group| {
+        own.source == group.source && own.at_least.to_bits() == group.at_least.to_bits()
+    };
+    next.schema().groups.iter().filter(|own| own.id == group.id).any(|own| same(&own))
+}
+
+/// u, mean x̃ of a group less that of the rest, and the variance of the noise of an entry; `None` where either is lost in
+/// noise.
+fn row(inputs: &Inputs, at: usize) -> Result<Option<(DVector<f64>, f64)>, ModelError> {
+    let part = inputs.group(at)?;
+    let rest = inputs.all().without(part);
+    if !part.stands_clear() || !rest.stands_clear() {
+        return Ok(None);
+    }
+    let mean = |sums: &GroupSums| &sums.x / sums.weight;
+    // The group's noise is in both means.
+    let own = part.noise.x * (1.0 / part.weight + 1.0 / rest.weight);
+    let all = inputs.all().noise.x / rest.weight;
+    Ok(Some((mean(part) - mean(&rest), own.powi(2) + all.powi(2))))
+}
