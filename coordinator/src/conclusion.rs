@@ -17,6 +17,7 @@ use crate::model::linear::Quality;
 use crate::model::{DialOutcome, DialSpec, Fitted, ModelError, Spec, fit};
 use crate::report::data::{FORMAT, ReportData};
 use crate::report::{Report, ReportError};
+use nalgebra::{DMatrix, DVector};
 use std::collections::BTreeMap;
 use tacit_model::moments::{Moments, MomentsError};
 use tacit_shared::fault::Fault;
@@ -108,7 +109,7 @@ pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, Conc
         fairness: scene.fairness()?,
         allocation: division.map(|division| scene.allocation(&division)),
         inputs: scene.inputs(),
-        notes: notes(&fitted),
+        notes: notes(round.study, &fitted),
     };
     Ok(Report::new(data)?)
 }
@@ -122,9 +123,10 @@ pub fn fit_study(study: &Study, sites: &[String], inputs: &Inputs) -> Result<Fit
     let position = |id: &GroupId| schema.groups.iter().position(|group| group.id == *id);
     let fairness = study.fairness();
     let groups: Vec<usize> = fairness.groups.iter().filter_map(position).collect();
-    let dial = match Phi::new(fairness.phi) {
-        Ok(phi) if !groups.is_empty() && fairness.phi > 0.0 => {
-            Some(DialSpec { phi, groups, direction: Direction::SameRelease })
+    let wanted = !groups.is_empty() && fairness.phi > 0.0;
+    let dial = match (Phi::new(fairness.phi), direction(study)) {
+        (Ok(phi), Some(direction)) if wanted => {
+            Some(DialSpec { phi, groups, direction, residual_unit: residual_unit(study, inputs) })
         }
         _ => None,
     };
@@ -137,6 +139,25 @@ pub fn fit_study(study: &Study, sites: &[String], inputs: &Inputs) -> Result<Fit
     fit(&spec, inputs)
 }
 
+/// Along which coefficients gaps are closed: the release's own in a first period, those of earlier results later;
+/// `None` where these gave none.
+fn direction(study: &Study) -> Option<Direction> {
+    let Some(warm) = study.warm() else { return Some(Direction::SameRelease) };
+    let columns: Vec<DVector<f64>> =
+        warm.directions.iter().map(|column| DVector::from_column_slice(column)).collect();
+    (!columns.is_empty()).then(|| Direction::Frozen(DMatrix::from_columns(&columns)))
+}
+
+/// √(K+1)·ρ; 0 for sums without noise.
+fn residual_unit(study: &Study, inputs: &Inputs) -> f64 {
+    if inputs.gram().is_exact() {
+        return 0.0;
+    }
+    let outcome = &study.schema().outcome;
+    let groups = u32::try_from(study.schema().groups.len()).unwrap_or(u32::MAX);
+    (f64::from(groups) + 1.0).sqrt() * outcome.residual_bound / (outcome.high - outcome.low)
+}
+
 fn site_names(round: &Round<'_>, moments: &Moments) -> Vec<String> {
     let name = |index: &_| round.roster.site(*index).map(|party| party.id.to_string());
     moments.sites().iter().filter_map(name).collect()
@@ -147,19 +168,33 @@ fn seed(round: &Round<'_>) -> [u8; 32] {
     *round.aggregate.round().as_bytes()
 }
 
-fn notes(fitted: &Fitted) -> Vec<String> {
+fn notes(study: &Study, fitted: &Fitted) -> Vec<String> {
     let mut notes = vec![
         clustering(fitted),
         "The intervals of amounts count the privacy noise in the fit and in the sites' sums; the direction of the dial is taken as given.".to_owned(),
     ];
+    let frozen = study.warm().is_some();
     match &fitted.dial {
+        Some(DialOutcome::Applied(_)) if frozen => notes.push(
+            "The dial moves the formula along a direction that earlier results gave, so the noise of this release judges it without having chosen it; the intervals after the dial count that noise.".to_owned(),
+        ),
         Some(DialOutcome::Applied(_)) => notes.push(
             "After the dial no interval is offered in a first period: the direction was estimated from the same noisy sums that would judge it.".to_owned(),
         ),
         Some(DialOutcome::Withheld { reason }) => {
             notes.push(format!("The dial was not used: {reason}."));
         }
+        None if frozen && study.fairness().phi > 0.0 && !study.fairness().groups.is_empty() => notes.push(
+            "The dial was not used: earlier results gave no direction that stands clear of their noise.".to_owned(),
+        ),
         None => {}
+    }
+    if let Some(warm) = study.warm() {
+        let results = warm.results.len();
+        notes.push(format!(
+            "Scaling, prior formula and caps follow from {results} earlier signed result{}; every hospital derived them itself before it took part.",
+            if results == 1 { "" } else { "s" }
+        ));
     }
     if fitted.quality == Quality::Weak {
         notes.push("The noise is large for so many coefficients; read them with care.".to_owned());

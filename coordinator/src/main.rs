@@ -2,7 +2,7 @@
 use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use tacit_coordinator::command::{fit, init, plan, report, roster, run, serve, verify};
+use tacit_coordinator::command::{fit, init, next, plan, report, roster, run, serve, verify};
 use tacit_shared::fault::{Audience, Fault};
 
 /// The coordinator of a Tacit federation: it learns the noisy sum of a quorum of hospitals, nothing else.
@@ -23,6 +23,8 @@ enum Command {
     Check(roster::CheckArgs),
     /// Forecast what a study can say with so many clinicians, before anyone pays
     Plan(plan::PlanArgs),
+    /// Write the study of the next period, in the frame that earlier results give
+    Next(next::NextArgs),
     /// Run one round of a study with the sites of a roster
     Run(run::RunArgs),
     /// Write a round's signed transcript for an auditor
@@ -43,6 +45,7 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Roster(args) => roster::run(args),
         Command::Check(args) => roster::check(args),
         Command::Plan(args) => plan::run(args),
+        Command::Next(args) => next::run(args).await,
         Command::Run(args) => run::run(args).await,
         Command::Export(args) => verify::export(args).await,
         Command::Verify(args) => verify::verify(args),

@@ -4,8 +4,8 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tacit_node::command::{
     annotate, approve, batches, check, contests, dpia, eda, hrv, identities, import, init,
-    instrument, ledger, officer, preview, privacy, profile, retain, review, run, stream, subject,
-    verify, withdraw,
+    instrument, learn, ledger, officer, preview, privacy, profile, retain, review, run, stream,
+    subject, verify, withdraw,
 };
 use tacit_shared::fault::{Audience, Fault};
 
@@ -52,6 +52,8 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// Show what a study would send, and approve it by its digest
     Approve(approve::ApproveArgs),
+    /// Take over the result of a round that this site missed
+    Learn(learn::LearnArgs),
     /// Withdraw the approval of a study
     Revoke(approve::RevokeArgs),
     /// Show releases that wait for the officer, let one go or withhold it
@@ -96,6 +98,7 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Preview(args) => preview::run(args).await,
         Command::Approve(args) => approve::approve_with(args).await,
         Command::Officer(args) => officer::run(args).await,
+        Command::Learn(args) => learn::run(args).await,
         Command::Revoke(args) => approve::revoke(args).await,
         Command::Review(args) => review::run(args).await,
         Command::Status(args) => approve::status(args).await,

@@ -2,6 +2,7 @@
 
 pub mod fit;
 pub mod init;
+pub mod next;
 pub mod plan;
 pub mod report;
 pub mod roster;

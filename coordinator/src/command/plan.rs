@@ -60,7 +60,14 @@ pub fn run(args: &PlanArgs) -> Result<String, Fault> {
     let sites: Vec<SiteIndex> = (1..=noise.sites).filter_map(SiteIndex::new).collect();
     let layout = Layout::new(&study, &sites);
     let n = f64::from(args.clinicians);
-    let first = this_release(&study, &layout, noise.multiplier, n);
+    let shares = &study.privacy().shares;
+    let share = (shares.matrix + shares.moment + shares.square).min(1.0);
+    let p = study.schema().width();
+    // In the frame of earlier results rows are what the formula of later periods takes them for.
+    let first = match study.warm() {
+        Some(_) => later(p, share, noise.multiplier, n),
+        None => this_release(&study, &layout, noise.multiplier, n),
+    };
     let first = first.map_err(|error| unsound(error.to_string()))?;
     if Quality::of(first.kappa) == Quality::Withheld {
         let hint =
@@ -73,9 +80,6 @@ pub fn run(args: &PlanArgs) -> Result<String, Fault> {
         ))
         .hint(hint));
     }
-    let shares = &study.privacy().shares;
-    let share = (shares.matrix + shares.moment + shares.square).min(1.0);
-    let p = study.schema().width();
     let next = later(p, share, noise.multiplier, n).map_err(|error| unsound(error.to_string()))?;
     let excess = later_excess(p, share, noise.multiplier, n);
     Ok(page(args, &study, &noise, (&first, &next, excess)))
@@ -102,7 +106,8 @@ fn noise(args: &PlanArgs, study: &Study) -> Result<Noise, Fault> {
     let (fewest, colluders) = (u32::from(privacy.min_sites), u32::from(args.max_colluders));
     let plan = NoisePlan::new(least, CLIP, fewest, colluders);
     let plan = plan.map_err(|error| fault(error.to_string()))?;
-    Ok(Noise { sites, multiplier: realised(&plan, sites) })
+    let part = f64::from(privacy.spend_percent) / 100.0;
+    Ok(Noise { sites, multiplier: realised(&plan, sites) / part.sqrt() })
 }
 
 /// What the sum of every site carries: more than privacy is accounted with.
@@ -134,7 +139,8 @@ fn page(
     let enough = |forecast: &Forecast| format!("{:.0}", forecast.enough);
     line("clinicians that are enough", &enough(first), &enough(next));
     let _ = writeln!(page, "\n  interval widths of this release, times those without noise:"); // a String
-    for (column, width) in study.schema().columns().iter().zip(&first.widths) {
+    let widths = first.widths.iter().cycle();
+    for (column, width) in study.schema().columns().iter().zip(widths) {
         let _ = writeln!(page, "    {:<30} {width:>8.2}", column.name); // a String
     }
     let _ = write!(

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Var f ≈ Σ (∂f/∂weight · sd_w)² + (∂f/∂residual · sd_r)² + ‖∂f/∂(x·t) t + ∂f/∂(x·prior) prior‖² sd_x²
+//!           + (∂f/∂along · ‖k‖ sd_along)² + (∂f/∂predicted · sd_predicted)²
 //! ```
 //! The sum runs over the group's own sums and those of everybody, whose noise is independent. First
 //! order only: good where the weight stands clear of its noise, which [`super::measure`] checks.
@@ -11,8 +12,20 @@ use nalgebra::DVector;
 
 use super::gram::{GroupNoise, GroupSums};
 
-/// How many noisy numbers one set of sums contributes: weight, residual, x·t, x·prior.
-const PARTS: usize = 4;
+/// How many noisy numbers one set of sums contributes: weight, residual, x·t, x·prior, along·k, what the prior
+/// predicts.
+const PARTS: usize = 6;
+
+/// A fit to be judged: t, and how far it was moved along the frozen directions, which rows were summed along.
+#[derive(Clone, Copy)]
+pub(super) struct Formula<'a> {
+    /// In whitened units, p; what it was moved by is not in it.
+    pub(super) t: &'a DVector<f64>,
+    /// One number a direction; `None` where the release has no sums along directions.
+    pub(super) steps: Option<&'a DVector<f64>>,
+    /// b₀ in whitened units, p.
+    pub(super) prior: &'a DVector<f64>,
+}
 
 /// A number with its derivatives: by the sums of the group, then by those of everybody.
 #[derive(Clone, Copy)]
@@ -84,17 +97,24 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    pub(super) fn of(
-        sums: &GroupSums,
-        t: &DVector<f64>,
-        prior: &DVector<f64>,
-        owner: usize,
-    ) -> Self {
+    pub(super) fn of(sums: &GroupSums, formula: &Formula<'_>, owner: usize) -> Self {
+        let weight = Dual::variable(sums.weight, owner, 0);
+        let plain = Dual::variable(sums.x.dot(formula.t), owner, 2);
+        let along = formula.steps.map_or(0.0, |steps| {
+            sums.later.along.iter().zip(steps.iter()).map(|(sum, step)| sum * step).sum()
+        });
+        let prior = match sums.later.predicted {
+            Some(predicted) => {
+                let base = Dual::constant(predicted.base);
+                Dual::variable(predicted.sum, owner, 5) + base * weight
+            }
+            None => Dual::variable(sums.x.dot(formula.prior), owner, 3),
+        };
         Self {
-            weight: Dual::variable(sums.weight, owner, 0),
+            weight,
             residual: Dual::variable(sums.residual, owner, 1),
-            fitted: Dual::variable(sums.x.dot(t), owner, 2),
-            prior: Dual::variable(sums.x.dot(prior), owner, 3),
+            fitted: plain + Dual::variable(along, owner, 4),
+            prior,
         }
     }
 
@@ -117,21 +137,32 @@ impl Sub for Sums {
 
 /// Noise of the two sets of sums; x·t and x·prior share the noise of x.
 pub(super) struct Noise {
-    parts: [GroupNoise; 2],
+    parts: [Spread; 2],
     tt: f64,
     tp: f64,
     pp: f64,
 }
 
+/// Standard deviations of what one set of sums contributes.
+struct Spread {
+    plain: GroupNoise,
+    along: f64,
+    predicted: f64,
+}
+
 impl Noise {
-    pub(super) fn of(
-        part: GroupNoise,
-        all: GroupNoise,
-        t: &DVector<f64>,
-        prior: &DVector<f64>,
-    ) -> Self {
+    /// Of a part, or none, and of everybody.
+    pub(super) fn of(part: Option<&GroupSums>, all: &GroupSums, formula: &Formula<'_>) -> Self {
+        let steps = formula.steps.map_or(0.0, DVector::norm);
+        let spread = |sums: &GroupSums| Spread {
+            plain: sums.noise,
+            along: sums.later.along_sd * steps,
+            predicted: sums.later.predicted.map_or(0.0, |predicted| predicted.sd),
+        };
+        let none = Spread { plain: GroupNoise::default(), along: 0.0, predicted: 0.0 };
+        let (t, prior) = (formula.t, formula.prior);
         Self {
-            parts: [part, all],
+            parts: [part.map_or(none, spread), spread(all)],
             tt: t.norm_squared(),
             tp: t.dot(prior),
             pp: prior.norm_squared(),
@@ -143,13 +174,15 @@ impl Noise {
             .parts
             .iter()
             .zip(dual.slope)
-            .map(|(noise, [weight, residual, fitted, prior])| {
+            .map(|(noise, [weight, residual, fitted, prior, along, predicted])| {
                 let x = fitted * fitted * self.tt
                     + 2.0 * fitted * prior * self.tp
                     + prior * prior * self.pp;
-                (weight * noise.weight).powi(2)
-                    + (residual * noise.residual).powi(2)
-                    + x * noise.x.powi(2)
+                (weight * noise.plain.weight).powi(2)
+                    + (residual * noise.plain.residual).powi(2)
+                    + (along * noise.along).powi(2)
+                    + (predicted * noise.predicted).powi(2)
+                    + x * noise.plain.x.powi(2)
             })
             .sum();
         variance.max(0.0).sqrt()

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::ModelError;
 use super::fair::{Gap, OverallMean, equality, group_path, mean_row, overall_row, share};
-use super::gram::Inputs;
+use super::gram::{GroupSums, Inputs};
 use super::linear::Solution;
 use super::solve::{Factor, same_length};
 
@@ -95,9 +95,15 @@ pub struct Shift {
     cost: f64,
     gaps: Vec<f64>,
     realised: Vec<f64>,
+    along: Option<DVector<f64>>,
 }
 
 impl Shift {
+    /// How far t̂ is moved along each frozen direction at φ; `None` for a direction of the same release.
+    pub fn steps(&self, phi: Phi) -> Option<DVector<f64>> {
+        self.along.as_ref().map(|along| along * phi.value())
+    }
+
     /// The fit at φ: t̂ + φ·step, in whitened units.
     pub fn at(&self, phi: Phi) -> DVector<f64> {
         &self.plain + &self.step * phi.value()
@@ -141,12 +147,18 @@ pub fn shift(
         return Err(ModelError::Range { what: "the number of groups of the dial" });
     }
     let gaps: Vec<f64> = found.iter().map(|gap| gap.value).collect();
-    let (step, realised) = match direction {
-        Direction::SameRelease => along_same_release(inputs, solution, groups, &found)?,
-        Direction::Frozen(columns) => along_frozen(inputs, groups, &found, columns)?,
+    let (step, realised, along) = match direction {
+        Direction::SameRelease => {
+            let (step, realised) = along_same_release(inputs, solution, groups, &found)?;
+            (step, realised, None)
+        }
+        Direction::Frozen(columns) => {
+            let along = along_frozen(inputs, groups, &found, columns)?;
+            (columns * &along, vec![1.0; found.len()], Some(along))
+        }
     };
     let cost = step.dot(&(&inputs.gram().sums().a * &step));
-    Ok(Shift { plain: solution.t().clone(), step, cost, gaps, realised })
+    Ok(Shift { plain: solution.t().clone(), step, cost, gaps, realised, along })
 }
 
 fn along_same_release(
@@ -175,30 +187,65 @@ fn along_same_release(
     Ok((step, realised))
 }
 
+/// How far to go along each frozen direction to close the gaps.
 fn along_frozen(
     inputs: &Inputs,
     groups: &[usize],
     found: &[Gap],
     columns: &DMatrix<f64>,
-) -> Result<(DVector<f64>, Vec<f64>), ModelError> {
+) -> Result<DVector<f64>, ModelError> {
     same_length("rows of the frozen direction", inputs.gram().len(), columns.nrows())?;
     same_length("columns of the frozen direction", groups.len(), columns.ncols())?;
     if columns.iter().any(|value| !value.is_finite()) {
         return Err(ModelError::NotFinite { what: "frozen direction" });
     }
-    for ((&group, gap), column) in groups.iter().zip(found).zip(columns.column_iter()) {
-        let column = column.clone_owned();
-        let noise = row_noise(inputs, group, &(&column * column.transpose()))?;
-        let moved = gap.row.dot(&column).abs();
-        if moved.is_nan() || moved <= 4.0 * noise.max(0.0).sqrt() {
+    let mut rows = Vec::new();
+    for (place, (&group, gap)) in groups.iter().zip(found).enumerate() {
+        let moved = moved(inputs, (group, gap), columns)?;
+        let own = moved.means.get(place).copied().unwrap_or(0.0).abs();
+        let sd = moved.variances.get(place).copied().unwrap_or(0.0).max(0.0).sqrt();
+        if own.is_nan() || own <= 4.0 * sd {
             return Err(ModelError::DirectionTooNoisy { index: group });
         }
+        rows.push(moved.means.transpose());
     }
-    let rows: Vec<DVector<f64>> = found.iter().map(|gap| gap.row.clone()).collect();
-    let system = DMatrix::from_columns(&rows).transpose() * columns;
+    let system = DMatrix::from_rows(&rows);
     let gaps = DVector::from_iterator(found.len(), found.iter().map(|gap| gap.value));
-    let steps = Factor::new(&system)?.solve(&gaps)?;
-    Ok((columns * steps, vec![1.0; found.len()]))
+    Factor::new(&system)?.solve(&gaps)
+}
+
+/// By how much each direction moves the gap of a group, and the variance of the noise in that.
+struct Moved {
+    means: DVector<f64>,
+    variances: DVector<f64>,
+}
+
+/// From the sums along the directions where the release has them, otherwise from the sums of x̃.
+fn moved(
+    inputs: &Inputs,
+    (group, gap): (usize, &Gap),
+    columns: &DMatrix<f64>,
+) -> Result<Moved, ModelError> {
+    let (part, all) = (inputs.group(group)?, inputs.all());
+    let rest = all.without(part);
+    let k = columns.ncols();
+    if all.later.along.len() == k && part.later.along.len() == k {
+        let mean = |sums: &GroupSums| DVector::from_column_slice(&sums.later.along) / sums.weight;
+        // The group's noise is in both means.
+        let own = part.later.along_sd * (1.0 / part.weight + 1.0 / rest.weight);
+        let variance = own.powi(2) + (all.later.along_sd / rest.weight).powi(2);
+        let by_weight =
+            |mean: f64, sums: &GroupSums| (mean * sums.noise.weight / sums.weight).powi(2);
+        let (of_part, of_rest) = (mean(part), mean(&rest));
+        let counted =
+            of_part.zip_map(&of_rest, |own, other| by_weight(own, part) + by_weight(other, &rest));
+        return Ok(Moved { means: of_part - of_rest, variances: counted.add_scalar(variance) });
+    }
+    let noise = |column: DVector<f64>| row_noise(inputs, group, &(&column * column.transpose()));
+    let variances: Vec<f64> =
+        columns.column_iter().map(|c| noise(c.clone_owned())).collect::<Result<_, _>>()?;
+    let means = columns.transpose() * &gap.row;
+    Ok(Moved { means, variances: DVector::from_vec(variances) })
 }
 
 /// tr(M Cov u) for the noise of a group's row u, first order; M symmetric, p×p.

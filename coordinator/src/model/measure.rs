@@ -19,8 +19,8 @@ use nalgebra::{DMatrix, DVector};
 use serde::Serialize;
 
 use super::ModelError;
-use super::delta::{Dual, Noise, Sums};
-use super::gram::{Gram, GroupNoise, GroupSums, Inputs};
+use super::delta::{Dual, Formula, Noise, Sums};
+use super::gram::{Gram, GroupSums, Inputs};
 use super::solve::same_length;
 use super::uncertainty::{Interval, Z95};
 
@@ -110,15 +110,36 @@ impl OverallMeasures {
 /// [`ModelError::NoSuchGroup`], [`ModelError::Shape`], and [`ModelError::TooSmall`] if the group or the
 /// rest does not stand clear of its noise.
 pub fn group(inputs: &Inputs, index: usize, t: &DVector<f64>) -> Result<GroupMeasures, ModelError> {
-    same_length("fit", inputs.gram().len(), t.len())?;
+    judged(inputs, index, &Formula { t, steps: None, prior: inputs.gram().prior() })
+}
+
+/// Measures the fit t, moved by so many steps along each direction of the release, towards one group. Rows were summed
+/// along the directions, which says more of the move than the sums of x̃ would.
+///
+/// # Errors
+/// As [`group`], and [`ModelError::Shape`] unless there is one step a direction.
+pub fn moved_group(
+    inputs: &Inputs,
+    index: usize,
+    (t, steps): (&DVector<f64>, &DVector<f64>),
+) -> Result<GroupMeasures, ModelError> {
+    same_length("steps along directions", inputs.all().later.along.len(), steps.len())?;
+    judged(inputs, index, &Formula { t, steps: Some(steps), prior: inputs.gram().prior() })
+}
+
+fn judged(
+    inputs: &Inputs,
+    index: usize,
+    formula: &Formula<'_>,
+) -> Result<GroupMeasures, ModelError> {
+    same_length("fit", inputs.gram().len(), formula.t.len())?;
     let (part, all) = (inputs.group(index)?, inputs.all());
     if !part.stands_clear() || !all.without(part).stands_clear() {
         return Err(ModelError::TooSmall { index });
     }
-    let prior = inputs.gram().prior();
-    let noise = Noise::of(part.noise, all.noise, t, prior);
-    let own = Sums::of(part, t, prior, 0);
-    let total = Sums::of(all, t, prior, 1);
+    let noise = Noise::of(Some(part), all, formula);
+    let own = Sums::of(part, formula, 0);
+    let total = Sums::of(all, formula, 1);
     let rest = total - own;
     let difference = own.mean_residual() - rest.mean_residual();
     let flag_variance = own.weight * rest.weight / (total.weight * total.weight);
@@ -148,8 +169,8 @@ pub fn overall(
     same_length("fit", gram.len(), t.len())?;
     let all = inputs.all();
     let overall_mean_residual = all.stands_clear().then(|| {
-        let noise = Noise::of(GroupNoise::default(), all.noise, t, gram.prior());
-        figure(&noise, Sums::of(all, t, gram.prior(), 1).mean_residual())
+        let formula = Formula { t, steps: None, prior: gram.prior() };
+        figure(&Noise::of(None, all, &formula), Sums::of(all, &formula, 1).mean_residual())
     });
     let rss = Quadratic::of(gram, &(-t), lost);
     let rows = gram.unit().dot(&(&gram.sums().a * gram.unit()));
@@ -192,8 +213,9 @@ pub fn fitted_mean(
 ) -> Result<Option<Figure>, ModelError> {
     same_length("fit", gram.len(), t.len())?;
     same_length("group sums", gram.len(), sums.x.len())?;
-    let noise = Noise::of(GroupNoise::default(), sums.noise, t, gram.prior());
-    let parts = Sums::of(sums, t, gram.prior(), 1);
+    let formula = Formula { t, steps: None, prior: gram.prior() };
+    let noise = Noise::of(None, sums, &formula);
+    let parts = Sums::of(sums, &formula, 1);
     let mean = (parts.fitted + parts.prior) / parts.weight;
     Ok(sums.stands_clear().then(|| figure(&noise, mean)))
 }

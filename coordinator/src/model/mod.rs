@@ -21,6 +21,7 @@ pub mod dial;
 pub mod fair;
 pub mod glm;
 pub mod histogram;
+mod judged;
 pub mod measure;
 pub mod plain;
 pub mod planning;
@@ -34,8 +35,10 @@ pub mod within;
 
 use dial::{Direction, Equivalents, Phi, Shift};
 use gram::Inputs;
+pub use judged::GroupResult;
+use judged::{Fair, group_results};
 use linear::{Quality, Solution};
-use measure::{GroupMeasures, OverallMeasures, SiteResidual};
+use measure::{OverallMeasures, SiteResidual};
 use site::{Between, SiteEffect};
 use solve::same_length;
 pub use tacit_model::{ModelError, filter, gram, linear, solve};
@@ -43,6 +46,8 @@ use uncertainty::{Inference, Interval, Target};
 
 /// Points of the accuracy-against-fairness curve: φ = 0, 0.1, … 1.
 const CURVE_STEPS: u32 = 10;
+/// Clinicians that a group of the dial has at least, in noise multipliers over the root of its share.
+const FEWEST: f64 = 100.0;
 
 /// What the study asks of a fit.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +71,9 @@ pub struct DialSpec {
     pub groups: Vec<usize>,
     /// Along which coefficients.
     pub direction: Direction,
+    /// The most that one clinician's residual adds to the sum of a group, √(K+1)·ρ: with it the noise of a group is
+    /// weighed against its size. 0 where nothing is released.
+    pub residual_unit: f64,
 }
 
 /// The result of [`fit`]: plain data for the report.
@@ -132,18 +140,6 @@ pub struct Coefficient {
     pub exact_data: Interval,
     /// 95 %: the coefficient of the population.
     pub population: Interval,
-}
-
-/// One group, before and after the dial.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct GroupResult {
-    /// Its name in the study.
-    pub name: String,
-    /// Under the plain fit; `None` where the group does not stand clear of its noise.
-    pub before: Option<GroupMeasures>,
-    /// Under the fair fit, where the dial was applied. Without standard errors along the release's own
-    /// direction: the noise that judges the fit has also chosen it.
-    pub after: Option<GroupMeasures>,
 }
 
 /// One site under the plain fit.
@@ -219,16 +215,20 @@ pub fn fit(spec: &Spec, inputs: &Inputs) -> Result<Fitted, ModelError> {
         Some(Err(_)) | None => None,
     };
     let fair = match (shift, &spec.dial) {
-        (Some(shift), Some(dial)) => Some((shift.at(dial.phi), &dial.direction)),
+        (Some(shift), Some(dial)) => Some(Fair {
+            t: shift.at(dial.phi),
+            steps: shift.steps(dial.phi),
+            direction: &dial.direction,
+        }),
         _ => None,
     };
     let between = site::between(inputs, &solution)?;
-    let fair_t = fair.as_ref().map(|(t, _)| t);
+    let fair_t = fair.as_ref().map(|fair| &fair.t);
     let coefficients = coefficients(spec, inputs, (&solution, between.as_ref()), fair_t)?;
     let groups = group_results(spec, inputs, t, fair.as_ref())?;
     let sites = site_results(spec, inputs, &solution, between.as_ref())?;
     let filtered = fair.is_none() && solution.kappa() < filter::PLAIN_FROM;
-    let published = fair.map_or_else(|| t.clone(), |(t, _)| t);
+    let published = fair.map_or_else(|| t.clone(), |fair| fair.t);
     let predicting = if filtered { filter::solve(inputs.gram())? } else { published.clone() };
     let dial = attempt.map(|attempt| match attempt {
         Ok((_, result)) => DialOutcome::Applied(result),
@@ -259,6 +259,13 @@ fn apply(
 ) -> Result<(Shift, DialResult), ModelError> {
     if solution.quality() == Quality::Withheld {
         return Err(ModelError::DesignTooNoisy { kappa: solution.kappa() });
+    }
+    for &group in &spec.groups {
+        let sums = inputs.group(group)?;
+        // N·√f ≥ 100σ₀: with fewer, trials found the gap closed anywhere between none and all of it.
+        if sums.weight * spec.residual_unit < FEWEST * sums.noise.residual {
+            return Err(ModelError::DirectionTooNoisy { index: group });
+        }
     }
     let shift = dial::shift(inputs, solution, &spec.groups, &spec.direction)?;
     let after = overall_after(inputs, &shift.at(spec.phi), lost, &spec.direction)?;
@@ -331,38 +338,6 @@ fn coefficients(
         });
     }
     Ok(result)
-}
-
-fn group_results(
-    spec: &Spec,
-    inputs: &Inputs,
-    t: &DVector<f64>,
-    fair: Option<&(DVector<f64>, &Direction)>,
-) -> Result<Vec<GroupResult>, ModelError> {
-    let mut result = Vec::new();
-    for (index, name) in spec.groups.iter().enumerate() {
-        let before = clear(measure::group(inputs, index, t))?;
-        let after = match fair {
-            Some((t, direction)) => {
-                clear(measure::group(inputs, index, t))?.map(|measures| match direction {
-                    Direction::SameRelease => measures.without_intervals(),
-                    Direction::Frozen(_) => measures,
-                })
-            }
-            None => None,
-        };
-        result.push(GroupResult { name: name.clone(), before, after });
-    }
-    Ok(result)
-}
-
-/// A group lost in its noise has no measures, which is a finding and no failure.
-fn clear(measures: Result<GroupMeasures, ModelError>) -> Result<Option<GroupMeasures>, ModelError> {
-    match measures {
-        Ok(measures) => Ok(Some(measures)),
-        Err(ModelError::TooSmall { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 fn site_results(

@@ -118,7 +118,7 @@ fn spec(dial: Option<DialSpec>) -> Spec {
 }
 
 fn dial(phi: f64, groups: &[usize], direction: Direction) -> DialSpec {
-    DialSpec { phi: Phi::new(phi).unwrap(), groups: groups.to_vec(), direction }
+    DialSpec { phi: Phi::new(phi).unwrap(), groups: groups.to_vec(), direction, residual_unit: 0.0 }
 }
 
 #[test]

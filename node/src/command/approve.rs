@@ -11,7 +11,7 @@ use crate::office::decision::{SmallCells, What};
 use crate::office::statement;
 use crate::store::consent::Access;
 use crate::store::pseudonym::Pseudonyms;
-use crate::store::{self, Store, approval, evidence, ledger, officer, profile, scored};
+use crate::store::{self, Store, approval, earlier, evidence, ledger, officer, profile, scored};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use tacit_shared::fault::Fault;
@@ -130,6 +130,7 @@ pub async fn approve_with(args: &ApproveArgs) -> Result<String, Fault> {
     let plan = Plan::new(&study, &roster).map_err(|e| {
         Fault::user(e.to_string()).at(&origin).hint("does the study fit the pinned roster?")
     })?;
+    earlier::holds(&store, &study).await?;
     let ledger = ledger::open(&store, config.limits()?).await?;
     let mut page = statement::statement(&study, &plan, ledger.spent(), ledger.budgets());
     let command = format!("tacit-node approve --dir {} {origin}", dir.display());

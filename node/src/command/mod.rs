@@ -12,6 +12,7 @@ pub mod identities;
 pub mod import;
 pub mod init;
 pub mod instrument;
+pub mod learn;
 pub mod ledger;
 pub mod officer;
 pub mod preview;

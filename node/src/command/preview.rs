@@ -13,7 +13,7 @@ use crate::store::ledger::StoreJournal;
 use crate::store::panel::Excluded;
 use crate::store::pseudonym::Pseudonyms;
 use crate::store::scored::ScoredBy;
-use crate::store::{self, Store, approval, ledger};
+use crate::store::{self, Store, approval, earlier, ledger};
 use serde::Serialize;
 use std::path::PathBuf;
 use tacit_shared::fault::Fault;
@@ -54,6 +54,7 @@ pub async fn run(args: &PreviewArgs) -> Result<String, Fault> {
     let plan = Plan::new(&study, &roster).map_err(|e| {
         Fault::user(e.to_string()).at(&origin).hint("does the study fit the pinned roster?")
     })?;
+    earlier::holds(&store, &study).await?;
     let ledger = ledger::open(&store, config.limits()?).await?;
     let scored_by = feature::scored_by(&study, &catalogue)?;
     let pseudonyms = Pseudonyms::open_or_create(&args.dir)?;

@@ -13,6 +13,7 @@ pub mod away;
 pub mod batch;
 pub mod bulk;
 pub mod consent;
+pub mod earlier;
 pub mod evidence;
 pub mod held;
 pub mod identity;

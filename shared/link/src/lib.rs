@@ -6,6 +6,7 @@
 
 pub mod endpoint;
 pub mod keys;
+pub mod papers;
 mod pin;
 mod restart;
 pub mod stream;

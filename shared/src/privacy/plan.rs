@@ -1,7 +1,8 @@
 //! A study among the sites of a roster, in numbers: layout, noise, thresholds, charges.
 //!
 //! ```text
-//! z = 1/√(2ρ_B)                            ρ_B: what ε and δ of one release admit, lattice set aside
+//! z = 1/√(2fρ_B)                           ρ_B: what ε and δ of one release admit, lattice set aside; f: the part
+//!                                          of it that the study spends
 //! Δ_clinician = C_int                      one row added or removed
 //! Δ_patient   = sites · K · 2·C_int        the rows of K clinicians, each moved anywhere in the ball
 //! ```
@@ -114,11 +115,12 @@ pub struct Plan {
     sites_per_patient: u32,
 }
 
-/// The least noise whose cost fits the budget of one release, rounded up against ourselves.
-fn multiplier_of(one_release: Budget) -> Result<NoiseMultiplier, PlanError> {
+/// The least noise whose cost fits a part of the budget of one release, in percent, rounded up against ourselves.
+fn multiplier_of(one_release: Budget, percent: u32) -> Result<NoiseMultiplier, PlanError> {
     const UP: f64 = 1.0 + 1.0 / 1_099_511_627_776.0; // 2⁻⁴⁰, above the rounding of √ and division
     #[expect(clippy::cast_precision_loss, reason = "rounded up just below")]
     let rho = one_release.total().rho_fp as f64 / 18_446_744_073_709_551_616.0; // 2⁶⁴
+    let rho = rho * (f64::from(percent) / 100.0);
     Ok(NoiseMultiplier::new(UP / libm::sqrt(2.0 * rho))?)
 }
 
@@ -141,7 +143,10 @@ impl Plan {
             });
         }
         let delta = Delta::new(privacy.delta)?;
-        let multiplier = multiplier_of(Budget::new(Epsilon::new(privacy.epsilon)?, delta)?)?;
+        let multiplier = multiplier_of(
+            Budget::new(Epsilon::new(privacy.epsilon)?, delta)?,
+            privacy.spend_percent,
+        )?;
         let (m, t) = (u32::from(min_sites), u32::from(roster.colluders_max()));
         let noise = NoisePlan::new(multiplier, CLIP, m, t)?;
         let population = study.population();

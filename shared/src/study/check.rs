@@ -320,6 +320,10 @@ fn check_privacy(privacy: &Privacy, no_histograms: bool) -> Result<(), StudyErro
         let problem = format!("is {}; expected 1 to 366", privacy.rounds_per_year);
         return Err(StudyError::key("privacy.rounds_per_year", problem));
     }
+    if !(1..=100).contains(&privacy.spend_percent) {
+        let problem = format!("is {}; expected 1 to 100", privacy.spend_percent);
+        return Err(StudyError::key("privacy.spend_percent", problem));
+    }
     let mut sum = 0.0;
     for (name, share) in privacy.shares.each() {
         positive(&format!("privacy.shares.{name}"), share)?;

@@ -77,8 +77,16 @@ pub struct Privacy {
     pub rounds_per_year: u32,
     /// Longest scaled row that is not shrunk.
     pub norm_cap: f64,
+    /// What part of the privacy that `epsilon` admits this release spends, in percent of ρ. A first period may be
+    /// released twice: with 25 for the scaling, and once more with 75 in the frame that follows.
+    #[serde(default = "whole")]
+    pub spend_percent: u32,
     /// How the privacy of the release is divided among its parts.
     pub shares: Shares,
+}
+
+fn whole() -> u32 {
+    100
 }
 
 /// Shares f of the squared norm of a row; they sum to 1 at most.

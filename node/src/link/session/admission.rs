@@ -7,7 +7,7 @@ use crate::measure::{feature, standing};
 use crate::office::policy;
 use crate::office::profile::InForce;
 use crate::store::consent::Access;
-use crate::store::{approval, ledger, officer};
+use crate::store::{approval, earlier, ledger, officer};
 use std::sync::Arc;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::Digest;
@@ -65,6 +65,7 @@ impl Node {
     pub(super) async fn prepare(&self, digest: Digest) -> Result<(Study, Arc<Context>), Fault> {
         let study = self.approved(digest).await?;
         self.permitted(&study).await?;
+        earlier::holds(&self.store, &study).await?;
         feature::check_fits(&study, &self.catalogue)?;
         let plan = Plan::new(&study, &self.roster).map_err(|e| Fault::user(e.to_string()))?;
         // Asked before anything is answered: a site that cannot pay must not hold up the others.

@@ -1,0 +1,268 @@
+//! `tacit-coordinator next`: the study of the next period, in the frame that earlier signed results give.
+//!
+//! It takes the newest result's study over key by key, moves the period on, and states W, b₀, the caps and the
+//! directions under `[warm]`. Every node derives the same numbers from its own copies of the results and refuses
+//! others, so nobody has to trust this program. Deriving is [`tacit_model::warm`]'s work.
+use crate::store::{Finished, Store, transcript};
+use std::path::PathBuf;
+use tacit_link::keys::Keys;
+use tacit_model::warm::{self, Earlier, Frame};
+use tacit_shared::codec;
+use tacit_shared::fault::Fault;
+use tacit_shared::id::Digest;
+use tacit_shared::privacy::plan::Plan;
+use tacit_shared::protocol::message::{Outcome, Signed};
+use tacit_shared::secagg::open::Aggregate;
+use tacit_shared::study::Study;
+use tacit_shared::study::warm::RESULTS_MAX;
+use time::{Date, Month};
+
+/// Shares of a later period: what trials found to serve coefficients, fairness and allocation alike. `histograms`
+/// is taken only where the study counts some.
+const SHARES: [(&str, f64); 14] = [
+    ("matrix", 0.18),
+    ("moment", 0.39),
+    ("square", 0.03),
+    ("group_heads", 0.02),
+    ("group_residual", 0.08),
+    ("group_features", 0.02),
+    ("group_labour", 0.02),
+    ("group_direction", 0.04),
+    ("site_heads", 0.03),
+    ("site_residual", 0.06),
+    ("site_features", 0.02),
+    ("site_labour", 0.05),
+    ("meta", 0.01),
+    ("histograms", 0.05),
+];
+
+/// Arguments of `next`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct NextArgs {
+    /// Folder of the coordinator
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// The result to go on from, by the digest of its round's configuration; the newest if not given
+    #[arg(long)]
+    pub round: Option<Digest>,
+    /// How many earlier results of the same study count at most, the newest first
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub results: u8,
+    /// First day of the period; the day after the last one's if not given
+    #[arg(long, value_name = "DAY", requires = "to")]
+    pub from: Option<String>,
+    /// Day after the last of the period; as many months on if not given
+    #[arg(long, value_name = "DAY", requires = "from")]
+    pub to: Option<String>,
+    /// Release the same period once more, with what is left of its privacy: the second half of a first
+    /// period whose study spends a part on the scaling
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    pub same_period: bool,
+    /// File to write
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+/// A stored result with what it takes to read it.
+struct Held {
+    study: Study,
+    plan: Plan,
+    aggregate: Aggregate,
+    result: Digest,
+    config: Digest,
+}
+
+/// Writes the next study; returns what was derived, and from what.
+///
+/// # Errors
+/// A fault if there is no result to go on from, or nothing follows from it.
+pub async fn run(args: &NextArgs) -> Result<String, Fault> {
+    let keys = Keys::open(&args.dir)?;
+    let key = keys.identity()?.verifying_key();
+    let store = Store::open(&args.dir).await?;
+    let mut held = Vec::new();
+    for finished in store.finished().await? {
+        held.push(read(&finished, &key)?);
+    }
+    let at = held.iter().position(|h| args.round.is_none_or(|round| h.config == round));
+    let at = at.ok_or_else(|| {
+        Fault::user("there is no such result in this folder")
+            .hint("`tacit-coordinator run` runs a round")
+    })?;
+    let held = held.split_off(at);
+    let newest = held.first().map(|h| h.config);
+    let (_, text, _) = transcript::files(&store, newest).await?;
+    store.pool().close().await;
+    let (next, frame) = derived(args, &text, &held)?;
+    // What a node would refuse is not handed out.
+    let study = Study::parse(&next).map_err(|e| e.into_fault("the next study"))?;
+    if let Some(what) = warm::differs(&study, &frame) {
+        return Err(Fault::bug(format!("the study written states another `{what}`")));
+    }
+    std::fs::write(&args.out, &next).map_err(|e| {
+        Fault::operator(format!("cannot be written: {e}")).at(args.out.display().to_string())
+    })?;
+    Ok(told(args, &study, &frame))
+}
+
+fn read(
+    finished: &Finished,
+    key: &tacit_shared::secagg::key::identity::VerifyingKey,
+) -> Result<Held, Fault> {
+    let damaged = || {
+        Fault::operator("a stored result is damaged or not signed by this coordinator")
+            .hint("the transcript still holds every message of the round")
+    };
+    let signed: Signed = codec::decode(&finished.signed).map_err(|_| damaged())?;
+    let (outcome, aggregate) =
+        Outcome::verified(&signed, key, finished.roster.len()).ok_or_else(damaged)?;
+    let plan =
+        Plan::new(&finished.study, &finished.roster).map_err(|e| Fault::user(e.to_string()))?;
+    let result = outcome.digest().map_err(|e| Fault::bug(e.to_string()))?;
+    Ok(Held { study: finished.study.clone(), plan, aggregate, result, config: finished.config })
+}
+
+/// The next study's text and the frame in it.
+fn derived(args: &NextArgs, text: &str, held: &[Held]) -> Result<(String, Frame), Fault> {
+    let mut table: toml::Table =
+        toml::from_str(text).map_err(|e| Fault::operator(e.to_string()).at("the stored study"))?;
+    let newest = held.first().ok_or_else(|| Fault::bug("no result"))?;
+    let most = usize::from(args.results).min(RESULTS_MAX);
+    let same = held.iter().filter(|h| h.study.name() == newest.study.name());
+    let earlier: Vec<Earlier<'_>> = same
+        .take(most)
+        .map(|h| Earlier {
+            study: &h.study,
+            plan: &h.plan,
+            aggregate: &h.aggregate,
+            result: h.result,
+        })
+        .collect();
+    let frame = warm::derive(&newest.study, &earlier).map_err(|e| {
+        Fault::user(format!("no frame follows from the results: {e}"))
+            .hint("run a first period instead, or name fewer results with --results")
+    })?;
+    set_period(args, &newest.study, &mut table)?;
+    put(&mut table, "outcome", "residual_bound", frame.residual_bound.into())?;
+    put(&mut table, "privacy", "norm_cap", frame.norm_cap.into())?;
+    if newest.study.warm().is_none() {
+        let shares = shares(&newest.study, !frame.warm.directions.is_empty());
+        put(&mut table, "privacy", "shares", shares.into())?;
+    }
+    let spent = newest.study.privacy().spend_percent;
+    let spend = if args.same_period { 100_u32.saturating_sub(spent) } else { 100 };
+    if spend == 0 {
+        return Err(Fault::user("the result spent all of its period's privacy")
+            .hint("`spend_percent` of the first study leaves a part for a second release"));
+    }
+    put(&mut table, "privacy", "spend_percent", i64::from(spend).into())?;
+    let warm = toml::Table::try_from(&frame.warm).map_err(|e| Fault::bug(e.to_string()))?;
+    table.insert("warm".to_owned(), warm.into());
+    let body = toml::to_string(&table).map_err(|e| Fault::bug(e.to_string()))?;
+    Ok((format!("{HEAD}{body}"), frame))
+}
+
+/// What the file begins with.
+const HEAD: &str = "# A later period, written by `tacit-coordinator next`. [warm], norm_cap and residual_bound follow from the\n\
+    # results it names: every node derives them from its own copies and refuses other values.\n\n";
+
+fn put(table: &mut toml::Table, part: &str, key: &str, value: toml::Value) -> Result<(), Fault> {
+    let part = table.get_mut(part).and_then(toml::Value::as_table_mut);
+    let part = part.ok_or_else(|| Fault::operator("a part is missing").at("the stored study"))?;
+    part.insert(key.to_owned(), value);
+    Ok(())
+}
+
+/// Shares of a later period; what no block takes goes to the products of columns and residual.
+fn shares(study: &Study, directed: bool) -> toml::Table {
+    let counts = !study.schema().histograms.is_empty();
+    let idle = |name: &str| match name {
+        "histograms" => !counts,
+        "group_direction" => !directed,
+        _ => false,
+    };
+    let left: f64 = SHARES.iter().filter(|(name, _)| idle(name)).map(|(_, share)| share).sum();
+    let share = |(name, share): &(&str, f64)| {
+        let share = if *name == "moment" { share + left } else { *share };
+        ((*name).to_owned(), toml::Value::Float((share * 1e6).round() / 1e6))
+    };
+    SHARES.iter().filter(|(name, _)| !idle(name)).map(share).collect()
+}
+
+fn set_period(args: &NextArgs, study: &Study, table: &mut toml::Table) -> Result<(), Fault> {
+    let (from, to) = match (&args.from, &args.to) {
+        (Some(from), Some(to)) => (from.clone(), to.clone()),
+        _ if args.same_period => return Ok(()),
+        _ => {
+            let (from, to) = study.period();
+            let end = moved_on(from, to).ok_or_else(|| {
+                Fault::user("the period cannot be moved on by itself").hint("give --from and --to")
+            })?;
+            (to.to_string(), end.to_string())
+        }
+    };
+    put(table, "period", "from", from.into())?;
+    put(table, "period", "to", to.into())
+}
+
+/// The end of a period of as many months (or, from another day than the first, days) after `to`.
+fn moved_on(from: Date, to: Date) -> Option<Date> {
+    if from.day() != 1 || to.day() != 1 {
+        return to.checked_add(to - from);
+    }
+    let month = |date: Date| date.year() * 12 + i32::from(u8::from(date.month())) - 1;
+    let end = 2 * month(to) - month(from);
+    let name = Month::try_from(u8::try_from(end.rem_euclid(12) + 1).ok()?).ok()?;
+    Date::from_calendar_date(end.div_euclid(12), name, 1).ok()
+}
+
+fn told(args: &NextArgs, study: &Study, frame: &Frame) -> String {
+    let (from, to) = study.period();
+    let directions = match frame.warm.directions.len() {
+        0 => "no direction for the dial stands clear of its noise".to_owned(),
+        count => format!("directions for {count} group(s) of the dial"),
+    };
+    format!(
+        "{}: {from} to {to}, study {}\n\
+         It rests on {} earlier result(s): scaling of {} columns, prior formula, rows up to length {:.3},\n\
+         residuals up to {:.3} {}, {directions}.\n\
+         Hospitals approve it as any study; each node derives these numbers itself and refuses others.",
+        args.out.display(),
+        study.digest(),
+        frame.warm.results.len(),
+        frame.warm.prior.len(),
+        frame.norm_cap,
+        frame.residual_bound,
+        study.schema().outcome.unit,
+    )
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn periods_move_on_by_months_where_they_begin_with_one() {
+        let day = |y, m, d| Date::from_calendar_date(y, Month::try_from(m).unwrap(), d).unwrap();
+        for (from, to, next) in [
+            (day(2026, 7, 1), day(2026, 10, 1), day(2027, 1, 1)),
+            (day(2026, 11, 1), day(2027, 1, 1), day(2027, 3, 1)),
+            (day(2026, 1, 1), day(2026, 12, 1), day(2027, 11, 1)),
+            (day(2026, 7, 15), day(2026, 7, 25), day(2026, 8, 4)),
+        ] {
+            assert_eq!(moved_on(from, to), Some(next));
+        }
+    }
+
+    #[test]
+    fn later_shares_use_the_whole_budget() {
+        let text = include_str!("../../../configs/studies/empathy-billing.toml");
+        let study = Study::parse(text).unwrap();
+        for directed in [true, false] {
+            let sum: f64 =
+                shares(&study, directed).values().filter_map(toml::Value::as_float).sum();
+            assert!((sum - 1.0).abs() < 1e-9, "{sum}");
+        }
+    }
+}
