@@ -5,7 +5,6 @@
 use crate::store::{Store, transcript};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{Read, Write as _};
 use std::path::PathBuf;
 use tacit_link::keys::Keys;
 use tacit_link::papers;

@@ -78,7 +78,10 @@ pub fn forecast(study: &Study, plan: &Plan, heads: u32) -> Forecast {
     let shares = &study.privacy().shares;
     let f = shares.matrix + shares.moment + shares.square;
     let c2 = layout.cap() * layout.cap();
-    let (excess, eigenvalue) = (excess(p), eigenvalue(p));
+    let (excess, eigenvalue) = match study.warm() {
+        Some(_) => (LATER_EXCESS, WELL_SCALED),
+        None => (excess(p), eigenvalue(p)),
+    };
     let kappa = eigenvalue * n * shares.matrix.sqrt() / ((2.0 * p).sqrt() * noise * c2);
     let added = excess * noise * noise * p / f;
     let width_ratio = (1.0 + added / n).sqrt();
@@ -172,6 +175,11 @@ fn site_totals(study: &Study, plan: &Plan, heads: f64, noise: f64) -> Vec<HalfWi
     heads_error.into_iter().chain(mean_error).collect()
 }
 
+/// k in the frame of earlier results.
+const LATER_EXCESS: f64 = 25.0;
+/// λ in that frame.
+const WELL_SCALED: f64 = 0.9;
+
 /// k, by the line through the logarithms of (8, 125), (20, 195), (40, 500); level below 8.
 fn excess(p: f64) -> f64 {
     let known: [(f64, f64); 3] = [(8.0, 125.0), (20.0, 195.0), (40.0, 500.0)];
@@ -184,7 +192,7 @@ fn excess(p: f64) -> f64 {
 
 /// λ; a well-known scaling reaches 0.9.
 fn eigenvalue(p: f64) -> f64 {
-    (1.75 / p).min(0.9)
+    (1.75 / p).min(WELL_SCALED)
 }
 
 fn between(a: (f64, f64), b: (f64, f64), x: f64) -> f64 {
