@@ -5,4 +5,5 @@ pub mod oracle;
 pub mod pilot;
 pub mod population;
 pub mod process;
+pub mod trial;
 pub mod world;

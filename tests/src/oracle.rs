@@ -6,7 +6,7 @@
 use dense::{matrix, vector};
 use tacit_coordinator::model::ModelError;
 use tacit_coordinator::model::gram::{
-    Frame, Gram, GramNoise, GramSums, GroupNoise, GroupSums, Inputs, Later,
+    Frame, Gram, GramNoise, GramSums, GroupNoise, GroupSums, Inputs, Later, Predicted,
 };
 use tacit_shared::study::Study;
 use tacit_shared::summary::feature::FeatureRow;
@@ -34,41 +34,68 @@ impl Row {
     }
 }
 
-/// Whitened, capped: x̃, r, shrunk, cut.
+/// Whitened, capped: x̃, its weight, r, shrunk, cut; and what the prior formula says of the row.
 struct Capped {
     x: Vec<f64>,
+    weight: f64,
     r: f64,
+    predicted: f64,
     shrunk: bool,
     cut: bool,
 }
 
-fn scaled_centre(study: &Study) -> f64 {
+/// b₀: the public centre in a first period, what the study states later.
+fn prior(study: &Study) -> Vec<f64> {
     let o = &study.schema().outcome;
-    (o.centre - o.low) / (o.high - o.low)
+    let mut first = vec![0.0; study.schema().width()];
+    if let Some(level) = first.first_mut() {
+        *level = (o.centre - o.low) / (o.high - o.low);
+    }
+    study.warm().map_or(first, |warm| warm.prior.clone())
 }
 
-fn whitening(study: &Study) -> Vec<f64> {
-    study.schema().columns().iter().map(|c| 1.0 / c.rms.max(0.15)).collect()
+/// The columns of W, each down to its diagonal.
+fn whitening(study: &Study) -> Vec<Vec<f64>> {
+    if let Some(warm) = study.warm() {
+        return warm.whitening.clone();
+    }
+    let mut columns = Vec::new();
+    for (j, column) in study.schema().columns().iter().enumerate() {
+        let mut entries = vec![0.0; j + 1];
+        if let Some(last) = entries.last_mut() {
+            *last = 1.0 / column.rms.max(0.15);
+        }
+        columns.push(entries);
+    }
+    columns
+}
+
+fn times(a: &[f64], b: &[f64]) -> f64 {
+    let mut sum = 0.0;
+    for (a, b) in a.iter().zip(b) {
+        sum += a * b;
+    }
+    sum
 }
 
 fn capped(study: &Study, row: &Row) -> Capped {
     let o = &study.schema().outcome;
     let bound = o.residual_bound / (o.high - o.low);
-    let mut x = row.x.clone();
-    for (x, w) in x.iter_mut().zip(whitening(study)) {
-        *x *= w;
-    }
-    let mut norm = 0.0;
-    for value in &x {
-        norm += value * value;
-    }
-    let weight = (study.privacy().norm_cap / norm.sqrt()).min(1.0);
+    let mut x: Vec<f64> = whitening(study).iter().map(|column| times(column, &row.x)).collect();
+    let weight = (study.privacy().norm_cap / times(&x, &x).sqrt()).min(1.0);
     for value in &mut x {
         *value *= weight;
     }
-    let residual = row.y - scaled_centre(study);
+    let predicted = times(&prior(study), &row.x);
+    let residual = row.y - predicted;
     let r = weight * residual.clamp(-bound, bound);
-    Capped { x, r, shrunk: weight < 1.0, cut: residual.abs() > bound }
+    Capped { x, weight, r, predicted, shrunk: weight < 1.0, cut: residual.abs() > bound }
+}
+
+/// x̃·d for each direction d of a later period, no longer than three of its standard deviations.
+fn along(study: &Study, x: &[f64]) -> Vec<f64> {
+    let directions = study.warm().map_or(&[][..], |warm| &warm.directions);
+    directions.iter().map(|d| times(d, x).clamp(-3.0, 3.0)).collect()
 }
 
 /// The integers of one clinician among `sites` sites: each block's numbers, times the root of its share
@@ -77,7 +104,8 @@ pub fn quanta(study: &Study, sites: usize, row: &Row) -> Vec<i64> {
     let f = &study.privacy().shares;
     let o = &study.schema().outcome;
     let (c, rho) = (study.privacy().norm_cap, o.residual_bound / (o.high - o.low));
-    let Capped { x, r, shrunk, cut } = capped(study, row);
+    let Capped { x, weight, r, predicted, shrunk, cut } = capped(study, row);
+    let along = along(study, &x);
     let flag = |set: bool| if set { 1.0 } else { 0.0 };
     let mut wire = Vec::new();
     for (j, b) in x.iter().enumerate() {
@@ -95,12 +123,26 @@ pub fn quanta(study: &Study, sites: usize, row: &Row) -> Vec<i64> {
         wire.push(inside * (f.group_heads.sqrt() / shared));
         wire.push(inside * ((f.group_residual.sqrt() / (shared * rho)) * r));
         wire.extend(x.iter().map(|x| inside * ((f.group_features.sqrt() / (shared * c)) * x)));
+        if f.group_labour > 0.0 {
+            let labour = weight * (predicted.clamp(0.0, 1.0) - 0.5);
+            wire.push(inside * ((f.group_labour.sqrt() / (shared * 0.5)) * labour));
+        }
+        if f.group_direction > 0.0 {
+            let count = f64::from(u8::try_from(along.len()).unwrap_or(u8::MAX));
+            let scale = f.group_direction.sqrt() / (shared * 3.0 * count.sqrt());
+            wire.extend(along.iter().map(|t| inside * (scale * t)));
+        }
     }
     for site in 0..sites {
         let here = flag(site == row.site);
         wire.push(here * f.site_heads.sqrt());
         wire.push(here * ((f.site_residual.sqrt() / rho) * r));
         wire.extend(x.iter().map(|x| here * ((f.site_features.sqrt() / c) * x)));
+        if f.site_labour > 0.0 {
+            let typical = prior(study).first().copied().unwrap_or(0.0);
+            let labour = (predicted - typical).clamp(-0.35, 0.35);
+            wire.push(here * ((f.site_labour.sqrt() / 0.35) * labour));
+        }
     }
     for value in [flag(shrunk), flag(cut), row.excluded] {
         wire.push(value * (f.meta / 3.0).sqrt());
@@ -131,13 +173,55 @@ pub fn inputs(study: &Study, sites: usize, rows: &[Row]) -> Result<Inputs, Model
     let capped: Vec<(&Row, Capped)> =
         rows.iter().map(|row| (row, self::capped(study, row))).collect();
     let width = study.schema().width();
-    let everyone = part(&capped, width, |_| true);
-    let in_group =
-        |group: usize| part(&capped, width, |row| row.member.get(group).copied().unwrap_or(false));
+    let group = |inside: &dyn Fn(&Row) -> bool| {
+        let mut sums = part(&capped, width, inside);
+        sums.later = of_group(study, &capped, inside);
+        sums
+    };
+    let everyone = group(&|_| true);
+    let in_group = |at: usize| group(&|row| row.member.get(at).copied().unwrap_or(false));
     let groups = (0..study.schema().groups.len()).map(in_group).collect();
-    let at_site = |site: usize| part(&capped, width, |row| row.site == site);
+    let at_site = |site: usize| {
+        let mut sums = part(&capped, width, |row| row.site == site);
+        sums.later = of_site(study, &capped, site);
+        sums
+    };
     let sites = (0..sites).map(at_site).collect();
     Inputs::new(gram(study, &capped)?, everyone, groups, sites)
+}
+
+/// What a later period sums of a group besides.
+fn of_group(study: &Study, capped: &[(&Row, Capped)], inside: &dyn Fn(&Row) -> bool) -> Later {
+    let shares = &study.privacy().shares;
+    let mut later = Later::default();
+    let mut labour = 0.0;
+    for (_, row) in capped.iter().filter(|(row, _)| inside(row)) {
+        labour += row.weight * (row.predicted.clamp(0.0, 1.0) - 0.5);
+        let along = along(study, &row.x);
+        later.along.resize(along.len(), 0.0);
+        later.along.iter_mut().zip(&along).for_each(|(sum, t)| *sum += t);
+    }
+    if shares.group_labour > 0.0 {
+        later.predicted = Some(Predicted { sum: labour, sd: 0.0, base: 0.5 });
+    }
+    if shares.group_direction <= 0.0 {
+        later.along.clear();
+    }
+    later
+}
+
+/// What a later period sums of a site besides.
+fn of_site(study: &Study, capped: &[(&Row, Capped)], site: usize) -> Later {
+    let base = prior(study).first().copied().unwrap_or(0.0);
+    let mut sum = 0.0;
+    for (_, row) in capped.iter().filter(|(row, _)| row.site == site) {
+        sum += (row.predicted - base).clamp(-0.35, 0.35);
+    }
+    let predicted = Predicted { sum, sd: 0.0, base };
+    Later {
+        predicted: (study.privacy().shares.site_labour > 0.0).then_some(predicted),
+        ..Later::default()
+    }
 }
 
 fn gram(study: &Study, capped: &[(&Row, Capped)]) -> Result<Gram, ModelError> {
@@ -156,18 +240,13 @@ fn gram(study: &Study, capped: &[(&Row, Capped)]) -> Result<Gram, ModelError> {
         }
         square += row.r * row.r;
     }
-    let diagonal = |(i, w): (usize, &f64)| {
-        (0..width).map(|j| if i == j { *w } else { 0.0 }).collect::<Vec<f64>>()
-    };
-    let scaling: Vec<Vec<f64>> = whitening(study).iter().enumerate().map(diagonal).collect();
-    let mut prior = vec![0.0; width];
-    if let Some(first) = prior.first_mut() {
-        *first = scaled_centre(study);
-    }
+    let columns = whitening(study);
+    let line = |i: usize| columns.iter().map(|c| c.get(i).copied().unwrap_or(0.0)).collect();
+    let scaling: Vec<Vec<f64>> = (0..width).map(line).collect();
     Gram::new(
         GramSums { a: matrix(&products), b: vector(&moments), q: square },
         GramNoise::default(),
-        Frame { w: matrix(&scaling), b0: vector(&prior) },
+        Frame { w: matrix(&scaling), b0: vector(&prior(study)) },
     )
 }
 
