@@ -8,6 +8,7 @@
 //! Seven numbers, and for 20 columns three factors; two groups outside the formula that it under-predicts; hospitals of
 //! unequal size and case mix. Nothing simulates the noise: it is what the nodes' own sampler draws, at the scale
 //! that the plan of study and roster says.
+pub mod score;
 mod table;
 
 use crate::oracle::Row;

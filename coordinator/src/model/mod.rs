@@ -106,6 +106,8 @@ pub struct Fitted {
     published: DVector<f64>,
     #[serde(skip)]
     predicting: DVector<f64>,
+    #[serde(skip)]
+    direction: Option<(Direction, DVector<f64>)>,
 }
 
 impl Fitted {
@@ -118,6 +120,11 @@ impl Fitted {
     /// was applied, otherwise t̂.
     pub fn published(&self) -> &DVector<f64> {
         &self.published
+    }
+
+    /// Along which frozen directions the dial went, and how far along each; `None` without, or along the release's own.
+    pub fn direction(&self) -> Option<(&Direction, &DVector<f64>)> {
+        self.direction.as_ref().map(|(direction, steps)| (direction, steps))
     }
 
     /// The solution that predicts best, in whitened units, p: [`filter::solve`] where κ < 2 and no dial
@@ -228,6 +235,9 @@ pub fn fit(spec: &Spec, inputs: &Inputs) -> Result<Fitted, ModelError> {
     let groups = group_results(spec, inputs, t, fair.as_ref())?;
     let sites = site_results(spec, inputs, &solution, between.as_ref())?;
     let filtered = fair.is_none() && solution.kappa() < filter::PLAIN_FROM;
+    let direction = fair
+        .as_ref()
+        .and_then(|fair| fair.steps.as_ref().map(|steps| (fair.direction.clone(), steps.clone())));
     let published = fair.map_or_else(|| t.clone(), |fair| fair.t);
     let predicting = if filtered { filter::solve(inputs.gram())? } else { published.clone() };
     let dial = attempt.map(|attempt| match attempt {
@@ -248,6 +258,7 @@ pub fn fit(spec: &Spec, inputs: &Inputs) -> Result<Fitted, ModelError> {
         t: t.clone(),
         published,
         predicting,
+        direction,
     })
 }
 
