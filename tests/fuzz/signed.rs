@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use tacit_coordinator::command::verify::{VerifyArgs, verify};
 use tacit_node::office::decision::{Decision, Decisions};
 use tacit_node::office::evidence::{self, Exported, Hex, Record};
+use tacit_node::office::profile::{Role, Word};
 use tacit_shared::codec::{self, Bytes};
 use tacit_shared::frame;
 use tacit_shared::id::{Digest, SiteIndex};
@@ -20,6 +21,8 @@ use tacit_shared::study::Study;
 
 /// The officer's key among [`key`]s.
 pub(crate) const OFFICER: u16 = 900;
+/// The staff representative's.
+pub(crate) const STAFF: u16 = 901;
 /// What a transcript file begins with.
 pub(crate) const TRANSCRIPT: &[u8] = b"tacit-transcript-1\n";
 /// A round of three sites, as `tacit-coordinator export` writes it.
@@ -40,6 +43,18 @@ pub(crate) fn evidence(data: &[u8]) -> bool {
         chain(&mut records);
         officer.key = tacit_shared::roster::Key(*key(OFFICER).verifying_key().as_bytes());
         officer.decisions = records.iter().map(Record::from).collect();
+    }
+    for pin in &mut exported.evidence.profiles.representatives {
+        pin.key = tacit_shared::roster::Key(*key(STAFF).verifying_key().as_bytes());
+    }
+    for said in &mut exported.evidence.profiles.words {
+        let mut signed = unsigned(&said.word);
+        let by = match codec::decode::<Word>(&signed.payload.0).map(|word| word.role) {
+            Ok(Role::StaffRepresentative) => STAFF,
+            Ok(Role::Officer) | Err(_) => OFFICER,
+        };
+        sign(&mut signed, by, "profile");
+        said.word = Record::from(&signed);
     }
     for result in &mut exported.evidence.results {
         let mut signed = unsigned(result);

@@ -268,7 +268,10 @@ impl Federation {
 /// # Errors
 /// The fault of the command that failed.
 pub async fn put_in_force(dir: &Path, text: &str) -> Result<(), Fault> {
-    let (file, staff) = (dir.join("profile.toml"), dir.join("staff.p8"));
+    // The representative keeps their key elsewhere.
+    let mut name = dir.file_name().unwrap_or_default().to_owned();
+    name.push("-staff.p8");
+    let (file, staff) = (dir.join("profile.toml"), dir.with_file_name(name));
     std::fs::write(&file, text).map_err(|e| Fault::operator(e.to_string()))?;
     let document = Document::parse(text).map_err(|e| e.into_fault("the profile"))?;
     let key = profile::KeyArgs { dir: dir.to_owned(), key: staff.clone(), replace: false };

@@ -327,6 +327,9 @@ async fn evidence_and_transcript_hold_until_a_byte_is_changed() {
     let page = verify::verify(&verify::VerifyArgs { evidence: out.clone() }).unwrap();
     assert!(page.contains("Charges: 1, in an unbroken chain"), "{page}");
     assert!(page.contains("receipts   1, each a head of this chain"), "{page}");
+    let released = "for research-aggregate, to research-consortium (research), policymakers (policy); \
+                    profile self-report-only (";
+    assert!(page.contains(released) && page.contains(") was in force\n"), "{page}");
     assert!(page.contains("everything, a clinician: ε 1.990 of 8 at δ 1e-6"), "{page}");
     forged(&out);
 
@@ -398,7 +401,7 @@ fn forged(path: &Path) {
         let other = if &text[digit..=digit] == "0" { "1" } else { "0" };
         *value = Value::String(format!("{}{other}{}", &text[..digit], &text[digit + 1..]));
     };
-    let cases: [(&str, Change<'_>); 8] = [
+    let cases: [(&str, Change<'_>); 11] = [
         ("is not signed by the key", &|v| flip(&mut v["signature"], 9)),
         ("is not signed by the key", &|v| {
             v["evidence"]["budget"]["clinician"]["epsilon"] = 9.0.into();
@@ -415,6 +418,16 @@ fn forged(path: &Path) {
         }),
         ("is not signed by a coordinator", &|v| {
             flip(&mut v["evidence"]["results"][0]["payload"], 90);
+        }),
+        ("no release says for what, for whom and under which profile", &|v| {
+            v["evidence"]["profiles"]["releases"] = Value::Array(Vec::new());
+        }),
+        ("has another purpose or other recipients", &|v| {
+            v["evidence"]["profiles"]["releases"][0]["recipients"] = "anyone (public)".into();
+        }),
+        ("evidence of format 1; this program reads format 2", &|v| {
+            v["evidence"]["format"] = 1.into();
+            v["evidence"].as_object_mut().unwrap().remove("profiles");
         }),
         ("is not among the evidence", &|v| v["evidence"]["studies"] = Value::Array(Vec::new())),
     ];

@@ -142,7 +142,10 @@ async fn show(args: &ShowArgs) -> Result<String, Fault> {
     let in_force = profile::now(&store, unix_now()).await?;
     let pinned = profile::pinned(&store).await?;
     let refusals = profile::refusals(&store).await?;
-    let pins = profile::pins(&store).await?;
+    let pins = [
+        (Role::Officer, officer::pins(&store).await?),
+        (Role::StaffRepresentative, profile::pins(&store).await?),
+    ];
     store.close().await;
     let mut page = format!("In force\n{}\n", about(&in_force.document));
     page.push_str(&signatures(&in_force));
@@ -150,9 +153,11 @@ async fn show(args: &ShowArgs) -> Result<String, Fault> {
         let key = pinned.of(role).map_or("none is pinned".to_owned(), |key| to_hex(key.as_bytes()));
         let _ = write!(page, "\n  key of the {role}: {key}"); // a String
     }
-    // Whoever put a key of their own in the representative's place is seen here.
-    for (key, at_s) in pins {
-        let _ = write!(page, "\n  pinned for the staff-representative on {}: {key}", day(at_s)); // a String
+    // Whoever put a key of their own in another's place is seen here.
+    for (role, pins) in pins {
+        for (key, at_s) in pins {
+            let _ = write!(page, "\n  pinned for the {role} on {}: {}", day(at_s), to_hex(&key.0)); // a String
+        }
     }
     if let Some(why) = &in_force.falls_short {
         let _ = write!(page, "\nSigned last, but not in force: {why}");
@@ -227,6 +232,7 @@ async fn make_key(args: &KeyArgs) -> Result<String, Fault> {
         return Err(Fault::user("a key of the staff representative is pinned here already")
             .hint("`--replace` pins a new one, in a file of its own; every profile has to be signed again"));
     }
+    kept_elsewhere(&args.dir, &args.key)?;
     let key = officer::create_key(&args.key)?.verifying_key();
     profile::pin(&store, &key, unix_now()).await?;
     store.close().await;
@@ -320,13 +326,39 @@ fn filled_in(document: &Document) -> Result<(), Fault> {
 
 fn key_of(dir: &Path, role: Role, key: Option<&Path>) -> Result<PathBuf, Fault> {
     match (role, key) {
-        (_, Some(key)) => Ok(key.to_path_buf()),
+        (Role::StaffRepresentative, Some(key)) => {
+            kept_elsewhere(dir, key)?;
+            Ok(key.to_path_buf())
+        }
+        (Role::Officer, Some(key)) => Ok(key.to_path_buf()),
         (Role::Officer, None) => Ok(key_file(dir, None)),
         (Role::StaffRepresentative, None) => {
             Err(Fault::user("the staff representative's key is not named")
                 .hint("`--key FILE` names it; `tacit-node profile key` makes one"))
         }
     }
+}
+
+/// Holds that the representative's key is no file in the node's folder: whoever runs the node would sign with both keys.
+fn kept_elsewhere(dir: &Path, key: &Path) -> Result<(), Fault> {
+    let real = |path: &Path| {
+        std::fs::canonicalize(path).map_err(|e| {
+            Fault::operator(format!("cannot be read: {e}")).at(path.display().to_string())
+        })
+    };
+    // The file itself may be a link, or not be there yet.
+    let folder = match key.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let target = if key.exists() { real(key)? } else { real(folder)? };
+    let dir = real(dir)?;
+    if target.starts_with(&dir) || real(folder)?.starts_with(&dir) {
+        return Err(Fault::user("the staff representative's key lies in the node's folder")
+            .at(key.display().to_string())
+            .hint("whom the clinicians chose keeps it, on a medium that whoever runs the node cannot read"));
+    }
+    Ok(())
 }
 
 fn open_document(file: &Path) -> Result<(Document, String), Fault> {

@@ -3,9 +3,13 @@
 //! The checks are [`crate::office::evidence`]'s. The file holds no opening and no row.
 use crate::config::Config;
 use crate::office::evidence::{
-    self, Account, Accounts, Evidence, Exported, Hex, Officer, Proved, Record, Shown, Spent,
+    self, Account, Accounts, Evidence, Exported, Hex, Officer, Pin, Profiles, Proved, Record,
+    Release, Said, Shown, Spent,
 };
-use crate::store::{self, Store, approval, evidence as kept, ledger, officer, receipt};
+use crate::office::profile::Pins;
+use crate::store::{
+    self, Store, approval, evidence as kept, ledger, officer, profile, receipt, release_log,
+};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use tacit_link::keys::{Keys, read_bounded};
@@ -15,6 +19,7 @@ use tacit_shared::privacy::accountant::{Budget, Cost};
 use tacit_shared::privacy::ledger::{Budgets, Limits};
 use tacit_shared::protocol::message::Signed;
 use tacit_shared::roster::Key;
+use tacit_shared::secagg::key::identity::VerifyingKey;
 use tacit_shared::units::Epsilon;
 
 /// Evidence is larger than this only by mistake: some three hundred results of the longest vector.
@@ -83,7 +88,17 @@ pub fn verify(args: &VerifyArgs) -> Result<String, Fault> {
     let text = read_bounded(&args.evidence, FILE_BYTES_MAX)
         .map_err(|e| unread(format!("cannot be read: {e}")))?;
     let exported: Exported = serde_json::from_slice(&text).map_err(|e| {
-        unread(format!("not evidence of a site: {e}")).hint("`tacit-node export` writes it")
+        // The parts of another format are others: which one it is says more than the first part that is missing.
+        match serde_json::from_slice::<Stated>(&text).ok().map(|stated| stated.evidence.format) {
+            Some(found) if found != evidence::FORMAT => unread(format!(
+                "evidence of format {found}; this program reads format {}",
+                evidence::FORMAT
+            ))
+            .hint("ask the site to export it again, with a `tacit-node` of this version"),
+            _ => {
+                unread(format!("not evidence of a site: {e}")).hint("`tacit-node export` writes it")
+            }
+        }
     })?;
     match evidence::check(&exported) {
         Ok(proved) => Ok(page(&exported.evidence, &proved)),
@@ -96,13 +111,50 @@ pub fn verify(args: &VerifyArgs) -> Result<String, Fault> {
     }
 }
 
+/// What any format of evidence states.
+#[derive(serde::Deserialize)]
+struct Stated {
+    evidence: Version,
+}
+
+/// Its format.
+#[derive(serde::Deserialize)]
+struct Version {
+    format: u32,
+}
+
+/// Everything about profiles.
+async fn profiles(store: &Store) -> Result<Profiles, Fault> {
+    let pins = profile::pins(store).await?;
+    let representatives =
+        pins.into_iter().map(|(key, pinned_unix_s)| Pin { key, pinned_unix_s }).collect();
+    let words = profile::words(store).await?;
+    let words = words
+        .iter()
+        .map(|(_, heard)| Said { pins: heard.pins, word: Record::from(&heard.record) })
+        .collect();
+    let release = |one: release_log::Release| Release {
+        round: one.round,
+        at_unix_s: one.at_unix_s,
+        study: one.study,
+        purpose: one.purpose,
+        recipients: one.recipients,
+        profile: one.profile,
+        small_cells: one.small_cells,
+        words: one.words,
+        pins: Pins { officers: one.officers, representatives: one.representatives },
+    };
+    let releases = release_log::all(store).await?.into_iter().map(release).collect();
+    Ok(Profiles { representatives, documents: profile::documents(store).await?, words, releases })
+}
+
 async fn gather(store: &Store, keys: &Keys, limits: &Limits) -> Result<Evidence, Fault> {
     let (rosters, studies) = approval::texts(store).await?;
     let mut officers = Vec::new();
-    for key in officer::keys(store).await? {
-        let records = officer::records(store, &key).await?;
+    for (key, pinned_unix_s) in officer::pins(store).await? {
+        let records = officer::records(store, &VerifyingKey::from_bytes(key.0)).await?;
         let decisions = records.iter().map(Record::from).collect();
-        officers.push(Officer { key: Key(*key.as_bytes()), decisions });
+        officers.push(Officer { key, pinned_unix_s, decisions });
     }
     let opened = ledger::open(store, *limits).await?;
     receipt::check(store, &opened).await?;
@@ -133,6 +185,7 @@ async fn gather(store: &Store, keys: &Keys, limits: &Limits) -> Result<Evidence,
         rosters,
         studies,
         officers,
+        profiles: profiles(store).await?,
         ledger: entries.map_err(|e| Fault::bug(e.to_string()))?,
         results,
         receipts,
@@ -153,9 +206,31 @@ fn page(evidence: &Evidence, proved: &Proved) -> String {
     line("head", &proved.head.to_string());
     line("results", &format!("{with_result}, each signed by the coordinator and paid for"));
     line("receipts", &format!("{}, each a head of this chain", proved.receipts));
-    for (place, (key, decisions)) in (1_usize..).zip(&proved.officers) {
-        let counts = if place == proved.officers.len() { "counts now" } else { "was replaced" };
-        line("officer", &format!("{}: {counts}, decisions: {decisions}", String::from(*key)));
+    let pinned = |key: Key, place: usize, of: usize, at_s: i64| {
+        let counts = if place == of { "counts now" } else { "was replaced" };
+        format!("{}: pinned on {}, {counts}", String::from(key), day(at_s))
+    };
+    let officers = proved.officers.iter().zip(&evidence.officers);
+    for (place, ((key, decisions), officer)) in (1_usize..).zip(officers) {
+        let pinned = pinned(*key, place, proved.officers.len(), officer.pinned_unix_s);
+        line("officer", &format!("{pinned}, decisions: {decisions}"));
+    }
+    let Profiles { representatives, releases, .. } = &evidence.profiles;
+    for (place, pin) in (1_usize..).zip(representatives) {
+        line("staff", &pinned(pin.key, place, representatives.len(), pin.pinned_unix_s));
+    }
+    for (release, (kind, paid)) in releases.iter().zip(&proved.releases) {
+        let [round, profile] = [&release.round, &release.profile]
+            .map(|digest| digest.get(..8).unwrap_or(digest.as_str()));
+        let (purpose, recipients, on) =
+            (&release.purpose, &release.recipients, day(release.at_unix_s));
+        let paid = if *paid { "" } else { "; tried, and not charged" };
+        line(
+            "release",
+            &format!(
+                "{on} round {round}: for {purpose}, to {recipients}; profile {kind} ({profile}) was in force{paid}"
+            ),
+        );
     }
     for study in &proved.approved {
         line("approved", &study.to_string());
@@ -180,8 +255,8 @@ fn page(evidence: &Evidence, proved: &Proved) -> String {
         }
     }
     page.push_str(
-        "Compare roster and head with the convener's, and the officer's key with the officer. A charge left out\n\
-         at the end shows only at the convener.",
+        "Compare roster and head with the convener's, the officer's key with the officer, and the staff's key with\n\
+         whom the clinicians chose. A charge left out at the end shows only at the convener.",
     );
     page
 }
@@ -199,4 +274,9 @@ fn account(spent: Cost, budget: Budget, limited: bool) -> String {
         (true, false) => format!(" of {}, OVER the limit of today,", budget.epsilon().value()),
     };
     format!("ε {exact}{limit} at δ {:e}; ε {zcdp} by the zCDP rule", budget.delta().value())
+}
+
+fn day(unix_s: i64) -> String {
+    time::OffsetDateTime::from_unix_timestamp(unix_s)
+        .map_or_else(|_| "an impossible day".to_owned(), |at| at.date().to_string())
 }

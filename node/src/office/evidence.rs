@@ -5,13 +5,17 @@
 //! charge     = what the study costs under a roster the site pinned, recomputed
 //! receipt    M10, signed by the coordinator: names the site's head once the round was charged
 //! decision   signed by the officer; each charge has an approval that stood when it was made
+//! profile    in force at each release and charge, recomputed from the documents, the words that two people signed, and
+//!            the order in which keys were pinned
 //! ```
 //! A receipt whose head is not in the chain means that the ledger was set back, or that somebody answered
 //! outside of it. Nothing here derives from a person: rosters, studies, digests, costs, and the published
 //! sums. Openings (exact sums) are not part of it. Reading the store is the work of the command,
 //! holding it against itself that of [`check`].
 mod check;
+mod profiles;
 
+use crate::office::profile::Pins;
 use serde::{Deserialize, Serialize};
 use tacit_shared::codec::{self, Bytes};
 use tacit_shared::id::{Digest, SiteId, to_hex};
@@ -23,7 +27,7 @@ use tacit_shared::secagg::key::identity::Signature;
 pub use check::{Proved, Spent, check};
 
 /// The version of the file format this program reads and writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The label of the site's signature.
 pub const LABEL: &str = "evidence";
 
@@ -68,8 +72,69 @@ pub struct Record {
 pub struct Officer {
     /// The public key that was pinned.
     pub key: Key,
+    /// When, seconds since 1970 by the clock of then.
+    pub pinned_unix_s: i64,
     /// The decisions, oldest first.
     pub decisions: Vec<Record>,
+}
+
+/// A key of the staff representative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    /// The public key that was pinned.
+    pub key: Key,
+    /// When, seconds since 1970 by the clock of then.
+    pub pinned_unix_s: i64,
+}
+
+/// What somebody said of a profile's document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    /// How many keys had been pinned then.
+    pub pins: Pins,
+    /// The signed word.
+    pub word: Record,
+}
+
+/// A release that was cut: for what, for whom, and under which profile. It stands before its charge; one without a
+/// charge was tried only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// The round.
+    pub round: String,
+    /// Seconds since 1970.
+    pub at_unix_s: i64,
+    /// Digest of the study.
+    pub study: String,
+    /// Its purpose.
+    pub purpose: String,
+    /// Its recipients, with the class of each.
+    pub recipients: String,
+    /// Digest of the profile that was in force.
+    pub profile: String,
+    /// What the officer said of small cells.
+    pub small_cells: String,
+    /// How many words on profiles had been said then.
+    pub words: u32,
+    /// How many keys had been pinned.
+    pub pins: Pins,
+}
+
+/// Under which profiles the site released.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profiles {
+    /// Every key of the staff representative that was pinned, in that order.
+    pub representatives: Vec<Pin>,
+    /// Every document of which something was said, as its exact text.
+    pub documents: Vec<String>,
+    /// Every word, oldest first.
+    pub words: Vec<Said>,
+    /// Every release, oldest first.
+    pub releases: Vec<Release>,
 }
 
 /// Everything a site can show.
@@ -90,8 +155,10 @@ pub struct Evidence {
     pub rosters: Vec<String>,
     /// Studies that were decided on.
     pub studies: Vec<String>,
-    /// Officers, oldest key first.
+    /// Officers, in the order in which their keys were pinned.
     pub officers: Vec<Officer>,
+    /// The profiles.
+    pub profiles: Profiles,
     /// The ledger's entries, as they were hashed.
     pub ledger: Vec<Hex>,
     /// Results, as the coordinator signed them: payload and signature.

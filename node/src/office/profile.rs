@@ -7,9 +7,11 @@
 //!             signed what ends
 //! in force  = the document that was signed last, if it stands; while it still lacks a signature, the one before
 //! ```
-//! Otherwise the built-in `self-report-only` is: what was taken back, or has ended, gives way to nothing older. Keys, documents and words on disk are the work of
-//! [`crate::store::profile`]; what a study may ask for, of [`super::policy`].
+//! Otherwise the built-in `self-report-only` is: what was taken back, or has ended, gives way to nothing older. A word on a
+//! wider document stands while neither person's key was replaced since: by order, for a clock can be set. Keys, documents
+//! and words on disk are the work of [`crate::store::profile`]; what a study may ask for, of [`super::policy`].
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use tacit_shared::codec::CodecError;
 use tacit_shared::id::Digest;
@@ -54,6 +56,16 @@ pub struct Word {
     pub at_unix_s: i64,
 }
 
+/// How many keys had been pinned for each person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pins {
+    /// For the officer.
+    pub officers: u32,
+    /// For the staff representative.
+    pub representatives: u32,
+}
+
 /// The keys that are pinned now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pinned {
@@ -61,6 +73,17 @@ pub struct Pinned {
     pub officer: Option<VerifyingKey>,
     /// The staff representative's.
     pub representative: Option<VerifyingKey>,
+    /// How many there were of each so far.
+    pub pins: Pins,
+}
+
+/// A word as it was said: signed, and under which keys.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// The signed word.
+    pub record: Signed,
+    /// How many keys had been pinned then.
+    pub pins: Pins,
 }
 
 /// A document with all that was said of it, oldest first.
@@ -68,8 +91,29 @@ pub struct Pinned {
 pub struct Kept {
     /// The document.
     pub document: Document,
-    /// The words, with the role under which each stands on disk.
-    pub words: Vec<Signed>,
+    /// The words.
+    pub words: Vec<Heard>,
+}
+
+impl Kept {
+    /// Groups words by document, in the order of the last word on each; those on a document that is not here are left out.
+    pub fn all(documents: &BTreeMap<Digest, Document>, words: &[(Digest, Heard)]) -> Vec<Self> {
+        let mut found: BTreeMap<Digest, (usize, Vec<Heard>)> = BTreeMap::new();
+        for (place, (digest, word)) in words.iter().enumerate() {
+            let (last, heard) = found.entry(*digest).or_default();
+            *last = place;
+            heard.push(word.clone());
+        }
+        let mut all: Vec<(usize, Self)> = found
+            .into_iter()
+            .filter_map(|(digest, (last, words))| {
+                let document = documents.get(&digest)?.clone();
+                Some((last, Self { document, words }))
+            })
+            .collect();
+        all.sort_by_key(|(last, _)| *last);
+        all.into_iter().map(|(_, kept)| kept).collect()
+    }
 }
 
 /// The profile that counts.
@@ -109,7 +153,20 @@ impl Pinned {
     }
 }
 
+impl Pins {
+    /// Whether a word that was said under these still stands, the document being wider: neither key was replaced since.
+    fn stand(self, now: Self) -> bool {
+        let first = self.representatives == 0 && now.representatives == 1;
+        self.officers == now.officers && (self.representatives == now.representatives || first)
+    }
+}
+
 impl Word {
+    /// The word that a record holds, if this key signed it.
+    pub fn read(record: &Signed, key: &VerifyingKey) -> Option<Self> {
+        record.body(key, LABEL)
+    }
+
     /// Signs it.
     ///
     /// # Errors
@@ -130,8 +187,8 @@ impl Word {
 pub fn last_said(kept: &[Kept], pinned: &Pinned) -> Option<i64> {
     let keys = [pinned.officer, pinned.representative];
     let words = kept.iter().flat_map(|kept| &kept.words);
-    let said = words.filter_map(|record| {
-        keys.iter().flatten().find_map(|key| record.body::<Word>(key, LABEL)).map(|w| w.at_unix_s)
+    let said = words.filter_map(|heard| {
+        keys.iter().flatten().find_map(|key| Word::read(&heard.record, key)).map(|w| w.at_unix_s)
     });
     said.max()
 }
@@ -169,7 +226,7 @@ enum Waits {
 /// The words that a document rests on, or why it is not in force.
 fn stands(
     document: &Document,
-    words: &[Signed],
+    words: &[Heard],
     pinned: &Pinned,
     today: Date,
 ) -> Result<Vec<Word>, Short> {
@@ -189,14 +246,21 @@ fn stands(
     for role in roles {
         let key =
             pinned.of(role).ok_or_else(|| waits(format!("no key of the {role} is pinned here")))?;
-        let of = |record: &Signed| {
-            record
-                .body::<Word>(&key, LABEL)
+        let of = |heard: &Heard| {
+            Word::read(&heard.record, &key)
                 .filter(|w| w.role == role && w.document == document.digest())
+                .map(|word| (word, heard.pins))
         };
         match words.iter().filter_map(of).next_back() {
-            Some(word) if word.said == Said::Given => signed.push(word),
-            Some(_) => return Err(over(format!("{name} was taken back by the {role}"))),
+            Some((Word { said: Said::TakenBack, .. }, _)) => {
+                return Err(over(format!("{name} was taken back by the {role}")));
+            }
+            Some((_, pins)) if document.is_wider() && !pins.stand(pinned.pins) => {
+                return Err(waits(format!(
+                    "{name} was signed by the {role} before a key was replaced; it has to be signed again"
+                )));
+            }
+            Some((word, _)) => signed.push(word),
             None => return Err(waits(format!("{name} lacks the signature of the {role}"))),
         }
     }
@@ -229,7 +293,8 @@ pub(crate) mod tests {
 
     fn pinned(officer: u8, representative: u8) -> Pinned {
         let key = |seed| (seed > 0).then(|| key(seed).verifying_key());
-        Pinned { officer: key(officer), representative: key(representative) }
+        let pins = Pins { officers: 1, representatives: 1 };
+        Pinned { officer: key(officer), representative: key(representative), pins }
     }
 
     fn kept(document: &Document, words: &[(u8, Role, Said)]) -> Kept {
@@ -240,7 +305,8 @@ pub(crate) mod tests {
                 said: *said,
                 at_unix_s: SIGNED + at,
             };
-            word.sign(&key(*seed)).unwrap()
+            let pins = Pins { officers: 1, representatives: 1 };
+            Heard { record: word.sign(&key(*seed)).unwrap(), pins }
         };
         Kept { document: document.clone(), words: (1..).zip(words).map(word).collect() }
     }
@@ -316,6 +382,46 @@ pub(crate) mod tests {
         // The words of one document are none on another.
         let moved = Kept { document: other, ..kept(&document, both) };
         assert!(short(&[moved], &pinned(1, 2)).contains("lacks the signature of the officer"));
+    }
+
+    #[test]
+    fn a_key_that_was_replaced_voids_both_words_whatever_the_clock_shows() {
+        let document = Document::parse(RESEARCH).unwrap();
+        let pins = |officers, representatives| Pins { officers, representatives };
+        let found = |said: Pins, now: Pins| {
+            let mut both = kept(&document, &[(1, Officer, Given), (2, Staff, Given)]);
+            both.words.iter_mut().for_each(|heard| heard.pins = said);
+            let keys = Pinned { pins: now, ..pinned(1, 2) };
+            in_force(Document::built_in().unwrap(), &[both], &keys, TODAY)
+        };
+        let research = |said, now| found(said, now).document == document;
+        assert!(research(pins(1, 1), pins(1, 1)));
+        // The officer may sign before the representative has a key at all.
+        assert!(research(pins(1, 0), pins(1, 1)));
+        for now in [pins(2, 1), pins(1, 2)] {
+            let found = found(pins(1, 1), now);
+            assert_eq!(found.document, Document::built_in().unwrap());
+            assert!(found.falls_short.unwrap().ends_with("it has to be signed again"));
+        }
+        assert!(!research(pins(1, 0), pins(1, 2)));
+    }
+
+    #[test]
+    fn words_are_grouped_by_document_in_the_order_of_the_last() {
+        let first = Document::parse(RESEARCH).unwrap();
+        let second =
+            Document::parse(&RESEARCH.replacen("version = \"1\"", "version = \"2\"", 1)).unwrap();
+        let word = |document: &Document| {
+            let heard = kept(document, &[(1, Officer, Given)]).words.remove(0);
+            (document.digest(), heard)
+        };
+        let documents = [&first, &second].map(|d| (d.digest(), d.clone())).into();
+        let words = [word(&first), word(&second), word(&first)];
+        let found = Kept::all(&documents, &words);
+        let order: Vec<_> =
+            found.iter().map(|kept| (kept.document.digest(), kept.words.len())).collect();
+        assert_eq!(order, [(second.digest(), 1), (first.digest(), 2)]);
+        assert!(Kept::all(&BTreeMap::new(), &words).is_empty());
     }
 
     #[test]

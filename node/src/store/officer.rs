@@ -86,13 +86,22 @@ pub async fn pin(store: &Store, key: &VerifyingKey, now_s: i64) -> Result<(), Fa
 /// # Errors
 /// A fault of the database.
 pub async fn keys(store: &Store) -> Result<Vec<VerifyingKey>, Fault> {
-    let keys: Vec<String> = sqlx::query_scalar("SELECT key FROM officer ORDER BY rowid")
-        .fetch_all(store.pool())
-        .await
-        .map_err(|e| fault(&e))?;
-    let key = |text: String| {
+    Ok(pins(store).await?.into_iter().map(|(key, _)| VerifyingKey::from_bytes(key.0)).collect())
+}
+
+/// The same with the time at which each was pinned, seconds since 1970.
+///
+/// # Errors
+/// A fault of the database.
+pub async fn pins(store: &Store) -> Result<Vec<(Key, i64)>, Fault> {
+    let keys: Vec<(String, i64)> =
+        sqlx::query_as("SELECT key, pinned_unix_s FROM officer ORDER BY rowid")
+            .fetch_all(store.pool())
+            .await
+            .map_err(|e| fault(&e))?;
+    let key = |(text, at_unix_s): (String, i64)| {
         let key = Key::try_from(text).map_err(|_| Fault::operator("an officer's key is damaged"));
-        key.map(|key| VerifyingKey::from_bytes(key.0))
+        key.map(|key| (key, at_unix_s))
     };
     keys.into_iter().map(key).collect()
 }

@@ -2,11 +2,12 @@
 //!
 //! A row stands before its charge. Should the charge fail there is a row without an entry in the ledger: what was
 //! tried is seen, too. The ledger alone says what was paid.
-use super::{Store, fault, officer};
+use super::{Store, fault, officer, profile as profiles};
 use crate::office::decision::SmallCells;
 use crate::office::profile::InForce;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::{Digest, to_hex};
+use tacit_shared::secagg::key::identity::VerifyingKey;
 use tacit_shared::study::Study;
 
 /// One release.
@@ -32,6 +33,12 @@ pub struct Release {
     pub small_cells: String,
     /// The key of the officer who approved.
     pub officer: String,
+    /// How many words on profiles had been said then.
+    pub words: u32,
+    /// How many keys of officers had been pinned.
+    pub officers: u32,
+    /// How many of staff representatives.
+    pub representatives: u32,
 }
 
 /// Writes a release down; again the same changes nothing.
@@ -50,10 +57,12 @@ pub async fn keep(
         Some(SmallCells::Accepted) => "accepted",
         Some(SmallCells::Refused) | None => "refused",
     };
+    let words = u32::try_from(profiles::words(store).await?.len()).unwrap_or(u32::MAX);
+    let pins = profiles::pinned(store).await?.pins;
     let recipients: Vec<String> = study.recipients().iter().map(ToString::to_string).collect();
     sqlx::query(
         "INSERT OR IGNORE INTO release_log (round, at_unix_s, study, name, purpose, recipients, profile, kind, \
-         small_cells, officer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         small_cells, officer, words, officers, representatives) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(round.to_string())
     .bind(at_unix_s)
@@ -65,19 +74,25 @@ pub async fn keep(
     .bind(profile.document.kind().to_string())
     .bind(small_cells)
     .bind(to_hex(officer::pinned(store).await?.as_bytes()))
+    .bind(words)
+    .bind(pins.officers)
+    .bind(pins.representatives)
     .execute(store.pool())
     .await
     .map_err(|e| fault(&e))?;
     Ok(())
 }
 
-/// When the last of them was cut, seconds since 1970.
+/// When the last of those that an officer approved was cut, seconds since 1970.
 ///
 /// # Errors
 /// A fault of the database.
-pub async fn last_unix_s(store: &Store) -> Result<Option<i64>, Fault> {
-    let sql = "SELECT max(at_unix_s) FROM release_log";
-    sqlx::query_scalar(sql).fetch_one(store.pool()).await.map_err(|e| fault(&e))
+pub async fn last_unix_s(store: &Store, officer: &VerifyingKey) -> Result<Option<i64>, Fault> {
+    sqlx::query_scalar("SELECT max(at_unix_s) FROM release_log WHERE officer = ?")
+        .bind(to_hex(officer.as_bytes()))
+        .fetch_one(store.pool())
+        .await
+        .map_err(|e| fault(&e))
 }
 
 /// Every release, oldest first.
@@ -85,8 +100,8 @@ pub async fn last_unix_s(store: &Store) -> Result<Option<i64>, Fault> {
 /// # Errors
 /// A fault of the database.
 pub async fn all(store: &Store) -> Result<Vec<Release>, Fault> {
-    let sql = "SELECT round, at_unix_s, study, name, purpose, recipients, profile, kind, small_cells, officer \
-               FROM release_log ORDER BY at_unix_s, round";
+    let sql = "SELECT round, at_unix_s, study, name, purpose, recipients, profile, kind, small_cells, officer, words, \
+               officers, representatives FROM release_log ORDER BY at_unix_s, round";
     sqlx::query_as(sql).fetch_all(store.pool()).await.map_err(|e| fault(&e))
 }
 
@@ -108,7 +123,7 @@ mod tests {
         let profile = InForce { document, signed: Vec::new(), falls_short: None };
         let (roster, round) = (study.digest(), study.digest());
         assert_eq!(
-            (all(&store).await.unwrap(), last_unix_s(&store).await.unwrap()),
+            (all(&store).await.unwrap(), last_unix_s(&store, &key).await.unwrap()),
             (vec![], None)
         );
         for at_unix_s in [7, 8] {
@@ -120,6 +135,9 @@ mod tests {
         assert!(one.recipients.contains("policymakers (policy)"), "{}", one.recipients);
         assert_eq!(one.profile, profile.document.digest().to_string());
         assert_eq!((one.small_cells.as_str(), &one.officer), ("refused", &to_hex(key.as_bytes())));
-        assert_eq!(last_unix_s(&store).await.unwrap(), Some(7));
+        assert_eq!((one.words, one.officers, one.representatives), (0, 1, 0));
+        assert_eq!(last_unix_s(&store, &key).await.unwrap(), Some(7));
+        let other = officer::create_key(&dir.path().join("other.p8")).unwrap().verifying_key();
+        assert_eq!(last_unix_s(&store, &other).await.unwrap(), None);
     }
 }

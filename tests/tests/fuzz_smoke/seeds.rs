@@ -1,6 +1,6 @@
 //! The seeds of the fuzzers: small, sound inputs of each target, made from fixed keys and from no one's data.
 use crate::rounds::{Federation, Memory, Round, at, budgets, faithful, now};
-use crate::targets::signed::{OFFICER, TRANSCRIPT, key};
+use crate::targets::signed::{OFFICER, STAFF, TRANSCRIPT, key};
 use arrow_array::types::Int32Type;
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array,
@@ -15,8 +15,10 @@ use tacit_coordinator::config::Config as CoordinatorConfig;
 use tacit_node::config::Config as NodeConfig;
 use tacit_node::office::decision::{Decisions, SmallCells, What};
 use tacit_node::office::evidence::{
-    self, Account, Accounts, Evidence, Exported, Hex, Officer, Record, Shown,
+    self, Account, Accounts, Evidence, Exported, Hex, Officer, Pin, Profiles, Record, Release,
+    Said, Shown,
 };
+use tacit_node::office::profile::{Pins, Role, Said as Told, Word};
 use tacit_shared::codec::{self, Bytes};
 use tacit_shared::frame;
 use tacit_shared::id::Digest;
@@ -32,6 +34,7 @@ use tacit_shared::protocol::transcript::{self, Papers, seal};
 use tacit_shared::roster::{Key, Party, Roster};
 use tacit_shared::secagg::key::PublicKey;
 use tacit_shared::secagg::key::identity::Signature;
+use tacit_shared::study::profile::document::Document;
 use tacit_shared::units::Epsilon;
 
 const STUDY: &str = include_str!("../round/small.toml");
@@ -235,9 +238,11 @@ fn write_round() {
         rosters: vec![roster],
         studies: vec![study],
         officers: vec![Officer {
-            key: Key(*key(OFFICER).verifying_key().as_bytes()),
+            key: public(OFFICER),
+            pinned_unix_s: 1_770_000_000,
             decisions: records.iter().map(Record::from).collect(),
         }],
+        profiles: profiles(&federation),
         ledger: vec![Hex(codec::encode(&charged(&federation)).unwrap())],
         results: vec![Record::from(&result)],
         receipts: receipts.iter().filter(own).map(Shown::from).collect(),
@@ -247,6 +252,39 @@ fn write_round() {
     let signature = Hex(signature.as_bytes().to_vec());
     let exported = Exported { evidence, signature };
     write("evidence", "one-round", &serde_json::to_vec(&exported).unwrap());
+}
+
+/// A profile that two people signed before the charge, and the release that was charged.
+fn profiles(federation: &Federation) -> Profiles {
+    let text = include_str!("../../../configs/profiles/ethics-approved-research.toml");
+    let document = Document::parse(text).unwrap().digest();
+    let pins = Pins { officers: 1, representatives: 1 };
+    let word = |(by, role)| {
+        let word = Word { document, role, said: Told::Given, at_unix_s: 1_785_000_000 };
+        Said { pins, word: Record::from(&word.sign(&key(by)).unwrap()) }
+    };
+    let study = &federation.study;
+    let recipients: Vec<String> = study.recipients().iter().map(ToString::to_string).collect();
+    Profiles {
+        representatives: vec![Pin { key: public(STAFF), pinned_unix_s: 1_770_000_001 }],
+        documents: vec![text.to_owned()],
+        words: [(OFFICER, Role::Officer), (STAFF, Role::StaffRepresentative)].map(word).into(),
+        releases: vec![Release {
+            round: federation.config(1).digest().unwrap().to_string(),
+            at_unix_s: 1_790_000_000,
+            study: study.digest().to_string(),
+            purpose: study.purpose().to_owned(),
+            recipients: recipients.join(", "),
+            profile: document.to_string(),
+            small_cells: "refused".to_owned(),
+            words: 2,
+            pins,
+        }],
+    }
+}
+
+fn public(index: u16) -> Key {
+    Key(*key(index).verifying_key().as_bytes())
 }
 
 /// What the coordinator keeps of the answers.

@@ -1,5 +1,5 @@
 //! Holds a site's evidence against itself: signatures, chain, costs, limits, approvals, receipts.
-use super::{Account, Accounts, Evidence, Exported, FORMAT, LABEL, Record, signature};
+use super::{Account, Accounts, Evidence, Exported, FORMAT, LABEL, Record, profiles, signature};
 use crate::office::decision::Decisions;
 use std::collections::{BTreeMap, BTreeSet};
 use tacit_shared::codec;
@@ -13,6 +13,7 @@ use tacit_shared::protocol::message::{Outcome, Signed};
 use tacit_shared::roster::{Key, Roster};
 use tacit_shared::secagg::key::identity::VerifyingKey;
 use tacit_shared::study::Study;
+use tacit_shared::study::profile::Profile;
 use tacit_shared::units::{Delta, Epsilon};
 
 /// What sound evidence says.
@@ -34,6 +35,8 @@ pub struct Proved {
     /// Keys of officers, in the order in which they were pinned, and how many decisions each signed; the last
     /// one counts.
     pub officers: Vec<(Key, usize)>,
+    /// Releases in the order of the evidence: the kind of the profile that each was cut under, and whether it was paid for.
+    pub releases: Vec<(Profile, bool)>,
     /// Approvals that stand: digest of the study.
     pub approved: Vec<Digest>,
 }
@@ -75,6 +78,7 @@ pub fn check(exported: &Exported) -> Result<Proved, Vec<String>> {
             Cause::Loss { head } => check_loss(entry, lost.get(&head), &officers, &mut problems),
         }
     }
+    let releases = profiles::check(evidence, &parsed.studies, &parsed.entries, &mut problems);
     let (with_result, receipts) = parsed.check_results(&ledger, &mut problems);
     let spent = ledger.spent();
     let budgets = parsed.limits.site;
@@ -103,6 +107,7 @@ pub fn check(exported: &Exported) -> Result<Proved, Vec<String>> {
         losses: parsed.entries.iter().filter(is_loss).count(),
         receipts,
         officers: officers.iter().map(|(key, decisions)| (*key, decisions.made().len())).collect(),
+        releases,
         approved: standing,
     })
 }
