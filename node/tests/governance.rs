@@ -10,11 +10,13 @@ use tacit_node::intake::progress::Silent;
 use tacit_node::link::session::unix_now;
 use tacit_node::measure::feature::{self, Rows};
 use tacit_node::measure::instrument::Catalogue;
+use tacit_node::office::decision::{SmallCells, What};
 use tacit_node::office::policy;
 use tacit_node::store::consent::{Access, Purpose};
 use tacit_node::store::panel::{Asked, Panel, Span};
 use tacit_node::store::pseudonym::Pseudonyms;
-use tacit_node::store::{Store, profile as signed};
+use tacit_node::store::{Store, approval, away, officer, profile as signed};
+use tacit_shared::roster::Roster;
 use tacit_shared::study::Study;
 use tacit_shared::study::modality::Modality;
 use tacit_shared::study::profile::Profile;
@@ -152,8 +154,12 @@ impl Node {
     /// Has two people sign a profile for research that does not end soon.
     async fn research(&self) -> Document {
         let text = RESEARCH.replace("2027-12-31", "9999-12-31").replace("\"YOUR", "\"OUR");
-        self.write("research.toml", &text);
-        let document = Document::parse(&text).unwrap();
+        self.sign_research(&text).await
+    }
+
+    async fn sign_research(&self, text: &str) -> Document {
+        self.write("research.toml", text);
+        let document = Document::parse(text).unwrap();
         let digest = document.digest();
         self.profile("key --dir @node --key @staff.p8").await.unwrap();
         let said = self
@@ -331,6 +337,124 @@ async fn one_key_a_wrong_digest_or_the_example_sign_nothing() {
     assert!(fault.message.starts_with("this key is not the key of the officer"), "{fault}");
     let fault = node.profile("key --dir @node --key @other.p8").await.unwrap_err();
     assert!(fault.message.contains("is pinned here already"), "{fault}");
+}
+
+#[tokio::test]
+async fn a_purpose_that_people_are_not_asked_about_is_refused_whatever_a_profile_says() {
+    let node = Node::new().await;
+    let purposes = "purposes = [\"research-aggregate\"]";
+    let wider = "purposes = [\"research-aggregate\", \"staffing\"]";
+    let text = RESEARCH.replace("2027-12-31", "9999-12-31").replace("\"YOUR", "\"OUR");
+    node.sign_research(&text.replacen(purposes, wider, 1)).await;
+    let asked =
+        study(true).replacen("purpose = \"research-aggregate\"", "purpose = \"staffing\"", 1);
+    let fault = approve::approve(&node.approving(&asked)).await.unwrap_err();
+    assert_eq!(
+        fault.message,
+        "study empathy-billing has the purpose `staffing`, which people are not asked about here"
+    );
+    assert_eq!(fault.place.as_deref(), Some(policy::PLACE));
+    let store = node.store().await;
+    assert_eq!(signed::refusals(&store).await.unwrap().len(), 1);
+    // Under the same profile what people are asked about goes on, up to the roster that is missing.
+    let fault = approve::approve(&node.approving(&study(true))).await.unwrap_err();
+    assert_eq!(fault.message, "no roster is pinned here");
+}
+
+#[tokio::test]
+async fn after_each_word_on_a_profile_the_cells_are_looked_at_again() {
+    let node = Node::new().await;
+    node.import(MAPPING).await;
+    let study_text = study(false);
+    let (study, store) = (Study::parse(&study_text).unwrap(), node.store().await);
+    // A study that stands approved, and a site that stays away from it for no reason.
+    let roster = include_str!("../../tests/fuzz/corpus/roster/three-sites");
+    let roster_digest = Roster::parse(roster).unwrap().digest();
+    approval::pin(&store, &Roster::parse(roster).unwrap(), roster, 1).await.unwrap();
+    approval::keep(&store, &study, &study_text, 1).await.unwrap();
+    let key = officer::read_key(&Path::new(&node.folder()).join(officer::FILE)).unwrap();
+    let what = What::Approve { study: study.digest(), small_cells: SmallCells::Refused };
+    officer::decide_under(&store, &key, roster_digest, what, unix_now()).await.unwrap();
+    let why = async || away::why(&store, study.digest()).await.unwrap();
+    let narrower = tacit_shared::study::profile::document::BUILT_IN.replacen(
+        "answers = 730",
+        "answers = 30",
+        1,
+    );
+    let digest = Document::parse(&narrower).unwrap().digest();
+    node.write("narrower.toml", &narrower);
+    for word in [
+        format!("sign --dir @node --as officer @narrower.toml --digest {digest}"),
+        format!("take-back --dir @node {digest} --as officer"),
+    ] {
+        away::set(&store, study.digest(), Some("as of yesterday")).await.unwrap();
+        node.profile(&word).await.unwrap();
+        assert_ne!(why().await.as_deref(), Some("as of yesterday"), "{word}");
+        assert!(
+            !why().await.unwrap_or_default().contains("were not looked at since"),
+            "{word}: {:?}",
+            why().await
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_representatives_key_is_replaced_and_everything_signed_again() {
+    let node = Node::new().await;
+    let document = node.research().await;
+    let digest = document.digest();
+    let kind = async || {
+        let store = node.store().await;
+        let found = signed::now(&store, unix_now()).await.unwrap();
+        (found.document.kind(), found.falls_short.unwrap_or_default())
+    };
+    assert_eq!(kind().await.0, Profile::EthicsApprovedResearch);
+    let said = node.profile("key --dir @node --key @second.p8 --replace").await.unwrap();
+    let second = said.lines().last().unwrap().trim().to_owned();
+    // Nothing that the first one signed is in force any more, and it signs nothing.
+    let (found, why) = kind().await;
+    assert_eq!(found, Profile::SelfReportOnly);
+    assert!(why.contains("lacks the signature") || why.contains("has to be signed again"), "{why}");
+    let sign = |role: &str, key: &str| {
+        format!("sign --dir @node --as {role} @research.toml --digest {digest}{key}")
+    };
+    let fault = node.profile(&sign("staff-representative", " --key @staff.p8")).await.unwrap_err();
+    assert!(fault.message.starts_with("this key is not the key of the staff-representative"));
+    node.profile(&sign("staff-representative", " --key @second.p8")).await.unwrap();
+    let (found, why) = kind().await;
+    assert_eq!(found, Profile::SelfReportOnly);
+    assert!(
+        why.contains("signed by the officer before a key was replaced; it has to be signed again"),
+        "{why}"
+    );
+    node.profile(&sign("officer", "")).await.unwrap();
+    assert_eq!(kind().await.0, Profile::EthicsApprovedResearch);
+    // Every pin is shown, of both people, with its day.
+    let shown = node.profile("show --dir @node").await.unwrap();
+    let pins = |of: &str| shown.matches(&format!("\n  pinned for the {of} on 20")).count();
+    assert_eq!((pins("officer"), pins("staff-representative")), (1, 2), "{shown}");
+    assert!(shown.contains(&format!("key of the staff-representative: {second}")), "{shown}");
+}
+
+#[tokio::test]
+async fn the_representatives_key_is_no_file_of_the_node() {
+    let node = Node::new().await;
+    std::fs::create_dir(Path::new(&node.folder()).join("keys")).unwrap();
+    for inside in ["@node/staff.p8", "@node/keys/staff.p8", "@node/keys/../staff.p8"] {
+        let fault = node.profile(&format!("key --dir @node --key {inside}")).await.unwrap_err();
+        assert_eq!(fault.message, "the staff representative's key lies in the node's folder");
+    }
+    let document = node.research().await;
+    let copy = Path::new(&node.folder()).join("copy.p8");
+    std::fs::copy(node.dir.path().join("staff.p8"), copy).unwrap();
+    let digest = document.digest();
+    for line in [
+        format!("sign --dir @node --as staff-representative @research.toml --digest {digest}"),
+        format!("take-back --dir @node {digest} --as staff-representative"),
+    ] {
+        let fault = node.profile(&format!("{line} --key @node/copy.p8")).await.unwrap_err();
+        assert_eq!(fault.message, "the staff representative's key lies in the node's folder");
+    }
 }
 
 #[tokio::test]

@@ -104,8 +104,33 @@ impl Node {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use super::super::release::tests::{STUDY, Site};
     use super::*;
+    use crate::config::FILE;
+    use crate::office::decision::{SmallCells, What};
+    use crate::store::away;
+    use tacit_shared::study::modality::Modality;
+
+    #[tokio::test]
+    async fn settings_that_changed_have_the_cells_looked_at_again() {
+        let mut site = Site::new(STUDY).await;
+        let study = site.study.digest();
+        let what = What::Approve { study, small_cells: SmallCells::Refused };
+        officer::decide(&site.node.store, &site.keys[0], what, unix_now()).await.unwrap();
+        let file = site.dir.path().join("node").join(FILE);
+        let before = Config::open(file.parent().unwrap()).unwrap();
+        let switched =
+            before.clone().with_modalities(before.modalities().without(Modality::Encounters));
+        for (config, looked) in [(&before, false), (&switched, true), (&before, true)] {
+            away::set(&site.node.store, study, Some("as of yesterday")).await.unwrap();
+            std::fs::write(&file, config.to_toml().unwrap()).unwrap();
+            site.node.look_at_settings().await.unwrap();
+            let why = away::why(&site.node.store, study).await.unwrap();
+            assert_eq!(why.as_deref() != Some("as of yesterday"), looked, "{why:?}");
+        }
+    }
 
     #[test]
     fn the_coordinator_is_told_in_fixed_words() {

@@ -171,3 +171,17 @@ fn open_points_and_risks_follow_from_what_is_configured() {
     );
     assert!(reasons::risks(&record).iter().any(|risk| risk.what.contains("Signals of a body")));
 }
+
+#[test]
+fn the_papers_name_the_sum_that_every_hospitals_node_is_sent() {
+    let record = record();
+    let flow = |to: &str| record.flows.iter().find(|flow| flow.way == to);
+    let every = flow("coordinator → the node of every hospital in the round").unwrap();
+    assert_eq!(every.what, "the opened sum over hospitals");
+    assert!(every.protected.contains("an employer, holds it whatever class the recipients are of"));
+    assert!(record.open_points.iter().any(|point| point.contains("keep both from management")));
+    assert!(html::assessment(&record).contains(&every.way));
+    assert!(
+        html::notice(&record).contains("The node of every hospital in a round keeps its result")
+    );
+}
