@@ -393,7 +393,7 @@ async fn what_is_no_statement_is_a_reject_with_its_line() {
         [
             "person not either a person or a patient 2, 3",
             "person the key of an earlier row 8",
-            "purpose not one of local-view, research-aggregate, heart, skin-conductance, wearable-summaries 4",
+            "purpose not one of local-view, research-aggregate, heart, skin-conductance, wearable-summaries, facial-action-units 4",
             "state not one of given, refused, withdrawn 5",
             "to_us not after from_us 6",
         ]
@@ -572,7 +572,7 @@ async fn the_commands_erase_and_never_keep_an_id() {
     let page = withdraw(&said("P2", true)).await.unwrap();
     assert_eq!(
         page,
-        "The patient withdrew: local-view, research-aggregate, heart, skin-conductance, wearable-summaries. Erased:\n  answer                   10 rows\n\
+        "The patient withdrew: local-view, research-aggregate, heart, skin-conductance, wearable-summaries, facial-action-units. Erased:\n  answer                   10 rows\n\
          \x20 response                  1 rows\n  encounter                 1 rows\n\
          Imports leave them out from now on. What left before cannot be recalled; later rounds are without them."
     );

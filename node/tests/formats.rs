@@ -459,7 +459,7 @@ async fn what_a_watch_counts_is_noted_and_faces_are_refused() {
         let fault = site.import(mapping, &[(name, &face)]).await.unwrap_err();
         assert_eq!(
             fault.message,
-            "the file holds measures of faces (OpenFace), which no profile of a node admits"
+            "the file holds measures of faces (OpenFace), which no table of a node takes"
         );
     }
     let wrong = site.write("wrong.bin", "x");

@@ -230,7 +230,7 @@ fn init_line(words: &[&str]) -> init::InitArgs {
 async fn a_node_as_it_is_made_needs_no_wearable_and_reads_none() {
     let node = Node::new().await;
     let config = Config::open(Path::new(&node.folder())).unwrap();
-    assert_eq!(config.modalities(), Modalities::EVERYTHING);
+    assert_eq!(config.modalities(), Modalities::EVERYTHING.without(Modality::Faces));
     let summary = node.import(MAPPING).await;
     assert!(!summary.contains("rejected  "), "{summary}");
     let plain = node.rows(&study(false), |access| access).await;
@@ -587,5 +587,91 @@ async fn what_is_switched_off_is_read_from_no_table() {
     assert_eq!(panel.answered(&["care-measure"]).await.unwrap(), [3; CLINICIANS]);
     assert_eq!(panel.answered(&["care-measure", "another"]).await.unwrap(), [3; CLINICIANS]);
     assert_eq!(panel.answered(&[]).await.unwrap(), [0; CLINICIANS]);
+    panel.close().await.unwrap();
+}
+
+/// Frames of a face as `OpenFace` writes them, in which AU12 is active half of the time.
+const FRAMES: &str = "frame, timestamp, confidence, success, AU01_r, AU06_r, AU12_r, AU06_c, AU12_c\n\
+    1, 0.00, 0.98, 1, 0.0, 0.0, 2.0, 0, 1\n2, 0.03, 0.98, 1, 0.0, 0.0, 1.0, 0, 0\n";
+
+#[tokio::test]
+async fn a_face_needs_a_profile_a_switch_and_a_consent_of_its_own_and_no_study_reads_it() {
+    let node = Node::new().await;
+    node.write("face.csv", FRAMES);
+    let mapping = format!("{MAPPING}{}", SESSIONS.replace("strap.txt", "face.csv"));
+    let consented = mapping.replacen("\"heart\",", "\"heart\",\"facial-action-units\",", 1);
+    let faces = async || node.counts().await[5].1;
+    let switch_on = || {
+        let path = Path::new(&node.folder()).join(FILE);
+        let config = Config::open(Path::new(&node.folder())).unwrap();
+        let text = config.with_modalities(Modalities::EVERYTHING).to_toml().unwrap();
+        assert!(text.contains("faces = true"), "{text}");
+        std::fs::write(path, text).unwrap();
+    };
+    let refused = "device_session.file: holds measures of a face (OpenFace): read only where the profile allows `faces`";
+    // The built-in profile reads no recording at all, and the shipped profile for research no face.
+    let summary = node.import(&consented).await;
+    assert!(
+        summary.contains("recordings are switched off in node.toml or not allowed"),
+        "{summary}"
+    );
+    node.research().await;
+    switch_on();
+    let summary = node.import(&consented).await;
+    assert!(summary.contains(refused), "{summary}");
+    assert_eq!(faces().await, 0);
+    // A profile that names it: the switch is off unless somebody writes otherwise.
+    let text = RESEARCH.replace("2027-12-31", "9999-12-31").replace("\"YOUR", "\"OUR");
+    let text = text.replacen("    \"heart\",", "    \"faces\",\n    \"heart\",", 1);
+    let document = Document::parse(&text).unwrap();
+    node.write("faces.toml", &text);
+    for by in ["officer", "staff-representative --key @staff.p8"] {
+        let digest = document.digest();
+        let line = format!("sign --dir @node @faces.toml --digest {digest} --as {by}");
+        node.profile(&line).await.unwrap();
+    }
+    let off = Config::open(Path::new(&node.folder())).unwrap();
+    let off = off.with_modalities(Modalities::default()).to_toml().unwrap();
+    std::fs::write(Path::new(&node.folder()).join(FILE), off).unwrap();
+    let summary = node.import(&consented).await;
+    assert!(summary.contains(refused), "{summary}");
+    // On: of who said yes to hearts, but not to this, nothing is read, and no line says who.
+    switch_on();
+    let summary = node.import(&mapping).await;
+    assert!(!summary.contains("rejected  "), "{summary}");
+    assert_eq!(faces().await, 0);
+    let summary = node.import(&consented).await;
+    assert!(!summary.contains("rejected  "), "{summary}");
+    assert_eq!(faces().await, 4 * 12);
+    let store = node.store().await;
+    let sql = "SELECT DISTINCT feature, value, modality FROM feature ORDER BY feature";
+    let rows: Vec<(String, f64, String)> =
+        sqlx::query_as(sql).fetch_all(store.pool()).await.unwrap();
+    let rows: Vec<_> = rows.iter().map(|(f, v, m)| (f.as_str(), *v, m.as_str())).collect();
+    assert_eq!(
+        rows,
+        [
+            ("au06_active", 0.0, "faces"),
+            ("au06_mean", 0.0, "faces"),
+            ("au12_active", 0.5, "faces"),
+            ("au12_mean", 1.5, "faces"),
+        ]
+    );
+    // Nothing that a study could name reads it, even with everything allowed.
+    let config = Config::open(Path::new(&node.folder())).unwrap();
+    let access = Access::now(&store, &config, unix_now() * 1_000_000).await.unwrap();
+    assert!(access.modalities.admits(Modality::Faces));
+    let access = Access { now_us: 1_793_491_200_000_000, ..access };
+    let pseudonyms = Pseudonyms::open_or_create(Path::new(&node.folder())).unwrap();
+    let asked = Asked {
+        purpose: Purpose::ResearchAggregate,
+        roles: &["nurse"],
+        span: Span { from_us: 0, to_us: i64::MAX },
+        earlier: None,
+        links_per_patient: 1,
+        values: &[],
+    };
+    let mut panel = Panel::open(&store, &pseudonyms, &access, &asked).await.unwrap();
+    assert!(panel.recordings("au12_active").await.unwrap().iter().all(Option::is_none));
     panel.close().await.unwrap();
 }

@@ -179,7 +179,10 @@ async fn data(
             Modality::Encounters => "patients, and clinicians' work",
             Modality::PatientQuestionnaires => "patients, and how clinicians met them",
             Modality::ClinicianQuestionnaires => OWN_WORDS,
-            Modality::Heart | Modality::SkinConductance | Modality::WearableSummaries => BODY,
+            Modality::Heart
+            | Modality::SkinConductance
+            | Modality::WearableSummaries
+            | Modality::Faces => BODY,
         };
         all.push(Data {
             kind: modality.to_string(),

@@ -4,12 +4,13 @@
 //! |---|---|---|
 //! | heart | beats; else heart rates of a watch | `mean_hr_bpm`, `ln_rmssd`; of sleep `ln_rmssd_sleep` |
 //! | skin conductance | Empatica's `EDA.csv` | those of [`utc`], as medians of its windows |
+//! | faces | frames of `OpenFace` | those of [`face`], at the node alone |
 //!
 //! Of a modality that is switched off nothing is read. Acceleration is read for what it says of movement alone. A
 //! recording counts if a window of five minutes does, or three of one, or a night's five minutes.
 use crate::config::{Modalities, Switch};
 use crate::intake::recording::container::{self, E4, Opened};
-use crate::intake::recording::{About, OFF, Reading, Recorded, Recorder, WindowReading, e4};
+use crate::intake::recording::{About, OFF, Reading, Recorded, Recorder, WindowReading, e4, face};
 use crate::intake::source::wearable::numbers::Numbers;
 use crate::measure::physiology::movement::{self, Movement};
 use crate::measure::physiology::quality::{Clock, LEAST_COVERAGE, Mark, Quality};
@@ -31,6 +32,8 @@ pub(super) struct Recordings {
     skin_conductance: Switch,
     /// What a watch worked out by itself: heart rates, the variability of sleep.
     summaries: Switch,
+    /// Action units of a face.
+    faces: Switch,
 }
 
 /// One session: what its files hold.
@@ -60,6 +63,7 @@ impl Recordings {
             heart: modalities.heart,
             skin_conductance: modalities.skin_conductance,
             summaries: modalities.wearable_summaries,
+            faces: modalities.faces,
         }
     }
 
@@ -69,6 +73,7 @@ impl Recordings {
             (&mut self.heart, Modality::Heart),
             (&mut self.skin_conductance, Modality::SkinConductance),
             (&mut self.summaries, Modality::WearableSummaries),
+            (&mut self.faces, Modality::Faces),
         ] {
             if !consented.admits(modality) {
                 *switch = Switch::Off;
@@ -159,7 +164,7 @@ impl Recordings {
 
 impl Recorder for Recordings {
     fn is_on(&self) -> bool {
-        [self.heart, self.skin_conductance, self.summaries].contains(&Switch::On)
+        [self.heart, self.skin_conductance, self.summaries, self.faces].contains(&Switch::On)
     }
 
     fn reads(&self, modality: Modality) -> bool {
@@ -168,6 +173,7 @@ impl Recorder for Recordings {
                 Modality::Heart => self.heart,
                 Modality::SkinConductance => self.skin_conductance,
                 Modality::WearableSummaries => self.summaries,
+                Modality::Faces => self.faces,
                 _ => Switch::Off,
             }
     }
@@ -182,6 +188,13 @@ impl Recorder for Recordings {
 
     fn record(&self, file: &Path, about: &About) -> Result<Recorded, String> {
         let read = self.within(about.consented);
+        if face::holds(file)? {
+            return match (self.faces, read.faces) {
+                (Switch::Off, _) => Err(face::OFF.to_owned()),
+                (Switch::On, Switch::Off) => Err(OFF.to_owned()),
+                (Switch::On, Switch::On) => face::read(file),
+            };
+        }
         let sessions = read.open(file, about)?;
         let all_on = [read.heart, read.skin_conductance, read.summaries] == [Switch::On; 3];
         if !all_on && sessions.iter().all(Session::is_empty) {
@@ -381,7 +394,7 @@ mod tests {
     const ON: Recordings = only(Switch::On, Switch::On);
 
     const fn only(heart: Switch, skin_conductance: Switch) -> Recordings {
-        Recordings { heart, skin_conductance, summaries: heart }
+        Recordings { heart, skin_conductance, summaries: heart, faces: Switch::Off }
     }
 
     const ABOUT: About = About {

@@ -369,13 +369,14 @@ mod tests {
         let built_in = Document::built_in().unwrap();
         for modality in Modality::ALL {
             let key = modality.word().replace('-', "_");
-            let text = config().to_toml().unwrap().replacen(
+            let all_on = config().with_modalities(Modalities::EVERYTHING);
+            let text = all_on.to_toml().unwrap().replacen(
                 &format!("{key} = true"),
                 &format!("{key} = false"),
                 1,
             );
             let off = Config::parse(&text).unwrap().modalities();
-            assert_eq!(off, Modalities::default().without(modality), "{key}");
+            assert_eq!(off, Modalities::EVERYTHING.without(modality), "{key}");
             assert!(Modality::ALL.into_iter().all(|m| off.admits(m) == (m != modality)));
             let within = off.within(&built_in);
             assert!(!within.admits(modality));

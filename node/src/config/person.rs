@@ -108,7 +108,7 @@ impl From<Switch> for bool {
 
 /// Which kinds of data are imported and read: each can be switched off by itself, and the profile in force may
 /// allow fewer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Modalities {
     /// Hours, volume, nights and training.
@@ -125,6 +125,14 @@ pub struct Modalities {
     pub skin_conductance: Switch,
     /// Numbers that a device worked out by itself.
     pub wearable_summaries: Switch,
+    /// Action units of a face: off unless somebody writes otherwise.
+    pub faces: Switch,
+}
+
+impl Default for Modalities {
+    fn default() -> Self {
+        Self::EVERYTHING.without(Modality::Faces)
+    }
 }
 
 impl Modalities {
@@ -137,6 +145,7 @@ impl Modalities {
         heart: Switch::On,
         skin_conductance: Switch::On,
         wearable_summaries: Switch::On,
+        faces: Switch::On,
     };
 
     /// Whether a kind of data is imported and read.
@@ -173,6 +182,7 @@ impl Modalities {
             Modality::Heart => &mut self.heart,
             Modality::SkinConductance => &mut self.skin_conductance,
             Modality::WearableSummaries => &mut self.wearable_summaries,
+            Modality::Faces => &mut self.faces,
         }
     }
 }

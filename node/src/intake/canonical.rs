@@ -68,8 +68,14 @@ pub struct Column {
 pub(super) const TIME_RANGE: (i64, i64) = (631_152_000_000_000, 4_102_444_800_000_000);
 
 const CHANNELS: &[&str] = &["in_person", "phone", "ivr", "video", "other"];
-const PURPOSES: &[&str] =
-    &["local-view", "research-aggregate", "heart", "skin-conductance", "wearable-summaries"];
+const PURPOSES: &[&str] = &[
+    "local-view",
+    "research-aggregate",
+    "heart",
+    "skin-conductance",
+    "wearable-summaries",
+    "facial-action-units",
+];
 const RESPONDENTS: &[&str] = &["patient", "clinician"];
 const FLAG: Rule = Rule::Whole(0, 1);
 const SHARE: Rule = Rule::Number(0.0, 1.0);

@@ -27,22 +27,26 @@ pub enum Purpose {
     SkinConductance,
     /// The same of what a wearable worked out by itself.
     WearableSummaries,
+    /// Action units of their face, at the node alone.
+    FacialActionUnits,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Purpose; 5] = [
+    pub const ALL: [Purpose; 6] = [
         Purpose::LocalView,
         Purpose::ResearchAggregate,
         Purpose::Heart,
         Purpose::SkinConductance,
         Purpose::WearableSummaries,
+        Purpose::FacialActionUnits,
     ];
     /// Signals of a body: of these nothing is read of whoever did not consent, whatever a site's settings say.
-    pub const OF_BODIES: [(Purpose, Modality); 3] = [
+    pub const OF_BODIES: [(Purpose, Modality); 4] = [
         (Purpose::Heart, Modality::Heart),
         (Purpose::SkinConductance, Modality::SkinConductance),
         (Purpose::WearableSummaries, Modality::WearableSummaries),
+        (Purpose::FacialActionUnits, Modality::Faces),
     ];
 
     /// What a study's purpose asks people about; `None` if it is nothing they are asked about.
@@ -58,6 +62,7 @@ impl Purpose {
             Purpose::Heart => "heart",
             Purpose::SkinConductance => "skin-conductance",
             Purpose::WearableSummaries => "wearable-summaries",
+            Purpose::FacialActionUnits => "facial-action-units",
         }
     }
 }

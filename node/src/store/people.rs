@@ -39,6 +39,7 @@ pub async fn with(store: &Store, modality: Modality) -> Result<i64, Fault> {
         Modality::SkinConductance => format!(
             "{RECORDED} feature GLOB 'sc[lr]*' OR feature GLOB 'eda*' OR feature GLOB 'low_contact*'"
         ),
+        Modality::Faces => format!("{RECORDED} feature GLOB 'au[0-9]*'"),
         Modality::WearableSummaries => format!(
             "{RECORDED} feature = 'ln_rmssd_sleep' OR feature = 'mean_hr_bpm' \
              AND session NOT IN (SELECT session FROM f WHERE feature = 'ln_rmssd')"

@@ -3,7 +3,7 @@
 //! ```text
 //! research-aggregate     all rows of the person: of a clinician their work, meetings, what was said of them and by
 //!                        them, recordings; of a patient their meetings and what they answered
-//! heart, skin-conductance, wearable-summaries
+//! heart, skin-conductance, wearable-summaries, facial-action-units
 //!                        of a clinician's recordings the numbers of that kind; a recording of which none is left
 //! local-view             nothing: no row is kept for that purpose alone
 //! ```

@@ -197,7 +197,7 @@ fn wearables() -> Vec<Broken> {
         open("a data point without a body", "{\"header\":{\"id\":\"a\"}}").says(&["  rejected  raw_x.body: missing (1 rows; first lines 1)"]),
         open("a rate of nothing", "{\"heart_rate\":{\"value\":0,\"unit\":\"beats/min\"}}").says(&["  rejected  raw_x.value: not above zero (1 rows; first lines 1)"]),
         open("points that are no JSON", &format!("{{\"heart_rate\":{PERSON}}}")).says(&["a data point is not JSON", "  at:   x.json:1"]),
-        broken("faces", "x=x.csv", "frame,AU01_r,AU01_c\n1,0.2,1\n").says(&["the file holds measures of faces (OpenFace), which no profile of a node admits", "  at:   x.csv", "  hint: leave it out: what a face does at work is not read, whatever it is called"]),
-        broken("faces by their name", "x.openface=x.csv", "frame\n1\n").says(&["the file holds measures of faces (OpenFace), which no profile of a node admits", "  at:   x.csv", "  hint: leave it out: what a face does at work is not read, whatever it is called"]),
+        broken("faces", "x=x.csv", "frame,AU01_r,AU01_c\n1,0.2,1\n").says(&["the file holds measures of faces (OpenFace), which no table of a node takes", "  at:   x.csv", "  hint: leave it out; where a profile allows `faces`, a device session names it as its recording"]),
+        broken("faces by their name", "x.openface=x.csv", "frame\n1\n").says(&["the file holds measures of faces (OpenFace), which no table of a node takes", "  at:   x.csv", "  hint: leave it out; where a profile allows `faces`, a device session names it as its recording"]),
     ]
 }

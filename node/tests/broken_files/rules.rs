@@ -112,7 +112,7 @@ fn consents() -> Vec<Broken> {
     vec![
         case("a consent of nobody", ",,local-view,given,1782892800,").says(&["  rejected  consent.person: not either a person or a patient (1 rows; first lines 2)"]),
         case("a consent of two", "D1,P1,local-view,given,1782892800,").says(&["  rejected  consent.person: not either a person or a patient (1 rows; first lines 2)"]),
-        case("a purpose that is none", "D1,,marketing,given,1782892800,").says(&["  rejected  consent.purpose: not one of local-view, research-aggregate, heart, skin-conductance, wearable-summaries (1 rows; first lines 2)"]),
+        case("a purpose that is none", "D1,,marketing,given,1782892800,").says(&["  rejected  consent.purpose: not one of local-view, research-aggregate, heart, skin-conductance, wearable-summaries, facial-action-units (1 rows; first lines 2)"]),
         case("a state that is none", "D1,,local-view,maybe,1782892800,").says(&["  rejected  consent.state: not one of given, refused, withdrawn (1 rows; first lines 2)"]),
         case("a consent that ends before it begins", "D1,,local-view,given,1782892800,1782892799")
             .says(&["  rejected  consent.to_us: not after from_us (1 rows; first lines 2)"]),

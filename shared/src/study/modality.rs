@@ -21,11 +21,13 @@ pub enum Modality {
     SkinConductance,
     /// Numbers that a device worked out by itself: heart rates by the minute, a night's variability.
     WearableSummaries,
+    /// Activity of muscles of a clinician's face. No source reads it: AI Act, Article 5(1)(f).
+    Faces,
 }
 
 impl Modality {
     /// Every kind.
-    pub const ALL: [Modality; 7] = [
+    pub const ALL: [Modality; 8] = [
         Modality::StaffRecords,
         Modality::Encounters,
         Modality::PatientQuestionnaires,
@@ -33,6 +35,7 @@ impl Modality {
         Modality::Heart,
         Modality::SkinConductance,
         Modality::WearableSummaries,
+        Modality::Faces,
     ];
 
     /// Its word in files.
@@ -45,12 +48,19 @@ impl Modality {
             Modality::Heart => "heart",
             Modality::SkinConductance => "skin-conductance",
             Modality::WearableSummaries => "wearable-summaries",
+            Modality::Faces => "faces",
         }
     }
 
     /// Whether it comes from a clinician's body.
     pub fn is_biometric(self) -> bool {
-        matches!(self, Modality::Heart | Modality::SkinConductance | Modality::WearableSummaries)
+        matches!(
+            self,
+            Modality::Heart
+                | Modality::SkinConductance
+                | Modality::WearableSummaries
+                | Modality::Faces
+        )
     }
 
     /// Whether it tells of the clinician's own state: from their body, or in their own words.
@@ -111,6 +121,14 @@ mod tests {
         ] {
             assert_eq!(Modality::of(&source.parse().unwrap()), modality, "{source}");
         }
+    }
+
+    #[test]
+    fn no_source_reads_a_face() {
+        for source in ["au12-mean", "au12_mean", "au06-active", "faces", "change:92:au12-mean"] {
+            assert!(source.parse::<Source>().is_err(), "{source}");
+        }
+        assert!(Modality::Faces.is_biometric() && Modality::Faces.is_about_the_clinician());
     }
 
     #[test]

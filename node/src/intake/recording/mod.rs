@@ -4,6 +4,7 @@
 //! features is the work of whoever implements [`Recorder`].
 pub mod container;
 pub mod e4;
+pub mod face;
 pub mod fit;
 
 use super::key::KEYED;
@@ -123,6 +124,7 @@ pub const OFF: &str = "holds only what is switched off in node.toml";
 
 /// A session that waits for its recording to be read.
 #[derive(sqlx::FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each kind of data")]
 struct Waiting {
     row_id: i64,
     file: String,
@@ -131,6 +133,7 @@ struct Waiting {
     heart: bool,
     skin_conductance: bool,
     wearable_summaries: bool,
+    faces: bool,
 }
 
 impl Waiting {
@@ -141,6 +144,7 @@ impl Waiting {
             (self.heart, Modality::Heart),
             (self.skin_conductance, Modality::SkinConductance),
             (self.wearable_summaries, Modality::WearableSummaries),
+            (self.faces, Modality::Faces),
         ] {
             if !said {
                 kinds = kinds.without(modality);
@@ -173,11 +177,11 @@ pub(super) async fn read(
     }
     let offset = if staged.has("clock_offset_us") { "s.clock_offset_us" } else { "NULL" };
     let said = |purpose: Purpose| consent::given(purpose, "k.person", "?1");
-    let [heart, skin, summaries] = Purpose::OF_BODIES.map(|(purpose, _)| said(purpose));
+    let [heart, skin, summaries, faces] = Purpose::OF_BODIES.map(|(purpose, _)| said(purpose));
     let sql = format!(
         "SELECT s.row_id, s.file, s.start_us, {offset} AS clock_offset_us, {heart} AS heart, \
-         {skin} AS skin_conductance, {summaries} AS wearable_summaries FROM {} s CROSS JOIN {KEYED} k \
-         ON k.row_id = s.row_id WHERE s.row_id NOT IN (SELECT row_id FROM temp.bad) ORDER BY s.row_id",
+         {skin} AS skin_conductance, {summaries} AS wearable_summaries, {faces} AS faces \
+         FROM {} s CROSS JOIN {KEYED} k ON k.row_id = s.row_id WHERE s.row_id NOT IN (SELECT row_id FROM temp.bad) ORDER BY s.row_id",
         staged.name()
     );
     let sessions: Vec<Waiting> = sqlx::query_as(AssertSqlSafe(sql))
@@ -206,7 +210,8 @@ pub(super) async fn read(
                 let written = write(connection, session.row_id, found, (&mut whole, &mut windows));
                 written.await.map_err(|e| fault(&e))?;
             }
-            Err(reason) if reason == OFF && about.consented != Modalities::EVERYTHING => {
+            // A line would say who did not consent to what is read here.
+            Err(reason) if reason == OFF && lacks(recorder, about.consented) => {
                 silent +=
                     forget(connection, staged, session.row_id).await.map_err(|e| fault(&e))?;
             }
@@ -222,6 +227,12 @@ pub(super) async fn read(
     }
     progress.end(&format!("{} recordings", sessions.len()));
     Ok(silent)
+}
+
+/// Whether a person did not consent to a kind of data that is read here.
+fn lacks(recorder: &dyn Recorder, consented: Modalities) -> bool {
+    let kinds = Purpose::OF_BODIES.into_iter().map(|(_, modality)| modality);
+    kinds.into_iter().any(|kind| recorder.reads(kind) && !consented.admits(kind))
 }
 
 /// Takes the sessions out of people who consented to none of the kinds of data that are read of recordings; nothing of

@@ -310,8 +310,8 @@ mod tests {
             "the header line is not sound: no columns\n  at:   a.csv:1\n  hint: the first line must name every column \
              once"
         );
-        let faces = "the file holds measures of faces (OpenFace), which no profile of a node admits\n  at:   a.csv\n  hint: \
-             leave it out: what a face does at work is not read, whatever it is called";
+        let faces = "the file holds measures of faces (OpenFace), which no table of a node takes\n  at:   a.csv\n  hint: \
+             leave it out; where a profile allows `faces`, a device session names it as its recording";
         assert_eq!(
             fault(b"frame, timestamp, confidence, success, AU01_r\n1, 0, 1, 1, 0.5\n"),
             faces

@@ -6,7 +6,7 @@
 //! mean is the mapping's work.
 
 pub mod csv;
-mod face;
+pub(in crate::intake) mod face;
 pub mod fhir;
 pub(super) mod files;
 pub mod input;
@@ -173,7 +173,7 @@ fn identifier(header: &str) -> String {
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
-mod tests {
+pub(in crate::intake) mod tests {
     use super::*;
     use std::path::{Path, PathBuf};
 
@@ -207,7 +207,7 @@ mod tests {
     }
 
     /// A sample of real data, or a line saying that it is absent.
-    pub(super) fn real(path: &str) -> Option<PathBuf> {
+    pub(in crate::intake) fn real(path: &str) -> Option<PathBuf> {
         let folder = std::env::var_os("TACIT_REAL_DATA").map_or_else(
             || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/real"),
             PathBuf::from,

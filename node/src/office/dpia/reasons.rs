@@ -206,6 +206,10 @@ pub fn open_points(record: &Record) -> Vec<String> {
         "Every hospital's node keeps the opened sum of each round, to verify it, also of studies whose recipients do not reach employers. Agree who may open the node's folder and its evidence, and keep both from management.",
     );
     add(
+        record.data.iter().any(|data| data.kind == "faces" && data.is_read()),
+        "Action units of clinicians' faces are held here. State why nothing less serves, that patients are not in the frame, and that nobody infers from them what a person feels (AI Act, Article 5(1)(f)).",
+    );
+    add(
         profile.agreement.is_none(),
         "No agreement with the representatives of staff is recorded. In many countries they must agree before such a system runs.",
     );

@@ -173,6 +173,28 @@ fn open_points_and_risks_follow_from_what_is_configured() {
 }
 
 #[test]
+fn faces_are_an_open_point_where_they_are_read() {
+    let mut record = record();
+    let named = |record: &Record| {
+        reasons::open_points(record).iter().any(|point| point.contains("clinicians' faces"))
+    };
+    for (allowed, switched_on) in [(false, true), (true, false), (true, true)] {
+        let people = Band::of(0);
+        let data = Data {
+            kind: "faces".to_owned(),
+            about: BODY,
+            allowed,
+            switched_on,
+            people,
+            patients: None,
+        };
+        record.data.push(data);
+        assert_eq!(named(&record), allowed && switched_on);
+        record.data.pop();
+    }
+}
+
+#[test]
 fn the_papers_name_the_sum_that_every_hospitals_node_is_sent() {
     let record = record();
     let flow = |to: &str| record.flows.iter().find(|flow| flow.way == to);

@@ -412,7 +412,7 @@ mod tests {
         let cases: [(&str, Change); 14] = [
             ("charge 1: no release says for what", |p| drop(p.releases.remove(1))),
             ("release 3 has no round of its own", |p| {
-                p.releases[2].round = p.releases[1].round.clone()
+                p.releases[2].round = p.releases[1].round.clone();
             }),
             ("release 2 is not the one that charge 1 paid for", |p| p.releases[1].at_unix_s += 1),
             ("release 1: study empathy-billing has another purpose", |p| {
@@ -435,7 +435,7 @@ mod tests {
             ("profile 1: ", |p| p.documents[0].push_str("x = 1")),
             ("word 2 on a profile is not signed by the key", |p| p.words[1].word.payload.0[3] ^= 1),
             ("word 2 on a profile is not signed by the key", |p| {
-                p.representatives[0].key = public(7)
+                p.representatives[0].key = public(7);
             }),
             ("it states more words or keys than the evidence holds", |p| p.representatives.clear()),
         ];

@@ -74,7 +74,8 @@ impl Panel {
         // What comes from a body is read of whoever said yes to that kind, whatever the site's rules on the rest are.
         let mut kinds = vec!["0".to_owned()];
         for (purpose, modality) in Purpose::OF_BODIES {
-            if access.modalities.admits(modality) {
+            // Of faces nothing is read for a study, whatever a profile allows.
+            if access.modalities.admits(modality) && modality != Modality::Faces {
                 let required = Basis::Required;
                 let said = consent::condition(connection, required, purpose, "p.person").await?;
                 kinds.push(format!("(f.modality = '{modality}' AND {said})"));
