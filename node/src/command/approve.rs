@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::link::session::unix_now;
 use crate::measure::instrument::Catalogue;
 use crate::measure::standing;
+use crate::office::cells;
 use crate::office::decision::{SmallCells, What};
 use crate::office::statement;
 use crate::store::consent::Access;
@@ -144,7 +145,8 @@ pub async fn approve_with(args: &ApproveArgs) -> Result<String, Fault> {
         // Before the decision: nothing is answered until the cells were looked at.
         let pseudonyms = Pseudonyms::open_or_create(dir)?;
         let access = Access::of(&config, &profile, unix_now().saturating_mul(1_000_000));
-        let small = standing::look(&store, &study, &catalogue, &pseudonyms, &access).await?;
+        let (small, rare) =
+            standing::look(&store, &study, &catalogue, &pseudonyms, &access).await?;
         let what = What::Approve { study: study.digest(), small_cells };
         officer::decide_under(&store, &key, roster.digest(), what, unix_now()).await?;
         page.push_str("\nApproved.");
@@ -155,6 +157,7 @@ pub async fn approve_with(args: &ApproveArgs) -> Result<String, Fault> {
                  `--accept-small-cells` takes part all the same."
             ); // a String
         }
+        page.push_str(&cells::told(&rare));
     } else {
         let digest = study.digest();
         let _ = write!(page, "\nNothing was approved. To approve:\n  {command} --digest {digest}");

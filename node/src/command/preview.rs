@@ -5,7 +5,7 @@ use crate::link::session::unix_now;
 use crate::measure::feature::{self, Rows};
 use crate::measure::instrument::Catalogue;
 use crate::measure::standing;
-use crate::office::cells::Cell;
+use crate::office::cells::{self, Cell, Rare};
 use crate::office::page;
 use crate::office::preview::{Asked, Limited, Preview, preview};
 use crate::store::consent::Access;
@@ -64,12 +64,13 @@ pub async fn run(args: &PreviewArgs) -> Result<String, Fault> {
     let asked = Asked { study: &study, roster: &roster, plan: &plan, heads: args.heads };
     let links = [rows.links.pairs, rows.links.dropped];
     let preview = preview(&asked, (own_cells(&study, &rows), links), &limited(&ledger, &plan));
-    let excluded = rows.excluded;
+    let (excluded, rare) = (rows.excluded, rows.rare(&study));
     if args.json {
-        let shown = Shown { preview, scored_by, excluded };
+        let shown = Shown { preview, rare_levels: rare, scored_by, excluded };
         serde_json::to_string_pretty(&shown).map_err(|e| Fault::bug(e.to_string()))
     } else {
         let mut page = page::page(&preview);
+        page.push_str(&cells::told(&rare));
         page.push_str(&left_out(excluded));
         page.push_str(&questionnaires(&scored_by));
         Ok(page)
@@ -81,6 +82,7 @@ pub async fn run(args: &PreviewArgs) -> Result<String, Fault> {
 struct Shown {
     #[serde(flatten)]
     preview: Preview,
+    rare_levels: Vec<Rare>,
     scored_by: Vec<ScoredBy>,
     excluded: Excluded,
 }

@@ -29,7 +29,7 @@ mod reading;
 pub mod spread;
 
 use super::instrument::Catalogue;
-use crate::office::cells::{Cell, WeighedBy, cells};
+use crate::office::cells::{Cell, Rare, WeighedBy, cells, rare};
 use crate::office::policy;
 use crate::store::consent::{Access, Purpose};
 use crate::store::panel::{Asked, Bounds, COUNTED, Detail, Excluded, Links, Panel, Span};
@@ -83,6 +83,11 @@ impl Rows {
     pub fn cells(&self, study: &Study) -> Vec<Cell> {
         let rows = self.rows.iter().map(FeatureRow::member).zip(self.encounters.iter().copied());
         cells(study.schema(), self.weighed_by, rows)
+    }
+
+    /// The levels of factors that few clinicians of this site share.
+    pub fn rare(&self, study: &Study) -> Vec<Rare> {
+        rare(study.schema(), self.rows.iter().map(FeatureRow::x))
     }
 }
 

@@ -5,7 +5,7 @@
 use super::instrument::Catalogue;
 use super::{composite, feature};
 use crate::config::Config;
-use crate::office::cells;
+use crate::office::cells::{self, Rare};
 use crate::office::policy::{self, Known};
 use crate::office::profile::InForce;
 use crate::store::consent::Access;
@@ -72,14 +72,15 @@ pub async fn look_at_all(
 ) -> Result<Vec<(String, String)>, Fault> {
     let mut stays_away = Vec::new();
     for study in officer::watched(store).await? {
-        if let Some(why) = look(store, &study, catalogue, pseudonyms, access).await? {
+        if let (Some(why), _) = look(store, &study, catalogue, pseudonyms, access).await? {
             stays_away.push((study.name().to_string(), why));
         }
     }
     Ok(stays_away)
 }
 
-/// Looks at the cells of one study and writes down whether this site stays away from it; why, if so.
+/// Looks at the cells of one study and writes down whether this site stays away from it; why, if so, and which levels of
+/// factors few clinicians share.
 ///
 /// # Errors
 /// A fault of the database.
@@ -89,12 +90,16 @@ pub async fn look(
     catalogue: &Catalogue,
     pseudonyms: &Pseudonyms,
     access: &Access,
-) -> Result<Option<String>, Fault> {
+) -> Result<(Option<String>, Vec<Rare>), Fault> {
+    let mut rare = Vec::new();
     let looked = match feature::rows(store, study, catalogue, pseudonyms, access).await {
-        Ok(rows) => cells::large_enough(&rows.cells(study)),
+        Ok(rows) => {
+            rare = rows.rare(study);
+            cells::large_enough(&rows.cells(study))
+        }
         Err(fault) => Err(fault),
     };
     let why = looked.err().map(|fault| fault.message);
     away::set(store, study.digest(), why.as_deref()).await?;
-    Ok(why)
+    Ok((why, rare))
 }

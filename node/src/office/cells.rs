@@ -7,11 +7,13 @@
 //! Where a study reads no encounter, patients' answers take their place; where it reads neither, nothing of a patient
 //! is in it, every clinician weighs the same, and their number alone is asked. Cells follow from the study and
 //! nothing else: nobody can ask for a slice of their own.
+//! The levels of a factor (specialty, role, a stratum) are no cells: a hospital with four palliative nurses could then
+//! answer no study that adjusts for specialty. [`rare`] names those that fewer clinicians share, for the officer to decide.
 //! The floors come before the noise and do not replace it. An empty cell speaks of nobody and is no reason
 //! to refuse; a site without clinicians is. The numbers are for the officer alone: the coordinator learns
 //! that the site takes no part, and not why.
 use serde::Serialize;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use tacit_shared::fault::Fault;
 use tacit_shared::study::schema::Schema;
 
@@ -88,6 +90,70 @@ pub fn cells<'a>(
     cells
 }
 
+/// A level of a factor that few clinicians here share, or that all but few do.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct Rare {
+    /// The level, or all but it.
+    pub label: String,
+    /// How many clinicians.
+    pub clinicians: usize,
+}
+
+impl fmt::Debug for Rare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Rare({})", self.label) // the count is for the officer's page alone
+    }
+}
+
+/// The levels with 1 to 9 clinicians, or with 1 to 9 besides. `rows` gives each clinician's columns, intercept first.
+pub fn rare<'a>(schema: &Schema, rows: impl IntoIterator<Item = &'a [f64]>) -> Vec<Rare> {
+    let mut sums = vec![0_usize; schema.width()];
+    for row in rows {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum = sum.saturating_add(usize::from(*value > 0.5));
+        }
+    }
+    let (all, mut columns) =
+        sums.split_first().map_or((0, sums.as_slice()), |(all, rest)| (*all, rest));
+    let mut found = Vec::new();
+    for feature in &schema.features {
+        let own = feature.levels.len().saturating_sub(1).max(1).min(columns.len());
+        let (counts, rest) = columns.split_at(own);
+        columns = rest;
+        // The first level is the reference: it has no column.
+        let reference = all.saturating_sub(counts.iter().sum());
+        let counts = std::iter::once(reference).chain(counts.iter().copied());
+        for (level, clinicians) in feature.levels.iter().zip(counts) {
+            let of = |label: String, clinicians: usize| {
+                let few = (1..CLINICIANS_MIN).contains(&clinicians);
+                few.then_some(Rare { label, clinicians })
+            };
+            found.extend(of(format!("{}: {level}", feature.label), clinicians));
+            let besides = all.saturating_sub(clinicians);
+            // Of two levels each is all but the other.
+            if feature.levels.len() > 2 {
+                found.extend(of(format!("{}: all but {level}", feature.label), besides));
+            }
+        }
+    }
+    found
+}
+
+/// What the officer reads of them; nothing if there are none.
+pub fn told(rare: &[Rare]) -> String {
+    if rare.is_empty() {
+        return String::new();
+    }
+    let mut lines = format!(
+        "\n\nLevels that fewer than {CLINICIANS_MIN} clinicians here share (for you alone). They keep nobody out: the noise alone\n\
+         protects them, as it protects each clinician. If that is not enough, do not approve."
+    );
+    for Rare { label, clinicians } in rare {
+        let _ = write!(lines, "\n  {clinicians:>7}  {label}"); // a String
+    }
+    lines
+}
+
 /// Holds if no cell is too small.
 ///
 /// # Errors
@@ -129,6 +195,41 @@ mod tests {
     use tacit_shared::study::Study;
 
     const STUDY: &str = include_str!("../../../configs/studies/empathy-billing.toml");
+
+    #[test]
+    fn levels_that_few_share_are_named_with_their_complements() {
+        let study = Study::parse(STUDY).unwrap();
+        let schema = study.schema();
+        let factor = schema.features.iter().find(|f| f.levels.len() > 2).unwrap();
+        let before = schema.features.iter().take_while(|f| f.id != factor.id);
+        let at = 1 + before.map(|f| f.levels.len().saturating_sub(1).max(1)).sum::<usize>();
+        // So many clinicians of the reference, of the first level after it, and of the next.
+        let found = |counts: [usize; 3]| {
+            let row = |level: usize| {
+                let mut row = vec![0.0; schema.width()];
+                row[0] = 1.0;
+                if level > 0 {
+                    row[at + level - 1] = 1.0;
+                }
+                row
+            };
+            let rows: Vec<Vec<f64>> =
+                (0..3).flat_map(|level| std::iter::repeat_n(row(level), counts[level])).collect();
+            let own = |rare: &Rare| rare.label.starts_with(&format!("{}: ", factor.label));
+            let found = rare(schema, rows.iter().map(Vec::as_slice)).into_iter().filter(own);
+            found.map(|rare| (rare.label, rare.clinicians)).collect::<Vec<_>>()
+        };
+        let label = |level: usize| format!("{}: {}", factor.label, factor.levels[level]);
+        assert_eq!(found([10, 10, 10]), []);
+        assert_eq!(found([10, 10, 0]), []);
+        assert_eq!(found([9, 10, 10]), [(label(0), 9)]);
+        assert_eq!(found([30, 10, 1]), [(label(2), 1)]);
+        let all_but = format!("{}: all but {}", factor.label, factor.levels[0]);
+        assert_eq!(found([30, 0, 4]), [(all_but, 4), (label(2), 4)]);
+        let told = told(&[Rare { label: label(2), clinicians: 4 }]);
+        assert!(told.ends_with(&format!("\n        4  {}", label(2))), "{told}");
+        assert_eq!(super::told(&[]), "");
+    }
 
     /// Clinicians of whom the first `inside` are in the first group and nobody in the second.
     fn found(clinicians: usize, inside: usize, first: u32) -> Vec<Option<Small>> {
