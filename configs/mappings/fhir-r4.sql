@@ -1,6 +1,7 @@
 -- FHIR R4 bulk export: tacit-node import --mapping fhir-r4.sql fhir=FOLDER
 --
--- FOLDER holds the export's files: Encounter.ndjson, QuestionnaireResponse.ndjson, PractitionerRole.ndjson, …
+-- FOLDER holds the export's files: Encounter.ndjson, QuestionnaireResponse.ndjson, PractitionerRole.ndjson, …, and
+-- manifest.json, the answer that the export ended with: its `transactionTime` says up to when the files know anything.
 -- This mapping is ready for servers that follow the base specification. Each CASE below is a choice of the
 -- hospital: what it does not name becomes a reject with its line, so nothing is guessed. Adapt them.
 
@@ -57,16 +58,17 @@ WHERE nth = 1
 -- @encounter
 -- Only what is finished, has a moment, and is not a stay: of a stay of days the clinician's minutes are not told.
 -- `readmit_30d` and `ed_30d`: a stay, an emergency visit of the same patient that begins within 30 days after this one's
--- end. Not known (NULL) before those days were over, so PUT THE DAY OF THE EXPORT into the first line below, in quotes:
--- it does not stand in the files, and the newest encounter would be one patient's word on what is known of others.
-WITH export AS (SELECT unixepoch(NULL) * 1000000 AS at_us),
+-- end; a stay that began in the emergency department (`admitSource`) is such a visit, too. Not known (NULL) before those
+-- days were over when the export was made. That stands in its manifest; WITHOUT ONE put the day of the export into the first
+-- line below, in quotes. The newest encounter does not tell it: it is one patient's word on what is known of others.
+WITH export AS (SELECT coalesce(unixepoch(NULL) * 1000000, (SELECT max(at_us) FROM raw_export)) AS at_us),
 later AS (
     SELECT id, at_us, min(stay_us) OVER behind AS stay_us, min(emergency_us) OVER behind AS emergency_us
     FROM (SELECT patient, id, end_us AS at_us, NULL AS stay_us, NULL AS emergency_us
           FROM raw_encounter WHERE patient IS NOT NULL AND end_us IS NOT NULL
           UNION ALL
           SELECT patient, NULL, start_us, CASE WHEN class IN ('IMP', 'ACUTE', 'NONAC') THEN start_us END,
-                 CASE WHEN class = 'EMER' THEN start_us END
+                 CASE WHEN class = 'EMER' OR admit_source = 'emd' THEN start_us END
           FROM raw_encounter WHERE patient IS NOT NULL AND start_us IS NOT NULL
                AND class IN ('IMP', 'ACUTE', 'NONAC', 'EMER') AND status IN ('finished', 'in-progress', 'onleave'))
     WINDOW behind AS (PARTITION BY patient ORDER BY at_us DESC RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)

@@ -238,19 +238,47 @@ async fn what_followed_an_encounter_is_known_once_its_30_days_are_over() {
         encounter("f", "EMER", "p1", "08-01T10:00", "08-01T11:00"),
         encounter("g", "EMER", "p3", "08-01T10:00", "08-01T11:00"),
     ];
+    // The stay of `a` began in the emergency department, as does nobody else's.
+    let admitted = r#","hospitalization":{"admitSource":{"coding":[{"code":"emd"}]}},"period""#;
+    let lines = lines.map(|line| {
+        if line.contains("stay-of-a") { line.replace(r#","period""#, admitted) } else { line }
+    });
     let mapping = include_str!("../../configs/mappings/fhir-r4.sql");
     let told = mapping.replace("unixepoch(NULL)", "unixepoch('2026-08-15')");
     assert_ne!(told, mapping);
     let sql = "SELECT date(start_us / 1000000, 'unixepoch') || ' ' || coalesce(readmit_30d, '-') || \
                coalesce(ed_30d, '-') FROM encounter ORDER BY start_us, patient";
-    for (mapping, expected) in [
-        (told.as_str(), ["01 10", "02 00", "03 --", "05 01", "10 01", "01 --", "01 --"]),
-        (mapping, ["01 --", "02 --", "03 --", "05 --", "10 --", "01 --", "01 --"]),
+    let manifest = |time: &str| format!(r#"{{"transactionTime":"{time}","output":[]}}"#);
+    for (mapping, manifest, expected) in [
+        (
+            mapping,
+            manifest("2026-08-15T00:00:00Z"),
+            ["01 11", "02 00", "03 --", "05 01", "10 01", "01 --", "01 --"],
+        ),
+        (
+            mapping,
+            manifest("2026-08-15"),
+            ["01 --", "02 --", "03 --", "05 --", "10 --", "01 --", "01 --"],
+        ),
+        (
+            told.as_str(),
+            String::new(),
+            ["01 11", "02 00", "03 --", "05 01", "10 01", "01 --", "01 --"],
+        ),
+        (mapping, String::new(), ["01 --", "02 --", "03 --", "05 --", "10 --", "01 --", "01 --"]),
     ] {
         let site = Site::new().await;
         site.write("fhir/PractitionerRole.ndjson", ROLES);
         site.write("fhir/Encounter.ndjson", lines.join("\n") + "\n");
-        site.import(mapping, &[("fhir", &site.dir.path().join("fhir"))]).await.unwrap();
+        if !manifest.is_empty() {
+            site.write("fhir/manifest.json", &manifest);
+        }
+        let summary =
+            site.import(mapping, &[("fhir", &site.dir.path().join("fhir"))]).await.unwrap();
+        // A day alone is not one moment: said, and not guessed.
+        let unknown =
+            summary.notes.iter().any(|n| n.contains("manifest.json has no `transactionTime`"));
+        assert_eq!(unknown, manifest.contains("2026-08-15\""));
         let found = site.rows(sql).await;
         let found: Vec<&str> = found.iter().map(|row| &row[8..]).collect();
         assert_eq!(found, expected);

@@ -101,6 +101,7 @@ struct Participant {
 #[serde(rename_all = "camelCase")]
 struct Hospitalization {
     re_admission: Option<Concept>,
+    admit_source: Option<Concept>,
 }
 
 /// One row an encounter. `clinician` is the practitioner (or role) who leads it, `clinicians` how many take part;
@@ -124,6 +125,7 @@ pub(super) fn encounter_table() -> RawTable {
         ("tz_min", "INTEGER"),
         ("minutes", "REAL"),
         ("readmission", "INTEGER"),
+        ("admit_source", "TEXT"),
         ("organization", "TEXT"),
         ("part_of", "TEXT"),
     ];
@@ -140,7 +142,8 @@ pub(super) fn encounter(found: Encounter, target: &mut Target<'_>) -> Taken {
     let clinicians = found.participant.iter().filter(|p| p.clinician().is_some()).count();
     let lead = lead(&found.participant).and_then(Participant::clinician);
     // Nothing said is not a no.
-    let readmission = found.hospitalization.and_then(|h| h.re_admission);
+    let (readmission, source) =
+        found.hospitalization.map_or((None, None), |h| (h.re_admission, h.admit_source));
     let readmission = readmission.filter(|c| c.first().is_some()).map(|_| 1);
     let patient = target.patient("Encounter.subject", found.subject.as_ref());
     let row = [
@@ -161,6 +164,7 @@ pub(super) fn encounter(found: Encounter, target: &mut Target<'_>) -> Taken {
         whole(start.map(|m| m.tz_min)),
         real(length.or(span)),
         whole(readmission),
+        text(source.as_ref().and_then(Concept::first)),
         text(found.service_provider.as_ref().and_then(|o| o.to("Organization"))),
         text(found.part_of.as_ref().and_then(|e| e.to("Encounter"))),
     ];

@@ -4,6 +4,7 @@
 //! Encounter ─► raw_encounter                QuestionnaireResponse ─► raw_response, raw_answer
 //! Observation ─► raw_observation, raw_sample     PractitionerRole ─► raw_practitioner_role
 //! Consent ─► raw_consent                    Patient ─► raw_patient (its key, nothing else)
+//! manifest.json ─► raw_export
 //! ```
 //! Read leniently from files nobody vouches for: fields that are not of R4 are counted (those of the resource, and of
 //! the elements within that are read), resources of other types left out and counted, a resource that is not shaped as
@@ -12,6 +13,7 @@
 //! texts, addresses and contained resources never land. `_line` counts over all files in the order of their names.
 mod care;
 mod consent;
+mod export;
 mod fields;
 mod form;
 mod observation;
@@ -22,6 +24,7 @@ use super::files;
 use super::lines::Lines;
 use super::ndjson::{self, broken};
 use super::{JSON_LINE_BYTES_MAX, RawTable, Step, Tables};
+use export::Export;
 use fields::{ELEMENTS, Element, Strange, Within};
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use shape::Reference;
@@ -132,8 +135,14 @@ const COMMON: &[&str] = &[
 /// How often a resource has a field that is not of R4.
 type Unknown = BTreeMap<(&'static str, String), u64>;
 
+/// The place of the table that says when the export was made.
+const EXPORT: usize = 8;
+
 /// The resources of bulk data files.
 pub struct Bulk {
+    export: Export,
+    /// Whether its row is still to come.
+    first: bool,
     lines: Lines,
     tables: Vec<RawTable>,
     unknown: Unknown,
@@ -147,6 +156,7 @@ impl Bulk {
     /// # Errors
     /// A user's fault with the file.
     pub fn open(path: &Path) -> Result<Self, Fault> {
+        let export = if path.is_dir() { export::of_folder(path)? } else { Export::Silent };
         let files = if path.is_dir() {
             files::list(path, ndjson::is_named)?
         } else {
@@ -166,10 +176,11 @@ impl Bulk {
             care::role_table(),
             consent::table(),
             care::patient_table(),
+            export::table(),
         ];
         let lines = Lines::open(files, JSON_LINE_BYTES_MAX)?;
         let (unknown, left_out, nameless) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Ok(Self { lines, tables, unknown, left_out, nameless })
+        Ok(Self { export, first: true, lines, tables, unknown, left_out, nameless })
     }
 }
 
@@ -187,6 +198,12 @@ impl Tables for Bulk {
     }
 
     fn step(&mut self, out: &mut Step) -> Result<bool, Fault> {
+        if std::mem::take(&mut self.first)
+            && let Some(row) = self.export.row()
+        {
+            out.row(EXPORT, 0, row);
+            return Ok(true);
+        }
         let Some(line) = self.lines.next()? else { return Ok(false) };
         let head: Head<'_> =
             serde_json::from_slice(line.bytes).map_err(|e| {
@@ -242,7 +259,7 @@ impl Tables for Bulk {
         let nameless = self.nameless.iter().map(|(field, times)| {
             format!("{field} names no Patient by an id: left empty, {times} times")
         });
-        unknown.chain(left_out).chain(nameless).collect()
+        unknown.chain(left_out).chain(nameless).chain(self.export.note()).collect()
     }
 }
 
