@@ -165,7 +165,7 @@ async fn an_import_that_is_killed_leaves_nothing_and_runs_again() {
 fn kill_at(dir: &Path, args: &ImportArgs, word: &str) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tacit-node"));
     program.arg("import").arg("--dir").arg(dir).arg("--mapping").arg(&args.mapping);
-    program.args(["--memory-mib", "64"]);
+    program.args(["--memory-mib", "64"]).env("TACIT_LOG", "tacit_node=debug");
     for name in ["staff", "visits"] {
         program.arg(format!("{name}={}", dir.join(name).with_extension("csv").display()));
     }

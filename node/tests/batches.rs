@@ -87,7 +87,10 @@ async fn a_batch_is_listed_and_withdrawn_by_its_number() {
     assert_eq!(lines[2], "  has   person                       3 rows");
     assert_eq!(
         &lines[5..],
-        ["  has   encounter                    3 rows", "  and   rejects                      1"]
+        [
+            "  has   encounter                    3 rows",
+            "  and   rejected                     1 rows, for 1 reason"
+        ]
     );
     let json = batches::run(&BatchesArgs { json: true, ..site.batches(None) }).await.unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -111,6 +114,47 @@ async fn a_batch_is_listed_and_withdrawn_by_its_number() {
     );
     // The same files may come in anew.
     assert!(site.import(ENCOUNTER, "visits", false).await.starts_with("batch 3\n"));
+}
+
+#[tokio::test]
+async fn what_is_replaced_leaves_a_line_and_what_is_not_is_told() {
+    let site = Site::new("keep = false");
+    site.import(PERSON, "staff", false).await;
+    site.import(ENCOUNTER, "visits", false).await;
+    let text = site.import(&ENCOUNTER.replace("120 AS", "60 AS"), "visits", true).await;
+    assert!(
+        text.contains(
+            "\n  noted     batch 2, of the same files, was withdrawn; it held rows: 3 of encounter\n"
+        ),
+        "{text}"
+    );
+    let text = batches::run(&site.batches(None)).await.unwrap();
+    let last = text.lines().last().unwrap();
+    assert!(
+        last.starts_with("batch 2 ") && last.ends_with("3 rows, and 0 of other batches"),
+        "{text}"
+    );
+    // A mended file is another one.
+    site.write("visits.csv", &VISITS.replace(",500", ",50"));
+    let text = site.import(ENCOUNTER, "visits", true).await;
+    assert!(
+        text.contains(
+            "  noted     --replace replaced nothing: no batch was made of these very files. If they mend those of batch 3, \
+             which has files of the same names, withdraw this batch and that one (`tacit-node batches --dir DIR \
+             --withdraw N`) and import them again\n"
+        ),
+        "{text}"
+    );
+    site.write("other.csv", STAFF);
+    let other = PERSON.replace("raw_staff", "raw_other").replace("1 AS active", "0 AS active");
+    site.write("other.csv", &STAFF.replace("clerk", "nurse"));
+    let text = site.import(&other, "other", true).await;
+    assert!(
+        text.contains(
+            "  noted     --replace replaced nothing: no batch was made of these very files\n"
+        ),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -471,8 +471,12 @@ async fn what_a_watch_counts_is_noted_and_faces_are_refused() {
         "<HealthData>\n<Record type=\"HKQuantityTypeIdentifierHeartRateVariabilitySDNN\" unit=\"ms\" value=\"37\"/>\n\
          <Record type=\"HKQuantityTypeIdentifierStepCount\"/>\n</HealthData>\n",
     );
+    let counted = format!(
+        "{mapping}-- @period\nSELECT 'D1' AS person, start_us AS from_us, end_us AS to_us, value AS volume, 1 AS hours, \
+         _line AS line FROM raw_watch\n"
+    );
     let summary =
-        site.import(mapping, &[("staff", &staff), ("watch.apple", &export)]).await.unwrap();
+        site.import(&counted, &[("staff", &staff), ("watch.apple", &export)]).await.unwrap();
     let printed = summary.to_string();
     for line in [
         "  read      watch                     0 rows, 1 rejected\n",
@@ -502,7 +506,12 @@ async fn what_a_watch_counts_is_noted_and_faces_are_refused() {
         ("parquet", "the file is not sound Parquet"),
     ] {
         let name = format!("staff.{kind}");
-        let fault = site.import(mapping, &[(name.as_str(), &wrong)]).await.unwrap_err();
+        let mapping = if kind == "fhir" {
+            mapping.replace("raw_staff", "raw_patient")
+        } else {
+            mapping.to_owned()
+        };
+        let fault = site.import(&mapping, &[(name.as_str(), &wrong)]).await.unwrap_err();
         assert!(fault.message.starts_with(message), "{kind}: {fault}");
         assert!(fault.place.is_some(), "{kind}");
     }

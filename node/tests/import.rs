@@ -283,7 +283,7 @@ async fn bad_rows_are_counted_with_their_lines_and_good_ones_kept() {
          \x20 rejected  encounter.channel: not one of in_person, phone, ivr, video, other (1 rows; first lines 6)\n\
          \x20 rejected  encounter.encounter: the key of an earlier row (1 rows; first lines 8)\n\
          \x20 rejected  encounter.minutes: not a number from 0 to 1440 (1 rows; first lines 6)\n\
-         \x20 rejected  encounter.start_us: missing (1 rows; first lines 5)\n\
+         \x20 rejected  encounter.start_us: `began` has a value that is no time; expected one such as 2026-07-01 08:10:00 (1 rows; first lines 5)\n\
          \x20 rejected  encounter.start_us: not microseconds since 1970 UTC, between 1990 and 2100 (1 rows; first \
          lines 10)\n\
          \x20 rejected  person.active: not 0 or 1 (1 rows; first lines 5)\n\
@@ -343,7 +343,13 @@ async fn a_mapping_that_does_not_fit_is_refused_and_leaves_nothing() {
     };
     let cases = [
         ("mins AS", "minutos AS", fails("encounter", 4, "no such column: minutos")),
-        ("raw_visits", "raw_visit", fails("encounter", 4, "no such table: raw_visit")),
+        (
+            "raw_visits",
+            "raw_visit",
+            "`visits` would be lost: `raw_visits` is read by no section that can run\n  at:   visits.csv\n  hint: is its name as \
+             the mapping has it? The mapping asks for these too: visit=FILE for `raw_visit` (line 3)"
+                .to_owned(),
+        ),
         (
             ", works AS active",
             "",

@@ -110,8 +110,13 @@ fn listed(shown: &Listed) -> String {
         for (table, rows) in &batch.rows {
             lines.push(format!("  has   {table:<17} {rows:>12} rows"));
         }
-        if batch.rejects > 0 {
-            lines.push(format!("  and   {:<17} {:>12}", "rejects", batch.rejects));
+        if batch.reject_reasons > 0 {
+            let rows = batch.rejected_rows.map_or("?".to_owned(), |rows| rows.to_string());
+            let (reasons, word) = (
+                batch.reject_reasons,
+                if batch.reject_reasons == 1 { "reason" } else { "reasons" },
+            );
+            lines.push(format!("  and   {:<17} {rows:>12} rows, for {reasons} {word}", "rejected"));
         }
     }
     for gone in &shown.withdrawn {

@@ -117,7 +117,9 @@ pub async fn run(args: &ImportArgs, progress: &dyn Progress) -> Result<String, F
     let silent = consent::without(&store, &access).await;
     store.close().await;
     refreshed?;
-    let mut page = imported?.to_string();
+    let summary = imported?;
+    tracing::info!("import: {}", summary.in_a_line());
+    let mut page = summary.to_string();
     if let Some((silent @ 1.., all)) = silent? {
         let _ = write!(
             page,
@@ -137,7 +139,8 @@ fn database(args: &ImportArgs) -> Result<Option<Database>, Fault> {
     args.postgres.as_ref().map(named).transpose()
 }
 
-/// A bar on a terminal, one line a stretch elsewhere. Writes to the standard error stream.
+/// A bar on a terminal, and of each stretch a line of the log for who looks for a fault (`TACIT_LOG=tacit_node=debug`):
+/// what came of all is in the text that the command prints.
 #[derive(Debug, Default)]
 pub struct Bars {
     current: Mutex<Option<ProgressBar>>,
@@ -173,9 +176,9 @@ impl Progress for Bars {
     }
 
     fn end(&self, result: &str) {
-        match self.replace(None) {
-            Some(bar) => bar.finish_and_clear(),
-            None => eprintln!("{result}"),
+        tracing::debug!("{result}");
+        if let Some(bar) = self.replace(None) {
+            bar.finish_and_clear();
         }
     }
 }

@@ -4,6 +4,7 @@
 //! hospital's own database. What was read before is refused, or replaces itself.
 use super::canonical::Table;
 use super::source::files::Seen;
+use super::summary::Summary;
 use super::{Again, Request};
 use crate::store::{consent, fault};
 use sqlx::AssertSqlSafe;
@@ -11,12 +12,13 @@ use sqlx::sqlite::SqliteConnection;
 use tacit_shared::codec::sha256;
 use tacit_shared::fault::Fault;
 
-/// Makes the batch; one that read the same before is refused or withdrawn.
+/// Makes the batch; one that read the same before is refused or withdrawn. `names`: those of its files.
 pub(super) async fn begin(
     connection: &mut SqliteConnection,
     request: &Request,
-    (mapping, seen): ([u8; 32], &[Seen]),
-) -> Result<i64, Fault> {
+    (mapping, seen, names): ([u8; 32], &[Seen], &[String]),
+) -> Result<Summary, Fault> {
+    let mut notes = Vec::new();
     let mut digests: Vec<[u8; 32]> = seen.iter().map(|s| s.sha256).collect();
     digests.sort_unstable();
     let files = *sha256(&digests.concat()).as_bytes();
@@ -35,9 +37,12 @@ pub(super) async fn begin(
             .hint("to import them anew, for example with a better mapping, add --replace"));
         }
         (Some(batch), Again::Replace) => {
-            withdraw(connection, batch).await.map_err(|e| fault(&e))?;
+            notes.push(withdraw(connection, batch, request.at_us).await.map_err(|e| fault(&e))?);
         }
-        (None, _) => {}
+        (None, Again::Replace) => {
+            notes.push(nothing_replaced(connection, names).await.map_err(|e| fault(&e))?);
+        }
+        (None, Again::Refuse) => {}
     }
     let sql = "INSERT INTO import_batch (at_us, mapping_sha256, files_sha256) VALUES (?, ?, ?)";
     let made = sqlx::query(sql)
@@ -47,12 +52,58 @@ pub(super) async fn begin(
         .execute(connection)
         .await
         .map_err(|e| fault(&e))?;
-    Ok(made.last_insert_rowid())
+    Ok(Summary { notes, ..Summary::new(made.last_insert_rowid()) })
 }
 
-/// Takes a batch out whole. What other batches refer to must be there again at the end of the transaction.
-async fn withdraw(connection: &mut SqliteConnection, batch: i64) -> Result<(), sqlx::Error> {
+/// What is said where nothing was replaced: the files are others, so what they mend is still there.
+async fn nothing_replaced(
+    connection: &mut SqliteConnection,
+    names: &[String],
+) -> Result<String, sqlx::Error> {
+    let mut latest: Option<i64> = None;
+    for name in names {
+        let sql = "SELECT max(batch) FROM import_file WHERE name = ?";
+        let found: Option<i64> =
+            sqlx::query_scalar(sql).bind(name.clone()).fetch_one(&mut *connection).await?;
+        latest = latest.max(found);
+    }
+    let what = "--replace replaced nothing: no batch was made of these very files";
+    Ok(match latest {
+        None => what.to_owned(),
+        Some(batch) => format!(
+            "{what}. If they mend those of batch {batch}, which has files of the same names, withdraw this batch and \
+             that one (`tacit-node batches --dir DIR --withdraw N`) and import them again"
+        ),
+    })
+}
+
+/// Takes a batch out whole, and says what it held. What other batches refer to must be there again at the end of the
+/// transaction.
+async fn withdraw(
+    connection: &mut SqliteConnection,
+    batch: i64,
+    now_us: i64,
+) -> Result<String, sqlx::Error> {
     sqlx::query("PRAGMA defer_foreign_keys = ON").execute(&mut *connection).await?;
+    let (mut held, mut rows) = (Vec::new(), 0_i64);
+    for table in Table::ALL.into_iter().map(Table::name).chain(["feature"]) {
+        let sql = format!("SELECT count(*) FROM {table} WHERE src = ?");
+        let count: i64 =
+            sqlx::query_scalar(AssertSqlSafe(sql)).bind(batch).fetch_one(&mut *connection).await?;
+        rows = rows.saturating_add(count);
+        if count > 0 {
+            held.push(format!("{count} of {table}"));
+        }
+    }
+    // What stays is a line.
+    sqlx::query(
+        "INSERT INTO withdrawn_batch SELECT id, at_us, ?, ?, 0 FROM import_batch WHERE id = ?",
+    )
+    .bind(now_us)
+    .bind(rows)
+    .bind(batch)
+    .execute(&mut *connection)
+    .await?;
     // Statements on consent are taken back below; of the others those that refer go first.
     let tables = Table::ALL.into_iter().rev().filter(|table| *table != Table::Consent);
     for table in std::iter::once("feature").chain(tables.map(Table::name)) {
@@ -61,6 +112,21 @@ async fn withdraw(connection: &mut SqliteConnection, batch: i64) -> Result<(), s
     }
     consent::take_back(connection, batch).await?;
     sqlx::query("DELETE FROM import_batch WHERE id = ?").bind(batch).execute(connection).await?;
+    let held =
+        if held.is_empty() { "no row".to_owned() } else { format!("rows: {}", held.join(", ")) };
+    Ok(format!("batch {batch}, of the same files, was withdrawn; it held {held}"))
+}
+
+/// Records how many rows of the batch were rejected.
+pub(super) async fn record_rejected(
+    connection: &mut SqliteConnection,
+    summary: &Summary,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO rejected_rows VALUES (?, ?)")
+        .bind(summary.batch)
+        .bind(i64::try_from(summary.rejected()).unwrap_or(i64::MAX))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -112,6 +112,11 @@ impl Mapping {
         self.sections.keys().copied()
     }
 
+    /// Takes a section out.
+    pub(super) fn leave_out(&mut self, table: Table) {
+        self.sections.remove(&table);
+    }
+
     /// The query for a table, if the mapping has one.
     pub fn section(&self, table: Table) -> Option<&Section> {
         self.sections.get(&table)
@@ -224,6 +229,16 @@ fn scan(sql: &str) -> Result<usize, (String, usize)> {
 
 /// A token, its start, and the byte after it.
 pub(in crate::intake) type Placed<'a> = (Token<'a>, usize, usize);
+
+/// All tokens; of a text that was [`parse`](Mapping::parse)d none is broken.
+pub(in crate::intake) fn tokens(sql: &str) -> Vec<Placed<'_>> {
+    let (mut found, mut at) = (Vec::new(), 0);
+    while let Ok(Some(placed)) = token(sql, at) {
+        at = placed.2;
+        found.push(placed);
+    }
+    found
+}
 
 /// The next token from byte `at` on.
 pub(in crate::intake) fn token(

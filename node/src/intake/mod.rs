@@ -12,6 +12,8 @@ mod barred;
 mod batch;
 mod call;
 pub mod canonical;
+mod given;
+pub mod illegible;
 mod key;
 mod known;
 pub mod mapping;
@@ -36,13 +38,12 @@ use origin::Origin;
 use progress::Progress;
 use recording::Recorder;
 use source::Input;
-use source::files::{self, Seen};
+use source::files::Seen;
 use source::land::{self, Arrival, Landed};
 use source::postgres::{self, Database};
 use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteConnection;
 use staging::Staged;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use stream::Memory;
 use summary::{FileCount, Summary, TableCount};
@@ -155,9 +156,13 @@ pub async fn import_admitted(
     ports: &Ports<'_>,
     admitted: Admitted<'_>,
 ) -> Result<Summary, Fault> {
-    let mapping = read_mapping(request)?;
+    let mut mapping = read_mapping(request)?;
     switched::refuse_wearables(&request.inputs, admitted.modalities)?;
-    let seen = if request.database.is_some() { Vec::new() } else { see(&request.inputs)? };
+    let seen = if request.database.is_some() {
+        Vec::new()
+    } else {
+        given::see(&request.inputs, &mut mapping)?
+    };
     ports.pseudonyms.bind(store).await?;
     let mut transaction =
         store.pool().begin_with("BEGIN IMMEDIATE").await.map_err(|e| fault(&e))?;
@@ -180,6 +185,8 @@ pub async fn import_admitted(
 struct SeenMapping {
     mapping: Mapping,
     sha256: [u8; 32],
+    /// Sections whose files were not given.
+    left_out: Vec<String>,
 }
 
 fn read_mapping(request: &Request) -> Result<SeenMapping, Fault> {
@@ -196,24 +203,8 @@ fn read_mapping(request: &Request) -> Result<SeenMapping, Fault> {
     Ok(SeenMapping {
         mapping: Mapping::parse(&origin, &text)?,
         sha256: *sha256(text.as_bytes()).as_bytes(),
+        left_out: Vec::new(),
     })
-}
-
-fn see(inputs: &[Input]) -> Result<Vec<Seen>, Fault> {
-    let mut names = BTreeSet::new();
-    if inputs.is_empty() {
-        return Err(Fault::user("no file to import").hint("give at least one NAME=FILE"));
-    }
-    if let Some(twice) = inputs.iter().find(|input| !names.insert(input.label())) {
-        return Err(Fault::user(format!("two files are called `{}`", twice.label()))
-            .hint("each NAME=FILE needs a name of its own"));
-    }
-    let lone = |input: &&Input| input.is_dictionary() && !names.contains(input.name());
-    if let Some(lone) = inputs.iter().find(lone) {
-        return Err(Fault::user(format!("`{}` belongs to no export", lone.label()))
-            .hint(format!("give the records as {}=FILE beside it", lone.name())));
-    }
-    inputs.iter().map(|input| files::see(input.path())).collect()
 }
 
 /// Lands every input in its raw tables and counts it; a data dictionary is read with its export.
@@ -257,8 +248,9 @@ async fn run(
     let (tables, off) = wanted(&mapping.mapping, (ports, admitted.modalities));
     let (mut summary, mut origin) = match &request.database {
         None => {
-            let number = batch::begin(connection, request, (mapping.sha256, seen)).await?;
-            let mut summary = Summary::new(number);
+            let names: Vec<String> = request.inputs.iter().map(Input::label).collect();
+            let made = (mapping.sha256, seen, names.as_slice());
+            let mut summary = batch::begin(connection, request, made).await?;
             let landed =
                 land_all(connection, (request, ports.progress), seen, &mut summary).await?;
             (summary, Origin::Raw(landed))
@@ -269,6 +261,7 @@ async fn run(
             origin::record(connection, request, mapping.sha256, pulled).await?
         }
     };
+    summary.notes.extend(mapping.left_out.iter().cloned());
     summary.notes.extend(off);
     let prepared = async {
         barred::prepare(&mut *connection).await?;
@@ -298,6 +291,7 @@ async fn run(
         key::keep_taken(connection, summary.batch, identities).await?;
     }
     let finished = async {
+        batch::record_rejected(&mut *connection, &summary).await?;
         window::mark_stale(&mut *connection, summary.batch).await?;
         forget(&mut *connection, &origin).await
     };

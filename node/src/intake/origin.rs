@@ -2,6 +2,7 @@
 use super::Request;
 use super::batch;
 use super::canonical::Table;
+use super::illegible::Times;
 use super::mapping::Mapping;
 use super::source::land::Landed;
 use super::source::postgres::Pulled;
@@ -40,7 +41,8 @@ impl Origin {
                 })?;
                 zone::prepare(connection, &zones).await.map_err(|e| fault(&e))?;
                 let ground = Ground { origin: mapping.origin(), landed, statement_s };
-                staging::stage(connection, table, &local, ground).await
+                let staged = staging::stage(connection, table, &local, ground).await?;
+                Ok(Staged { times: Times::of(section, landed), ..staged })
             }
             Origin::Staged(staged) => {
                 let at = staged.iter().position(|staged| staged.table == table);
@@ -80,12 +82,13 @@ pub(super) async fn record(
         seen.push(part.seen);
         staged.push(part.staged);
     }
-    let number = batch::begin(connection, request, (mapping, &seen)).await?;
+    let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
+    let mut summary = batch::begin(connection, request, (mapping, &seen, &names)).await?;
+    let number = summary.batch;
     for (file, seen) in files.iter().zip(&seen) {
         let recorded = batch::record_file(connection, number, (&file.name, seen, file.rows)).await;
         recorded.map_err(|e| fault(&e))?;
     }
-    let mut summary = Summary::new(number);
     summary.files = files;
     Ok((summary, Origin::Staged(staged)))
 }

@@ -7,6 +7,7 @@
 //! become known; all else that was there before is a reject, so that a number cannot change unseen.
 use super::Questionnaire;
 use super::canonical::{Column, Presence, Rule, Table};
+use super::illegible;
 use super::key::{self, KEYED};
 use super::known;
 use super::staging::Staged;
@@ -129,7 +130,7 @@ async fn check_values(
         let condition = format!("row_id IN (SELECT row_id FROM temp.suspect) AND ({condition})");
         mark(connection, staged, (&condition, column, reason)).await?;
     }
-    Ok(())
+    illegible::tell(connection, staged).await
 }
 
 /// Marks rows by a condition that SQL cannot see.

@@ -3,6 +3,7 @@
 //! The section stands in brackets, so `SQLite`'s grammar admits a query and nothing else; the columns it
 //! yields are compared with the canonical ones before a row is read.
 use super::canonical::{Column, Presence, Table};
+use super::illegible::Times;
 use super::mapping::Section;
 use super::source::land::Landed;
 use crate::store::fault;
@@ -41,6 +42,8 @@ pub(super) struct Staged {
     pub(super) table: Table,
     /// The columns the section yields, without `line`.
     pub(super) columns: Vec<&'static Column>,
+    /// From where its times are.
+    pub(super) times: Times,
 }
 
 impl Staged {
@@ -163,7 +166,7 @@ pub(super) async fn make(
     table: Table,
     found: &[String],
 ) -> Result<Staged, Fault> {
-    let staged = Staged { table, columns: compare(table, found)? };
+    let staged = Staged { table, columns: compare(table, found)?, times: Times::default() };
     let typed: Vec<String> =
         staged.columns.iter().map(|c| format!("{} {}", c.name, c.rule.affinity())).collect();
     let sql = format!(

@@ -77,6 +77,16 @@ impl Summary {
 }
 
 impl Summary {
+    /// What the log keeps: the batch and how many rows, no more.
+    pub fn in_a_line(&self) -> String {
+        let accepted: u64 = self.tables.iter().map(|t| t.accepted).sum();
+        let known: u64 = self.tables.iter().map(|t| t.known).sum();
+        let (batch, rejected) = (self.batch, self.rejected());
+        format!(
+            "batch {batch}, {accepted} rows taken over, {known} there already, {rejected} rejected"
+        )
+    }
+
     /// The fault of an import that stops at bad rows: all of them, with their reasons.
     pub(super) fn refusal(&self) -> Fault {
         let mut message =

@@ -41,8 +41,10 @@ pub struct Batch {
     pub files: Vec<File>,
     /// Rows that are there now, by table; tables without are left out.
     pub rows: BTreeMap<String, i64>,
-    /// Rejects: what is wrong with rows that were not taken over. A row may have several.
-    pub rejects: i64,
+    /// Rows that were not taken over; `None` where an older program imported them.
+    pub rejected_rows: Option<i64>,
+    /// What is wrong with them: a row may have several reasons.
+    pub reject_reasons: i64,
 }
 
 /// A batch that was withdrawn.
@@ -158,16 +160,20 @@ async fn empty_log(store: &Store) -> Result<bool, Error> {
 }
 
 async fn read_all(connection: &mut SqliteConnection) -> Result<Vec<Batch>, Error> {
-    let found: Vec<(i64, i64, Vec<u8>, i64)> = sqlx::query_as(
-        "SELECT id, at_us, mapping_sha256, (SELECT count(*) FROM reject WHERE batch = id) FROM import_batch ORDER BY id",
+    type Row = (i64, i64, Vec<u8>, Option<i64>, i64);
+    let found: Vec<Row> = sqlx::query_as(
+        "SELECT id, at_us, mapping_sha256, (SELECT rows FROM rejected_rows WHERE batch = id), \
+         (SELECT count(*) FROM reject WHERE batch = id) FROM import_batch ORDER BY id",
     )
     .fetch_all(&mut *connection)
     .await?;
     let mut batches: BTreeMap<i64, Batch> = found
         .into_iter()
-        .map(|(batch, at_us, mapping, rejects)| {
-            let (files, rows) = (Vec::new(), BTreeMap::new());
-            (batch, Batch { batch, at_us, mapping_sha256: to_hex(&mapping), files, rows, rejects })
+        .map(|(batch, at_us, mapping, rejected_rows, reject_reasons)| {
+            let (files, rows, mapping_sha256) = (Vec::new(), BTreeMap::new(), to_hex(&mapping));
+            let of =
+                Batch { batch, at_us, mapping_sha256, files, rows, rejected_rows, reject_reasons };
+            (batch, of)
         })
         .collect();
     let files: Vec<(i64, String, Vec<u8>, i64, i64)> = sqlx::query_as(

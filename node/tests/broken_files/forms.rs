@@ -127,5 +127,5 @@ fn omop() -> Broken {
         .with("care_site=c.csv", "care_site_id,care_site_name\n7,West\n")
         .with("visit_occurrence=v.csv", "visit_occurrence_id,person_id,visit_concept_id,visit_start_datetime,visit_end_datetime,provider_id\n1,1,9202,,,1\n");
     case.mapping = Some(include_bytes!("../../../configs/mappings/omop-5.4.sql").to_vec());
-    case.says(&["section `@encounter` does not run: no such table: raw_visit_detail", "  at:   site.sql:72", "  hint: raw_staff has _line, nr, role, field, works; raw_provider has _line, provider_id, care_site_id, specialty_source_value, specialty_concept_id, year_of_birth, gender_concept_id; raw_care_site has _line, care_site_id, care_site_name; raw_visit_occurrence has _line, visit_occurrence_id, person_id, visit_concept_id, visit_start_datetime, visit_end_datetime, provider_id"])
+    case.says(&["`visit_occurrence` would be lost: `raw_visit_occurrence` is read by no section that can run", "  at:   v.csv", "  hint: is its name as the mapping has it? The mapping asks for these too: cdm_source=FILE for `raw_cdm_source` (line 37), measurement=FILE for `raw_measurement` (line 78), observation=FILE for `raw_observation` (line 78), visit_detail=FILE for `raw_visit_detail` (line 37)"])
 }

@@ -38,22 +38,28 @@ pub(crate) struct Broken {
     says: &'static [&'static str],
 }
 
-/// Files under the folder of the case; one named `x…` is the broken one.
+/// Files under the folder of the case; one named `x…` is the broken one. Its mapping reads what it lands in.
 pub(crate) fn broken(name: &'static str, input: &'static str, bytes: impl AsRef<[u8]>) -> Broken {
+    let label = input.split(['=', '.']).next().unwrap();
+    let raw = if input.contains(".fhir=") { "encounter" } else { label };
+    let reads = format!(
+        "-- @period\nSELECT 'D1' AS person, 0 AS from_us, 0 AS to_us, 0 AS volume, 0 AS hours, _line AS line FROM raw_{raw} WHERE 0\n"
+    );
     let file = input.split_once('=').map_or(input, |(_, file)| file).to_owned();
     Broken {
         name,
         files: vec![(file, bytes.as_ref().to_vec())],
         inputs: vec![input],
-        mapping: Some(STAFF.as_bytes().to_vec()),
+        mapping: Some(format!("{STAFF}{reads}").into_bytes()),
         seconds: 60,
         says: &[],
     }
 }
 
-/// A mapping over sound staff and visits.
+/// A mapping over sound staff.
 pub(crate) fn mapped(name: &'static str, mapping: impl AsRef<[u8]>) -> Broken {
-    let mut case = broken(name, "x=x.csv", "a\n1\n");
+    let mut case = broken(name, "x=x.csv", "").absent();
+    case.inputs.clear();
     case.mapping = Some(mapping.as_ref().to_vec());
     case
 }
@@ -115,6 +121,12 @@ impl Broken {
             std::fs::create_dir_all(at(name).parent().unwrap()).unwrap();
             std::fs::write(at(name), bytes).unwrap();
         }
+        // A mapping of another staff list is not given this one.
+        let other = self
+            .mapping
+            .as_ref()
+            .is_some_and(|m| String::from_utf8_lossy(m).contains("raw_provider"));
+        let staff = if other { None } else { Some("staff=staff.csv") };
         let input = |input: &&str| {
             let (name, file) = input.split_once('=').unwrap();
             format!("{name}={}", at(file).display()).parse().unwrap()
@@ -129,7 +141,7 @@ impl Broken {
             schema: Vec::new(),
             statement_seconds: self.seconds,
             memory_mib: Memory::default(),
-            inputs: std::iter::once(&"staff=staff.csv").chain(&self.inputs).map(input).collect(),
+            inputs: staff.iter().chain(&self.inputs).map(input).collect(),
         };
         let imported = run(&args, &Silent).await;
         let found = match imported {

@@ -25,13 +25,20 @@ fn csv() -> Vec<Broken> {
         broken("a row with too many fields", "x=x.csv", format!("nr,name\n{row}D2,{PERSON},7\n"))
             .says(&["the row has 3 fields; the header has 2", "  at:   x.csv:3", "  hint: look for a delimiter inside a field that is not quoted"]),
         broken("a row with too few fields", "x=x.csv", format!("nr,name\n{row}{PERSON}\n"))
-            .says(&["the row has 1 fields; the header has 2", "  at:   x.csv:3", "  hint: look for a delimiter inside a field that is not quoted"]),
+            .says(&["the row has 1 field; the header has 2", "  at:   x.csv:3", "  hint: look for a delimiter inside a field that is not quoted"]),
         broken(
             "a quote that is not closed",
             "x=x.csv",
             format!("nr,name\nD1,\"{PERSON}\n{row}{row}"),
         )
-        .says(&["the file ends within a quote that this row opens", "  at:   x.csv:2", "  hint: close the quote, or write it twice if it is part of the text"]),
+        .says(&["a quote that opens on line 2 is never closed", "  at:   x.csv:2", "  hint: close the quote, or write it twice if it is part of the text"]),
+        broken("a spreadsheet", "x=x.xlsx", "PK\u{3}\u{4}").says(&["the file is a spreadsheet", "  at:   x.xlsx", "  hint: save its sheet as CSV UTF-8"]),
+        broken("a spreadsheet that is called CSV", "x=x.csv", format!("PK\u{3}\u{4}{PERSON}"))
+            .says(&["the file is a zip archive, as a spreadsheet is, and no CSV", "  at:   x.csv", "  hint: open it and save its sheet as CSV UTF-8, or unpack it"]),
+        broken("a quote that swallows the other fields", "x=x.csv", format!("nr,name\n{row}\"{PERSON}\n{row}"))
+            .says(&["a quote that opens on line 3 is never closed", "  at:   x.csv:3", "  hint: close the quote, or write it twice if it is part of the text"]),
+        broken("a quote that closes lines later", "x=x.csv", format!("nr,name\n\"D1,{PERSON}\nD2,\"{PERSON}\n"))
+            .says(&["the row has 1 field; the header has 2; a quote that opens on line 2 closes on line 3", "  at:   x.csv:2", "  hint: close the quote where its field ends, or write it twice if it is part of the text"]),
         broken("a field of 2 MB", "x=x.csv", format!("nr,name\n{row}D2,{}\n", "x".repeat(2 << 20)))
             .says(&["a line is longer than 1048576 bytes", "  at:   x.csv:3", "  hint: look for a quote that is not closed near this line"]),
         broken("a NUL byte", "x=x.csv", format!("nr,name\nD1,{PERSON}\0\n")).says(&["the line holds a NUL byte, so it is no UTF-8 text", "  at:   x.csv:2", "  hint: save the file as CSV UTF-8"]),

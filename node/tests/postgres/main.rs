@@ -111,9 +111,11 @@ impl Site {
         let file = |(name, ..): &(&str, &str, &str)| {
             format!("{name}.csv={}", self.dir.path().join(name).display()).parse().unwrap()
         };
+        // What no section reads is not given.
+        let read = |(name, ..): &&(&str, &str, &str)| mapping.contains(&format!("raw_{name}"));
         let mut statement_s = 60;
         let (inputs, database) = match from {
-            From::Files => (TABLES.iter().map(file).collect(), None),
+            From::Files => (TABLES.iter().filter(read).map(file).collect(), None),
             From::Database(url, seconds) => {
                 statement_s = seconds;
                 (Vec::new(), Some(Database::new(url, &["cdm".to_owned()]).unwrap()))

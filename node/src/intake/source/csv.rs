@@ -44,6 +44,11 @@ impl CsvRows {
         let wrong = |e: io::Error| Fault::user(format!("the file cannot be read: {e}")).at(&place);
         let mut file = File::open(path).map_err(wrong)?;
         let length = file.metadata().map_err(wrong)?.len();
+        if packed(&mut file).map_err(wrong)? {
+            return Err(Fault::user("the file is a zip archive, as a spreadsheet is, and no CSV")
+                .at(&place)
+                .hint("open it and save its sheet as CSV UTF-8, or unpack it"));
+        }
         let delimiter = delimiter(&mut file).map_err(wrong)?;
         let mut reader = ReaderBuilder::new()
             .delimiter(delimiter)
@@ -114,10 +119,7 @@ impl Rows for CsvRows {
                 continue; // an empty line
             }
             if found != expected {
-                let message = format!("the row has {found} fields; the header has {expected}");
-                return Err(Fault::user(message)
-                    .at(format!("{}:{line}", self.place))
-                    .hint("look for a delimiter inside a field that is not quoted"));
+                return Err(self.wrong_length(found)?);
             }
             return self.fill(line, row).map(|()| true);
         }
@@ -128,21 +130,57 @@ impl CsvRows {
     /// Refuses a file that ends within quotes: its last row would have swallowed the rows after it. A row
     /// is bounded, so reading the last one again costs little.
     fn check_end(&self) -> Result<(), Fault> {
+        match quotes(&self.last_row(None)?, self.delimiter).open {
+            Some(lines) => Err(self.never_closed(lines)),
+            None => Ok(()),
+        }
+    }
+
+    /// What is wrong with the last row, which has so many fields: most often a quote, which swallows the lines after it.
+    fn wrong_length(&self, found: usize) -> Result<Fault, Fault> {
+        let expected = self.columns.len();
+        let (end, line) = (self.reader.position(), self.last.1);
+        let word = if found == 1 { "field" } else { "fields" };
+        let message = format!("the row has {found} {word}; the header has {expected}");
+        let fault = Fault::user(&message).at(format!("{}:{line}", self.place));
+        if end.line() <= line.saturating_add(1) && end.byte() < self.length {
+            return Ok(fault.hint("look for a delimiter inside a field that is not quoted"));
+        }
+        let quotes = quotes(&self.last_row(Some(end.byte()))?, self.delimiter);
+        Ok(match (quotes.open, quotes.across) {
+            (Some(lines), _) => self.never_closed(lines),
+            (None, Some((from, to))) => {
+                let (from, to) = (line.saturating_add(from), line.saturating_add(to));
+                Fault::user(format!("{message}; a quote that opens on line {from} closes on line {to}"))
+                    .at(format!("{}:{line}", self.place))
+                    .hint("close the quote where its field ends, or write it twice if it is part of the text")
+            }
+            (None, None) => fault.hint("look for a delimiter inside a field that is not quoted"),
+        })
+    }
+
+    /// The bytes of the last row, up to `end` if it is known; else those that follow its beginning.
+    fn last_row(&self, end: Option<u64>) -> Result<Vec<u8>, Fault> {
         let (byte, line) = self.last;
         let wrong = |e: io::Error| {
             Fault::user(format!("the file cannot be read: {e}"))
                 .at(format!("{}:{line}", self.place))
         };
+        let most = 2 * LINE_BYTES_MAX as u64;
+        let length = end.map_or(most, |end| end.saturating_sub(byte).min(most));
         let mut file = File::open(&self.path).map_err(wrong)?;
         file.seek(SeekFrom::Start(byte)).map_err(wrong)?;
         let mut row = Vec::new();
-        file.take(2 * LINE_BYTES_MAX as u64).read_to_end(&mut row).map_err(wrong)?;
-        if ends_within_quotes(&row, self.delimiter) {
-            return Err(Fault::user("the file ends within a quote that this row opens")
-                .at(format!("{}:{line}", self.place))
-                .hint("close the quote, or write it twice if it is part of the text"));
-        }
-        Ok(())
+        file.take(length).read_to_end(&mut row).map_err(wrong)?;
+        Ok(row)
+    }
+
+    /// The fault of a quote that opens so many lines below the beginning of the last row.
+    fn never_closed(&self, lines: u64) -> Fault {
+        let line = self.last.1.saturating_add(lines);
+        Fault::user(format!("a quote that opens on line {line} is never closed"))
+            .at(format!("{}:{line}", self.place))
+            .hint("close the quote, or write it twice if it is part of the text")
     }
 
     fn fill(&self, line: u64, row: &mut Vec<Cell>) -> Result<(), Fault> {
@@ -181,6 +219,14 @@ impl Read for Bounded {
     }
 }
 
+/// Whether it begins as zip archives do.
+fn packed(file: &mut File) -> io::Result<bool> {
+    let mut head = Vec::new();
+    file.by_ref().take(4).read_to_end(&mut head)?;
+    file.rewind()?;
+    Ok(head == b"PK\x03\x04")
+}
+
 /// The sign that most often stands in the header line outside quotes.
 fn delimiter(file: &mut File) -> io::Result<u8> {
     let mut head = Vec::new();
@@ -209,23 +255,43 @@ fn delimiter(file: &mut File) -> io::Result<u8> {
     Ok(best.0)
 }
 
-/// Whether a row, read from its beginning, leaves a quote open.
-fn ends_within_quotes(row: &[u8], delimiter: u8) -> bool {
+/// The quotes of a row; lines are counted from that on which it begins.
+#[derive(Default)]
+struct Quotes {
+    /// Where a quote opens that nothing closes.
+    open: Option<u64>,
+    /// Where one opens that closes on a later line, and where it does; the first.
+    across: Option<(u64, u64)>,
+}
+
+/// The quotes of a row, read from its beginning.
+fn quotes(row: &[u8], delimiter: u8) -> Quotes {
     // A quote opens only where a field begins; within quotes two are one.
     let (mut begins, mut quoted, mut closing) = (true, false, false);
+    let (mut line, mut opened, mut closed) = (0_u64, 0, 0);
+    let mut across = None;
     for byte in row {
+        let here = line;
+        line = line.saturating_add(u64::from(*byte == b'\n'));
         if quoted && !closing {
             closing = *byte == b'"';
+            closed = here;
             continue;
         }
         if closing && *byte == b'"' {
             closing = false;
             continue;
         }
+        if closing && closed > opened {
+            across = across.or(Some((opened, closed)));
+        }
         (quoted, closing) = (begins && *byte == b'"', false);
+        if quoted {
+            opened = here;
+        }
         begins = *byte == delimiter || *byte == b'\n';
     }
-    quoted && !closing
+    Quotes { open: (quoted && !closing).then_some(opened), across }
 }
 
 fn nul(line: u64, place: &str) -> Fault {
@@ -300,6 +366,18 @@ mod tests {
             fault(b"a,b\n1,2\n1,2,3\n"),
             "the row has 3 fields; the header has 2\n  at:   a.csv:3\n  hint: look for a delimiter inside a \
              field that is not quoted"
+        );
+        let open = "a quote that opens on line 3 is never closed\n  at:   a.csv:3\n  hint: close the quote, or write it twice \
+                    if it is part of the text";
+        // As the first field it swallows the others, as the last one it does not.
+        assert_eq!(fault(b"a,b\n1,2\n\"3,4\n5,6\n"), open);
+        assert_eq!(fault(b"a,b\n1,2\n3,\"4\n5,6\n"), open);
+        assert_eq!(fault(b"a,b,c\n1,2,3\n4,\"5,6\n7,8,9\n"), open);
+        assert_eq!(fault(b"a,b\n1,2\n\"3,4"), open);
+        assert_eq!(
+            fault(b"a,b\n\"1,2\n3,\"4\n5,6\n"),
+            "the row has 1 field; the header has 2; a quote that opens on line 2 closes on line 3\n  at:   a.csv:2\n  hint: \
+             close the quote where its field ends, or write it twice if it is part of the text"
         );
         assert_eq!(
             fault(b"a,b\n1,\xff\n"),

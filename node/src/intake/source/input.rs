@@ -118,6 +118,9 @@ impl Input {
             "csv" | "tsv" | "txt" => Ok(Kind::Csv),
             "parquet" | "pq" => Ok(Kind::Parquet),
             "fit" => Ok(Kind::Fit),
+            "xlsx" | "xlsm" | "xls" | "ods" => Err(Fault::user("the file is a spreadsheet")
+                .at(self.path.display().to_string())
+                .hint("save its sheet as CSV UTF-8")),
             _ => Err(Fault::user("the kind of the file is not known")
                 .at(self.path.display().to_string())
                 .hint(format!(

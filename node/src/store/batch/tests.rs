@@ -42,7 +42,8 @@ async fn each_batch_is_listed_with_what_is_left_of_it() {
     let store = filled(dir.path()).await;
     let found = all(&store).await.unwrap();
     assert_eq!(found.iter().map(|b| b.batch).collect::<Vec<_>>(), [1, 2, 3]);
-    assert_eq!((found[0].at_us, found[0].rejects, found[1].rejects), (10, 0, 2));
+    assert_eq!((found[0].at_us, found[0].reject_reasons, found[1].reject_reasons), (10, 0, 2));
+    assert_eq!(found[1].rejected_rows, None);
     assert_eq!(found[0].rows, rows(&[("person", 2)]));
     assert_eq!(found[1].rows, rows(&[("encounter", 3), ("response", 3)]));
     assert_eq!((found[1].files[0].name.as_str(), found[1].files[0].rows), ("visits", 4));
