@@ -158,6 +158,62 @@ async fn what_is_replaced_leaves_a_line_and_what_is_not_is_told() {
 }
 
 #[tokio::test]
+async fn a_study_says_at_which_step_rows_are_left_out() {
+    let site = Site::new("keep = false");
+    site.import(
+        &PERSON.replace("role,", "iif(role = 'clerk', role, 'physician') AS role,"),
+        "staff",
+        false,
+    )
+    .await;
+    // One patient with two clinicians, one before the period, one of a clerk.
+    site.write(
+        "visits.csv",
+        "visit,doctor,patient,began,ended,mins\n\
+         V1,D-One,P-1,2026-08-01T08:00:00Z,,20\nV2,D-Two,P-1,2026-08-02T08:00:00Z,,20\n\
+         V3,D-One,P-2,2020-08-01T08:00:00Z,,20\nV4,D-Three,P-3,2026-08-01T08:00:00Z,,20\n\
+         V5,D-Two,P-4,2026-08-01T08:00:00Z,,20\n",
+    );
+    site.import(ENCOUNTER, "visits", false).await;
+    let mut args = CheckArgs::of(site.path());
+    let study = include_str!("../../configs/studies/empathy-billing.toml");
+    args.study.push(site.write("study.toml", study));
+    args.json = true;
+    let json: serde_json::Value = serde_json::from_str(&check::run(&args).await.unwrap()).unwrap();
+    let steps = |table: usize| {
+        let steps = json["studies"][0]["tables"][table]["steps"].as_array().unwrap();
+        let of = |step: &serde_json::Value| {
+            format!("{} {}", step["left"].as_str().unwrap(), step["rows"])
+        };
+        steps.iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        steps(0),
+        [
+            "in-the-table 5",
+            "in-the-period 4",
+            "of-its-clinicians 3",
+            "with-consent 3",
+            "within-links 2",
+            "read 2"
+        ]
+    );
+    assert_eq!(steps(1)[..2], ["in-the-table 0", "of-its-questionnaires 0"]);
+    args.json = false;
+    let text = check::run(&args).await.unwrap();
+    assert!(text.contains("\n  rows of encounter\n           5  in the table"), "{text}");
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "4 in its period 1 left out: what is dated before 2026-07-01 or from 2026-10-01 on, in UTC.",
+        "3 with consent All of them.",
+        "2 within links_per_patient 1 left out: what a patient had with further clinicians.",
+    ] {
+        assert!(flat.contains(part), "{part} in\n{text}");
+    }
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+}
+
+#[tokio::test]
 async fn no_id_is_kept_unless_the_site_says_so() {
     let site = Site::new("keep = false");
     site.import(PERSON, "staff", false).await;
@@ -229,7 +285,7 @@ async fn the_quality_page_shows_what_a_study_lacks_here() {
         "  encounter_feature                       0 rows\n",
         "  encounter, no patient's id              0 rows\n",
         "           1 in batch 2    encounter.end_us: before start_us (first lines 4)",
-        "         1  encounter.start_us: before 2000; taken over (batch 2)",
+        "         1  encounter.start_us: before 2000; taken over (1999-07: 1; batch 2)",
         "         1  encounter.end_us: end before its start; rejected (batch 2)",
         "(named for this check)",
         "  missing  groups.interpreter-panel: nobody here is in the group",

@@ -97,7 +97,7 @@ async fn gather(
         made_by: format!("tacit-node {}", env!("CARGO_PKG_VERSION")),
         tables: quality::tables(store).await?,
         rejects: quality::rejects(store).await?,
-        coverage: quality::coverage(store).await?,
+        coverage: quality::coverage(store, now_us).await?,
         clocks: quality::clocks(store, now_us).await?,
         studies,
     })

@@ -23,6 +23,7 @@
 //! Which encounters and responses count is decided in [`crate::store::panel`].
 mod column;
 mod contacts;
+mod narrowing;
 mod part;
 pub mod pin;
 mod reading;

@@ -20,6 +20,7 @@ pub mod clipped;
 mod contacts;
 pub mod detail;
 pub(crate) mod exact;
+mod narrowing;
 mod population;
 pub(crate) mod settle;
 mod span;
@@ -27,6 +28,7 @@ mod streamed;
 
 pub(crate) use contacts::COUNTED;
 pub use detail::{Bounds, Detail, Tally};
+pub use narrowing::Narrowed;
 pub use population::{Excluded, Links};
 pub use span::Span;
 

@@ -4,6 +4,7 @@
 //! their reasons, in the words of the checks at import.
 use super::{Store, fault};
 use crate::intake::canonical::{Column, Presence, Rule, Table};
+use crate::intake::illegible;
 use crate::office::quality_page::{Clock, ClockProblem, Coverage, Modality, Rejects, TableRows};
 use sqlx::{AssertSqlSafe, Row as _};
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,14 +82,15 @@ pub async fn rejects(store: &Store) -> Result<Vec<Rejects>, Fault> {
     Ok(found.into_iter().map(of).collect())
 }
 
-/// What there is of each modality, month by month in UTC.
+/// What there is of each modality, month by month in UTC, up to `now_us` (microseconds since 1970 UTC): a row that is
+/// dated later would stretch the months beyond all that happened, and [`clocks`] names it.
 ///
 /// # Errors
 /// A fault of the database.
-pub async fn coverage(store: &Store) -> Result<Coverage, Fault> {
+pub async fn coverage(store: &Store, now_us: i64) -> Result<Coverage, Fault> {
     let month = |column: &str| format!("strftime('%Y-%m', {column} / 1000000, 'unixepoch')");
     let mut found: BTreeMap<String, BTreeMap<String, (u64, u64)>> = BTreeMap::new();
-    for (name, rows, clinicians, month) in encounters(store).await? {
+    for (name, rows, clinicians, month) in encounters(store, now_us).await? {
         found.entry(name).or_default().insert(month, (rows, clinicians));
     }
     for (name, table, column) in [
@@ -98,10 +100,12 @@ pub async fn coverage(store: &Store) -> Result<Coverage, Fault> {
         ("'recordings: ' || kind", "device_session", "start_us"),
     ] {
         let sql = format!(
-            "SELECT {name}, {}, count(*), count(DISTINCT person) FROM {table} GROUP BY 1, 2",
+            "SELECT {name}, {}, count(*), count(DISTINCT person) FROM {table} \
+             WHERE {column} <= ? GROUP BY 1, 2",
             month(column)
         );
         let rows: Vec<(String, String, i64, i64)> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(now_us)
             .fetch_all(store.pool())
             .await
             .map_err(|e| fault(&e))?;
@@ -126,7 +130,7 @@ pub async fn coverage(store: &Store) -> Result<Coverage, Fault> {
 
 /// How many encounters there are in each month and of how many clinicians, and how many of them have a value in each
 /// column that may be missing. One scan: a clinician's month is a row of it.
-async fn encounters(store: &Store) -> Result<Vec<(String, u64, u64, String)>, Fault> {
+async fn encounters(store: &Store, now_us: i64) -> Result<Vec<(String, u64, u64, String)>, Fault> {
     let known = |c: &&Column| {
         c.presence == Presence::Optional && !matches!(c.rule, Rule::Key(_) | Rule::Time)
     };
@@ -142,11 +146,11 @@ async fn encounters(store: &Store) -> Result<Vec<(String, u64, u64, String)>, Fa
     }
     let sql = format!(
         "SELECT month{outer} FROM (SELECT strftime('%Y-%m', start_us / 1000000, 'unixepoch') AS month, person, \
-         count(*) AS c0{inner} FROM encounter GROUP BY 1, 2) GROUP BY month"
+         count(*) AS c0{inner} FROM encounter WHERE start_us <= ? GROUP BY 1, 2) GROUP BY month"
     );
     let read = async {
         let mut found = Vec::new();
-        for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(store.pool()).await? {
+        for row in sqlx::query(AssertSqlSafe(sql)).bind(now_us).fetch_all(store.pool()).await? {
             let month: String = row.try_get(0)?;
             for (at, name) in names.iter().enumerate() {
                 let rows = whole(row.try_get(2 * at + 1)?);
@@ -161,7 +165,8 @@ async fn encounters(store: &Store) -> Result<Vec<(String, u64, u64, String)>, Fa
     read.await.map_err(|e| fault(&e))
 }
 
-/// Times that cannot be right, and devices whose clocks were off. `now_us`: microseconds since 1970 UTC.
+/// Times that cannot be right, and devices whose clocks were off. `now_us`: microseconds since 1970 UTC. An end that is
+/// yet to come (`to_us`: of a consent, a shift, a training) is a plan and no problem.
 ///
 /// # Errors
 /// A fault of the database.
@@ -170,24 +175,37 @@ pub async fn clocks(store: &Store, now_us: i64) -> Result<Vec<Clock>, Fault> {
     let mut taken_over = vec![(
         ClockProblem::DeviceOff,
         ("device_session", "clock_offset_us"),
-        format!("abs(clock_offset_us) > {OFFSET_MARKED_US}"),
+        (format!("abs(clock_offset_us) > {OFFSET_MARKED_US}"), "start_us"),
     )];
     for table in Table::ALL {
         for column in table.columns().iter().filter(|c| c.rule == Rule::Time) {
             let (place, name) = ((table.name(), column.name), column.name);
-            taken_over.push((ClockProblem::InTheFuture, place, format!("{name} > {now_us}")));
-            taken_over.push((ClockProblem::Before2000, place, format!("{name} < {YEAR_2000_US}")));
+            let before = (format!("{name} < {YEAR_2000_US}"), name);
+            taken_over.push((ClockProblem::Before2000, place, before));
+            if name != "to_us" {
+                let after = (format!("{name} > {now_us}"), name);
+                taken_over.push((ClockProblem::InTheFuture, place, after));
+            }
         }
     }
-    for (problem, (table, column), condition) in taken_over {
+    for (problem, (table, column), (condition, time)) in taken_over {
         let sql = format!(
-            "SELECT src, count(*) FROM {table} WHERE {condition} GROUP BY src ORDER BY src"
+            "SELECT src, count(*), strftime('%Y-%m', {time} / 1000000, 'unixepoch') FROM {table} \
+             WHERE {condition} GROUP BY 1, 3 ORDER BY 1, 3"
         );
-        let found: Vec<(i64, i64)> = sqlx::query_as(AssertSqlSafe(sql))
+        let found: Vec<(i64, i64, String)> = sqlx::query_as(AssertSqlSafe(sql))
             .fetch_all(store.pool())
             .await
             .map_err(|e| fault(&e))?;
-        clocks.extend(clock(problem, (table, column), &found));
+        let mut months = BTreeMap::new();
+        for (_, rows, month) in &found {
+            let sum = months.entry(month.clone()).or_insert(0_u64);
+            *sum = sum.saturating_add(whole(*rows));
+        }
+        let found: Vec<(i64, i64)> =
+            found.into_iter().map(|(batch, rows, _)| (batch, rows)).collect();
+        let clock = clock(problem, (table, column), &found);
+        clocks.extend(clock.map(|clock| Clock { months, ..clock }));
     }
     let rejected: Vec<(i64, String, String, String, i64)> = sqlx::query_as(
         "SELECT batch, table_name, column_name, reason, count(*) FROM reject GROUP BY 1, 2, 3, 4 ORDER BY 1",
@@ -220,7 +238,9 @@ fn rejected_time(table: &str, column: &str, reason: &str) -> Option<ClockProblem
     {
         Some(ClockProblem::EndBeforeStart)
     } else if rule == Rule::Time
-        && (reason == "missing" || reason == format!("not {}", rule.expected()))
+        && (reason == "missing"
+            || reason.contains(illegible::REASON)
+            || reason == format!("not {}", rule.expected()))
     {
         Some(ClockProblem::NoTime)
     } else if column == "clock_offset_us" && reason == format!("not {}", rule.expected()) {
@@ -243,6 +263,7 @@ fn clock(
         problem,
         place: format!("{table}.{column}"),
         rows: whole(rows),
+        months: BTreeMap::new(),
         batches,
     })
 }

@@ -4,7 +4,7 @@
 //! are clipped one by one before a clinician's mean is taken, they are counted one by one.
 use super::column::{column, detail};
 use super::part::{Column, Part, parts};
-use super::{FeatureId, assemble, contacts, open, scored_by};
+use super::{FeatureId, assemble, contacts, narrowing, open, scored_by};
 use crate::measure::instrument::Catalogue;
 use crate::office::cells::Cell;
 use crate::office::quality_page::{Counted, Missing, Spread, Standing, StudyQuality};
@@ -53,20 +53,24 @@ pub async fn of_study(
     missing.extend(empty_levels(study, &columns, known_parts));
     let mut outside_population = 0;
     let mut found_cells = Vec::new();
+    let mut weighed_by = None;
     if known_parts {
         let read = scored_by(study, catalogue)?;
         let contacts = contacts::of(&mut panel, (study, &read), catalogue, access).await?;
         let rows = assemble(study, &panel, &columns, contacts)?;
         outside_population = rows.outside_population;
+        weighed_by = Some(rows.weighed_by);
         found_cells = rows.cells(study);
         missing.extend(empty_groups(study, &found_cells, clinicians));
     }
+    let tables = narrowing::of(&mut panel, study, catalogue, weighed_by).await?;
     panel.close().await.map_err(|e| fault(&e))?;
     let (from, to) = study.period();
     Ok(StudyQuality {
         name: study.name().to_string(),
         title: study.title().to_owned(),
         digest: study.digest().to_string(),
+        tables,
         from: from.to_string(),
         to: to.to_string(),
         standing,

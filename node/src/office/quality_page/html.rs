@@ -1,7 +1,9 @@
 //! The page in a browser: one file, no script, nothing from elsewhere, fit for print and for being read aloud.
 use super::picture;
 use super::words;
-use super::{Clock, Coverage, Quality, Rejects, Spread, Standing, StudyQuality, TableRows};
+use super::{
+    Clock, Coverage, Narrowing, Quality, Rejects, Spread, Standing, StudyQuality, TableRows,
+};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("style.css");
@@ -178,7 +180,7 @@ fn clocks(clocks: &[Clock]) -> Markup {
                     table {
                         thead { tr {
                             th.n scope="col" { "Rows" } th scope="col" { "Column" } th scope="col" { "Problem" }
-                            th scope="col" { "Brought by" }
+                            th scope="col" { "Dated" } th scope="col" { "Brought by" }
                         } }
                         tbody {
                             @for clock in clocks {
@@ -186,6 +188,7 @@ fn clocks(clocks: &[Clock]) -> Markup {
                                     td.n { (words::grouped(clock.rows)) }
                                     td { (clock.place) }
                                     td { (words::problem(clock.problem)) }
+                                    td { (words::months(clock)) }
                                     td { (words::batches(clock)) }
                                 }
                             }
@@ -224,6 +227,7 @@ fn study(place: usize, study: &StudyQuality) -> Markup {
                 p.warn { "This site stays away from it for now: " (why) "." }
             }
             (missing(study))
+            @for table in &study.tables { (narrowing(table)) }
             @for (number, one) in study.spreads.iter().enumerate() {
                 (spread(one, &format!("{id}-{number}")))
             }
@@ -243,6 +247,28 @@ fn missing(study: &StudyQuality) -> Markup {
                     li {
                         code { (one.part) } ": " (one.what)
                         @if let Some(hint) = &one.hint { span.quiet { ". " (capital(hint)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn narrowing(table: &Narrowing) -> Markup {
+    html! {
+        h3 { "Rows of " (table.table) " that it reads" }
+        div.scroll tabindex="0" role="region" aria-label={ "Rows of " (table.table) ", step by step" } {
+            table {
+                thead { tr {
+                    th scope="col" { "Left" } th.n scope="col" { "Rows" } th scope="col" { "Why others are not" }
+                } }
+                tbody {
+                    @for step in &table.steps {
+                        tr {
+                            th scope="row" { (words::left(step.left)) }
+                            td.n { (words::grouped(step.rows)) }
+                            td { (step.why) }
+                        }
                     }
                 }
             }

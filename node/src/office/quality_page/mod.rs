@@ -14,6 +14,7 @@ pub(crate) mod tests;
 
 use crate::office::cells::Cell;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// How many columns a sketch has.
 pub const BINS: usize = 20;
@@ -66,7 +67,7 @@ pub struct Rejects {
 /// What there is by month, UTC.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Coverage {
-    /// Every month from the first to the last with data: `2026-07`.
+    /// Every month from the first to the last with data, none of them in the future: `2026-07`.
     pub months: Vec<String>,
     /// What is counted in each.
     pub modalities: Vec<Modality>,
@@ -110,6 +111,8 @@ pub struct Clock {
     pub place: String,
     /// How many rows.
     pub rows: u64,
+    /// Of rows that were taken over, how many are dated in each month: `2036-08`.
+    pub months: BTreeMap<String, u64>,
     /// The first batches that brought them, at most five.
     pub batches: Vec<i64>,
 }
@@ -133,6 +136,8 @@ pub struct StudyQuality {
     pub title: String,
     /// Its digest.
     pub digest: String,
+    /// Of each table that it reads, how rows become those that it is computed from.
+    pub tables: Vec<Narrowing>,
     /// The first day of its period.
     pub from: String,
     /// The day after the last.
@@ -151,6 +156,46 @@ pub struct StudyQuality {
     pub cells: Vec<Cell>,
     /// What is missing.
     pub missing: Vec<Missing>,
+}
+
+/// How the rows of a table become those that a study reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Narrowing {
+    /// The table.
+    pub table: String,
+    /// From all rows to those that are read; each step keeps some of those before it.
+    pub steps: Vec<Step>,
+}
+
+/// One step on the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// What is left.
+    pub left: Left,
+    /// How many rows.
+    pub rows: u64,
+    /// Why others are not, in a sentence.
+    pub why: String,
+}
+
+/// What a step leaves of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Left {
+    /// All rows.
+    InTheTable,
+    /// Those of the questionnaires that the study scores.
+    OfItsQuestionnaires,
+    /// Those in the study's period.
+    InThePeriod,
+    /// Those of clinicians at work with a role of the study.
+    OfItsClinicians,
+    /// Those of people whom the rules on consent admit.
+    WithConsent,
+    /// Those within the links that a patient may have.
+    WithinLinks,
+    /// Those that count: not excluded; of answers one a patient, clinician and questionnaire.
+    Read,
 }
 
 /// Something a study needs and the site does not have.

@@ -3,6 +3,24 @@
 use super::*;
 use crate::office::cells::Small;
 
+fn narrowing() -> Narrowing {
+    Narrowing {
+        table: "encounter".to_owned(),
+        steps: vec![
+            Step {
+                left: Left::InTheTable,
+                rows: 1_234_567,
+                why: "All that imports brought.".to_owned(),
+            },
+            Step {
+                left: Left::WithinLinks,
+                rows: 176,
+                why: "Left out: what a patient had with <further> clinicians.".to_owned(),
+            },
+        ],
+    }
+}
+
 /// A page with something of everything.
 pub(crate) fn sample() -> Quality {
     let (low, high) = (20.0, 140.0);
@@ -37,16 +55,27 @@ pub(crate) fn sample() -> Quality {
                 },
             ],
         },
-        clocks: vec![Clock {
-            problem: ClockProblem::DeviceOff,
-            place: "device_session.clock_offset_us".to_owned(),
-            rows: 4,
-            batches: vec![2, 3],
-        }],
+        clocks: vec![
+            Clock {
+                problem: ClockProblem::InTheFuture,
+                place: "response.authored_us".to_owned(),
+                rows: 1,
+                months: BTreeMap::from([("2036-08".to_owned(), 1)]),
+                batches: vec![3],
+            },
+            Clock {
+                problem: ClockProblem::DeviceOff,
+                place: "device_session.clock_offset_us".to_owned(),
+                rows: 4,
+                months: BTreeMap::new(),
+                batches: vec![2, 3],
+            },
+        ],
         studies: vec![StudyQuality {
             name: "relief-fund".to_owned(),
             title: "Where care wears people down".to_owned(),
             digest: "ab".repeat(32),
+            tables: vec![narrowing()],
             from: "2026-07-01".to_owned(),
             to: "2026-10-01".to_owned(),
             standing: Standing::Approved,
@@ -147,6 +176,9 @@ fn the_terminal_page_has_everything_within_a_hundred_columns() {
         "first lines 8, 9, 40, 41, 77",
         "  2026-06 ██ █ 2026-09  encounters: 1,234,567 rows",
         "           4  device_session.clock_offset_us: device clock off by more than 2 s; taken over, marked\n",
+        "           1  response.authored_us: in the future; taken over (2036-08: 1; batch 3)\n",
+        "  rows of encounter\n   1,234,567  in the table              All that imports brought.\n",
+        "         176  within links_per_patient  Left out: what a patient had",
         "    20 |▃",
         "| 140 encounters",
         "Night work, TOO SMALL: fewer than 10 clinicians",
@@ -185,6 +217,11 @@ fn the_web_page_stands_alone_and_every_picture_has_its_sentence() {
         assert!(!page.contains(never), "{never}");
     }
     assert!(page.contains("not a code of the &lt;instrument&gt; &amp; nothing else"));
+    assert!(page.contains("<td>2036-08: 1</td>"));
+    assert!(
+        page.contains("<th scope=\"row\">within links_per_patient</th><td class=\"n\">176</td>")
+    );
+    assert!(page.contains("with &lt;further&gt; clinicians"));
     assert_eq!(page.matches("<svg").count(), 3);
     for piece in page.split("aria-labelledby=\"").skip(1) {
         let id = &piece[..piece.find('"').unwrap()];
@@ -197,7 +234,10 @@ fn the_web_page_stands_alone_and_every_picture_has_its_sentence() {
 #[test]
 fn the_value_itself_is_the_json() {
     let json = serde_json::to_value(sample()).unwrap();
-    assert_eq!(json["clocks"][0]["problem"], "device-off");
+    assert_eq!(json["clocks"][1]["problem"], "device-off");
+    assert_eq!(json["clocks"][0]["months"], serde_json::json!({"2036-08": 1}));
+    assert_eq!(json["studies"][0]["tables"][0]["steps"][1]["left"], "within-links");
+    assert_eq!(json["studies"][0]["tables"][0]["steps"][1]["rows"], 176);
     assert_eq!(json["studies"][0]["spreads"][0]["bins"].as_array().unwrap().len(), BINS);
     assert_eq!(json["studies"][0]["standing"], "approved");
     assert_eq!(json["coverage"]["modalities"][0]["rows"][2], 0);

@@ -1,6 +1,6 @@
 //! The page on a terminal: a hundred columns at most.
 use super::words;
-use super::{Clock, Coverage, Quality, Rejects, Spread, Standing, StudyQuality};
+use super::{Clock, Coverage, Narrowing, Quality, Rejects, Spread, Standing, StudyQuality};
 use crate::office::page::{hanging, wrapped};
 
 /// The eighths of a block, from nothing to all of it.
@@ -85,8 +85,12 @@ fn clocks(clocks: &[Clock]) -> Vec<String> {
     }
     for clock in clocks {
         let figures = format!("  {:>10}  ", words::grouped(clock.rows));
+        let dated = match words::months(clock) {
+            none if none.is_empty() => none,
+            some => format!("{some}; "),
+        };
         let text = format!(
-            "{}: {} ({})",
+            "{}: {} ({dated}{})",
             clock.place,
             words::problem(clock.problem),
             words::batches(clock)
@@ -109,6 +113,9 @@ fn study(study: &StudyQuality) -> Vec<String> {
         lines.extend(wrapped(&format!("This site stays away from it for now: {why}."), 2));
     }
     lines.extend(wrapped(&words::population(study), 2));
+    for table in &study.tables {
+        lines.extend(narrowing(table));
+    }
     for one in &study.spreads {
         lines.extend(spread(one));
     }
@@ -133,6 +140,16 @@ fn study(study: &StudyQuality) -> Vec<String> {
         let hint = missing.hint.as_ref().map_or_else(String::new, |hint| format!(": {hint}"));
         let text = format!("{}: {}{hint}", missing.part, missing.what);
         lines.extend(hanging("  missing  ", &[text]));
+    }
+    lines
+}
+
+fn narrowing(table: &Narrowing) -> Vec<String> {
+    let mut lines = vec![format!("  rows of {}", table.table)];
+    for step in &table.steps {
+        let figures =
+            format!("  {:>10}  {:<24}  ", words::grouped(step.rows), words::left(step.left));
+        lines.extend(hanging(&figures, std::slice::from_ref(&step.why)));
     }
     lines
 }

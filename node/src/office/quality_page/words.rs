@@ -1,7 +1,10 @@
 //! The sentences of the page, the same on a terminal and in a browser.
-use super::{Clock, ClockProblem, Counted, Modality, Spread, StudyQuality};
+use super::{Clock, ClockProblem, Counted, Left, Modality, Spread, StudyQuality};
 use crate::office::cells::{CLINICIANS_MIN, ENCOUNTERS_MIN, SHARE_MAX_PERCENT, Small};
 use crate::office::forecast::short;
+
+/// Months that a sentence on times names.
+const MONTHS: usize = 5;
 
 /// A count with its thousands apart: `12,345`.
 pub(super) fn grouped(count: u64) -> String {
@@ -142,6 +145,29 @@ pub(super) fn problem(problem: ClockProblem) -> &'static str {
         ClockProblem::DeviceRefused => "device clock off by more than 30 s; rejected",
         ClockProblem::EndBeforeStart => "end before its start; rejected",
         ClockProblem::NoTime => "no time, or outside of 1990 to 2100; rejected",
+    }
+}
+
+/// In which months the rows are dated, the first five of them.
+pub(super) fn months(clock: &Clock) -> String {
+    let of = |(month, rows): (&String, &u64)| format!("{month}: {}", grouped(*rows));
+    let mut listed: Vec<String> = clock.months.iter().take(MONTHS).map(of).collect();
+    if let Some(more @ 1..) = clock.months.len().checked_sub(MONTHS) {
+        listed.push(counted(more as u64, "further months"));
+    }
+    listed.join(", ")
+}
+
+/// What a step leaves.
+pub(super) fn left(left: Left) -> &'static str {
+    match left {
+        Left::InTheTable => "in the table",
+        Left::OfItsQuestionnaires => "of its questionnaires",
+        Left::InThePeriod => "in its period",
+        Left::OfItsClinicians => "of its clinicians",
+        Left::WithConsent => "with consent",
+        Left::WithinLinks => "within links_per_patient",
+        Left::Read => "read",
     }
 }
 

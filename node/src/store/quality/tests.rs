@@ -35,7 +35,7 @@ async fn filled(dir: &std::path::Path) -> Store {
 async fn months_without_data_stand_between_those_with() {
     let dir = tempfile::tempdir().unwrap();
     let store = filled(dir.path()).await;
-    let found = coverage(&store).await.unwrap();
+    let found = coverage(&store, NOW_US).await.unwrap();
     assert_eq!(found.months, ["2026-07", "2026-08", "2026-09"]);
     let modality = |name: &str, rows: [u64; 3], clinicians: [u64; 3]| Modality {
         name: name.to_owned(),
@@ -57,7 +57,7 @@ async fn months_without_data_stand_between_those_with() {
         sqlx::query(sql).execute(store.pool()).await.unwrap();
     }
     assert_eq!(
-        coverage(&store).await.unwrap().modalities,
+        coverage(&store, NOW_US).await.unwrap().modalities,
         [
             modality("encounters", [2, 0, 1], [2, 0, 1]),
             modality("encounters: language", [1, 0, 1], [1, 0, 1]),
@@ -79,19 +79,24 @@ async fn clocks_that_cannot_be_right_are_found_whether_taken_over_or_not() {
     };
     set("UPDATE encounter SET start_us = 788918400000000 WHERE start_us < unixepoch('2026-07-02') * 1000000").await;
     set("UPDATE encounter SET start_us = 1790000000000001 WHERE start_us > unixepoch('2026-08-02') * 1000000").await;
-    let of = |problem, place: &str, rows, batches: &[i64]| Clock {
+    // A consent that ends next year is none of them.
+    set("INSERT INTO consent (person, purpose, state, from_us, to_us, src) SELECT person, 'local-view', 'given', \
+         unixepoch('2026-01-01') * 1000000, unixepoch('2027-01-01') * 1000000, 1 FROM person").await;
+    let of = |problem, place: &str, rows, months: &[&str], batches: &[i64]| Clock {
         problem,
         place: place.to_owned(),
         rows,
+        months: months.iter().map(|month| ((*month).to_owned(), 1)).collect(),
         batches: batches.to_vec(),
     };
+    let (start, offset) = ("encounter.start_us", "device_session.clock_offset_us");
     let expected = [
-        of(ClockProblem::InTheFuture, "encounter.start_us", 1, &[2]),
-        of(ClockProblem::Before2000, "encounter.start_us", 1, &[2]),
-        of(ClockProblem::DeviceOff, "device_session.clock_offset_us", 1, &[1]),
-        of(ClockProblem::DeviceRefused, "device_session.clock_offset_us", 1, &[2]),
-        of(ClockProblem::EndBeforeStart, "encounter.end_us", 3, &[1, 2]),
-        of(ClockProblem::NoTime, "encounter.start_us", 1, &[2]),
+        of(ClockProblem::InTheFuture, start, 1, &["2026-09"], &[2]),
+        of(ClockProblem::Before2000, start, 1, &["1995-01"], &[2]),
+        of(ClockProblem::DeviceOff, offset, 1, &["2026-08"], &[1]),
+        of(ClockProblem::DeviceRefused, offset, 1, &[], &[2]),
+        of(ClockProblem::EndBeforeStart, "encounter.end_us", 3, &[], &[1, 2]),
+        of(ClockProblem::NoTime, start, 1, &[], &[2]),
     ];
     assert_eq!(clocks(&store, NOW_US).await.unwrap(), expected);
     store.close().await;
@@ -114,5 +119,25 @@ async fn rejects_and_rows_are_counted_with_their_first_lines() {
     {
         assert!(rows.contains(&(expected.0.to_owned(), expected.1)), "{expected:?}");
     }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_row_that_is_dated_in_ten_years_does_not_stretch_the_months() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = filled(dir.path()).await;
+    let before = coverage(&store, NOW_US).await.unwrap();
+    sqlx::query(
+        "INSERT INTO response (response, instrument, respondent, person, authored_us, src) SELECT randomblob(16), \
+         'pwls-single', 'clinician', person, unixepoch('2036-08-01') * 1000000, 2 FROM person LIMIT 1",
+    )
+    .execute(store.pool())
+    .await
+    .unwrap();
+    assert_eq!(coverage(&store, NOW_US).await.unwrap(), before);
+    let found = clocks(&store, NOW_US).await.unwrap();
+    let late = found.iter().find(|clock| clock.place == "response.authored_us").unwrap();
+    assert_eq!((late.problem, late.rows), (ClockProblem::InTheFuture, 1));
+    assert_eq!(late.months, BTreeMap::from([("2036-08".to_owned(), 1)]));
     store.close().await;
 }
