@@ -8,7 +8,7 @@ mod composite;
 
 use super::profile::of_folder;
 use crate::config::{Config, LicenceReference};
-use crate::measure::composite::Composite;
+use crate::measure::composite::{Composite, shipped};
 use crate::measure::feature::pin;
 use crate::measure::instrument::definition::{FILE_BYTES_MAX, Instrument};
 use crate::measure::instrument::licence::Licensed;
@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use tacit_link::keys::read_bounded;
 use tacit_shared::fault::Fault;
+use tacit_shared::id::FeatureId;
 
 /// Questionnaires: check a definition, score answers by it, list what the node knows.
 #[derive(Clone, Debug, clap::Args)]
@@ -41,9 +42,10 @@ enum Action {
 /// Arguments of `instrument check`.
 #[derive(Clone, Debug, clap::Args)]
 struct CheckArgs {
-    /// The definition of an instrument or a composite (docs/instruments.md)
+    /// The definition of an instrument or a composite (docs/instruments.md), or the id of one that the node knows
+    #[arg(value_name = "FILE or ID")]
     file: PathBuf,
-    /// A node's folder: its own instruments, which a composite may read
+    /// A node's folder: its own instruments
     #[arg(long)]
     dir: Option<PathBuf>,
     /// Print one JSON object instead of text
@@ -54,7 +56,8 @@ struct CheckArgs {
 /// Arguments of `instrument score`.
 #[derive(Clone, Debug, clap::Args)]
 struct ScoreArgs {
-    /// The definition (docs/instruments.md)
+    /// The definition (docs/instruments.md), or the id of one that the node knows
+    #[arg(value_name = "FILE or ID")]
     file: PathBuf,
     /// CSV with a column an item, or JSON with an object a row
     #[arg(long)]
@@ -105,27 +108,54 @@ pub async fn run(args: &InstrumentArgs) -> Result<String, Fault> {
 }
 
 fn check(args: &CheckArgs) -> Result<String, Fault> {
-    let (origin, text) = definition(&args.file)?;
-    if composite::is_one(&text) {
-        let catalogue = catalogue(args.dir.as_deref())?;
-        return composite::check(&Composite::parse(&origin, &text, &catalogue)?, args.json);
+    match definition(&args.file, args.dir.as_deref())? {
+        Definition::Composite(composite) => composite::check(&composite, args.json),
+        Definition::Instrument(instrument) if args.json => pretty(&about(&instrument)),
+        Definition::Instrument(instrument) => Ok(described(&instrument)),
     }
-    let instrument = Instrument::parse(&origin, &text)?;
-    if args.json { pretty(&about(&instrument)) } else { Ok(described(&instrument)) }
 }
 
-/// A definition's name and text.
-fn definition(path: &Path) -> Result<(String, String), Fault> {
+/// What a file says, or what the node knows under an id.
+enum Definition {
+    Instrument(Box<Instrument>),
+    Composite(Box<Composite>),
+}
+
+/// The definition in a file; if there is none of that name, the one of that id.
+fn definition(path: &Path, dir: Option<&Path>) -> Result<Definition, Fault> {
+    let id = path.to_str().and_then(|text| text.parse::<FeatureId>().ok());
+    if let Some(id) = id.filter(|_| !path.exists()) {
+        return known(&id, dir);
+    }
     let origin = path.display().to_string();
     let bytes = read_bounded(path, FILE_BYTES_MAX as u64).map_err(|e| {
         Fault::user(format!("the definition cannot be read: {e}"))
             .at(&origin)
-            .hint("a definition is a TOML file: docs/instruments.md")
+            .hint("a definition is a TOML file (docs/instruments.md), or an id that `tacit-node instrument list` shows")
     })?;
     let text = String::from_utf8(bytes).map_err(|_| {
         Fault::user("the definition is not UTF-8").at(&origin).hint("save it as UTF-8")
     })?;
-    Ok((origin, text))
+    Ok(if composite::is_one(&text) {
+        Definition::Composite(Box::new(Composite::parse(&origin, &text, &catalogue(dir)?)?))
+    } else {
+        Definition::Instrument(Box::new(Instrument::parse(&origin, &text)?))
+    })
+}
+
+fn known(id: &FeatureId, dir: Option<&Path>) -> Result<Definition, Fault> {
+    let catalogue = catalogue(dir)?;
+    if let Some(instrument) = catalogue.instrument(id) {
+        return Ok(Definition::Instrument(Box::new(instrument.clone())));
+    }
+    let composites = shipped(&catalogue)?;
+    let found = composites.into_iter().find(|c| c.output().to_string() == id.as_str());
+    found.map(|composite| Definition::Composite(Box::new(composite))).ok_or_else(|| {
+        let whose = if dir.is_some() { "the node" } else { "the program" };
+        Fault::user(format!("there is no file `{id}`, and {whose} has no instrument of that id")).hint(
+            "`tacit-node instrument list --dir NODE` shows those that a node knows; its own need --dir NODE here too",
+        )
+    })
 }
 
 /// The instruments of a node, or those that come with the program.
@@ -141,20 +171,21 @@ fn pretty(value: &Value) -> Result<String, Fault> {
 }
 
 async fn score(args: &ScoreArgs) -> Result<String, Fault> {
-    let (origin, text) = definition(&args.file)?;
     let config = args.dir.as_deref().map(Config::open).transpose()?;
-    if composite::is_one(&text) {
-        let parsed = Composite::parse(&origin, &text, &catalogue(args.dir.as_deref())?)?;
-        let ScoreArgs { answers, ignore, json, .. } = args;
-        return composite::score(
-            &parsed,
-            &of_folder(args.dir.as_deref()).await?,
-            &composite::Asked { answers, ignore, json: *json },
-        );
-    }
-    let instrument = Instrument::parse(&origin, &text)?;
+    let instrument = match definition(&args.file, args.dir.as_deref())? {
+        Definition::Instrument(instrument) => instrument,
+        Definition::Composite(parsed) => {
+            let ScoreArgs { answers, ignore, json, .. } = args;
+            return composite::score(
+                &parsed,
+                &of_folder(args.dir.as_deref()).await?,
+                &composite::Asked { answers, ignore, json: *json },
+            );
+        }
+    };
     let entered = config.as_ref().and_then(|config| config.licences().get(instrument.id()));
     let reference = args.licence.as_ref().or(entered);
+    let origin = args.file.display().to_string();
     let licensed =
         instrument.licensed(reference).map_err(|locked| Fault::from(locked).at(&origin))?;
     let questions: Vec<&str> = instrument.questions().collect();
@@ -312,7 +343,15 @@ fn list(args: &ListArgs) -> Result<String, Fault> {
             "licence_reference": reference, "from": from, "sha256": instrument.sha256().to_string(),
         }));
     }
-    if args.json { pretty(&Value::Array(objects)) } else { Ok(aligned(&cells).join("\n")) }
+    if args.json {
+        return pretty(&Value::Array(objects));
+    }
+    let mut lines = aligned(&cells);
+    let whose = if args.dir.is_some() { " --dir NODE" } else { "" };
+    lines.push(format!(
+        "`tacit-node instrument check ID{whose}` shows the items, codes and scales of one."
+    ));
+    Ok(lines.join("\n"))
 }
 
 #[cfg(test)]

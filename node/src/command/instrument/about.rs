@@ -61,13 +61,18 @@ pub(super) fn described(instrument: &Instrument) -> String {
             state(instrument)
         ),
     ];
-    if !instrument.items().is_empty() {
-        let codes: Vec<&str> = instrument.codes().collect();
+    if instrument.items().is_empty() {
+        lines.push(
+            "  items       the scales: `code` is the score that the site computed".to_owned(),
+        );
+    } else {
         lines.push(format!(
-            "  items       {}, answered by {}",
+            "  items       {}: {}",
             instrument.items().len(),
-            codes.join(", ")
+            runs(instrument.items())
         ));
+        let codes: Vec<String> = instrument.codes().map(str::to_owned).collect();
+        lines.push(format!("  codes       {}", runs(&codes)));
     }
     lines.extend(instrument.scales().map(|scale| format!("  scale       {}", in_words(scale))));
     for flag in instrument.flags() {
@@ -87,6 +92,26 @@ pub(super) fn described(instrument: &Instrument) -> String {
     lines.push(format!("  sha256      {}", instrument.sha256()));
     lines.extend(instrument.notes().iter().map(|note| format!("  note        {note}")));
     lines.join("\n")
+}
+
+/// The names, of which those that count on from one another are a run: `q1 to q10, NA`.
+fn runs(names: &[String]) -> String {
+    let number = |name: &str| {
+        let digits = name.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let (stem, number) = name.split_at_checked(name.len().saturating_sub(digits))?;
+        // `01` and `1` are different names.
+        let number: u64 = number.parse().ok().filter(|n: &u64| n.to_string() == number)?;
+        Some((stem.to_owned(), number))
+    };
+    let follows = |a: &String, b: &String| match (number(a), number(b)) {
+        (Some((stem, n)), Some((other, m))) => stem == other && n.checked_add(1) == Some(m),
+        _ => false,
+    };
+    let told = |run: &[String]| match run {
+        [first, _, .., last] => format!("{first} to {last}"),
+        few => few.join(", "),
+    };
+    names.chunk_by(follows).map(told).collect::<Vec<_>>().join(", ")
 }
 
 fn in_words(scale: &Scale) -> String {

@@ -62,7 +62,8 @@ fn check_says_what_a_definition_is() {
   source      Trockel et al. 2018, Acad Psychiatry 42:11-24
   filled in   by the clinician; a score is of one clinician-period
   licence     free-noncommercial, Stanford University, WellMD: locked until the site enters a licence reference
-  items       16, answered by 0, 1, 2, 3, 4, NA
+  items       16: f1 to f6, e1 to e4, d1 to d6
+  codes       0 to 4, NA
   scale       fulfillment: mean of 6 items, 0 to 4, higher-better; none may be missing
   scale       burnout: mean of 10 items, 0 to 4, lower-better; none may be missing
   flag        burned_out: burnout at least 1.33
@@ -71,6 +72,21 @@ fn check_says_what_a_definition_is() {
   vectors     3 with 12 expectations: all hold
   sha256      {sha256}"
         )
+    );
+    // What the node knows needs no file.
+    assert_eq!(call(&dir, "check stanford-pfi").unwrap(), text);
+    let care = call(&dir, "check care-measure").unwrap();
+    assert!(
+        care.contains("\n  items       10: q1 to q10\n  codes       1 to 5, DNA, NA\n"),
+        "{care}"
+    );
+    let imported = call(&dir, "check eq-5d").unwrap();
+    assert!(imported.contains("\n  items       the scales: `code` is the score"), "{imported}");
+    assert!(call(&dir, "check engagement").unwrap().contains("component   minutes"));
+    assert_eq!(
+        fault(&dir, "check care-mesure"),
+        "there is no file `care-mesure`, and the program has no instrument of that id\n  hint: `tacit-node instrument list \
+         --dir NODE` shows those that a node knows; its own need --dir NODE here too"
     );
     let json: Value =
         serde_json::from_str(&call(&dir, "check --json @mbi-scores-only.toml").unwrap()).unwrap();
@@ -278,12 +294,18 @@ fn the_list_tells_what_is_locked_and_what_is_local() {
         (Some("active"), Some("letter"))
     );
     assert_eq!(of("mbi-scores-only")["state"], "locked, import only");
+    assert!(call(&dir, "check ward-7 --dir @").unwrap().starts_with("ward-7 "));
     assert_eq!(
         (of("ward-7")["from"].as_str(), of("care-measure")["from"].as_str()),
         (Some("here"), Some("shipped"))
     );
     let text = call(&dir, "list").unwrap();
-    assert_eq!(text.lines().count(), 13);
+    assert_eq!(text.lines().count(), 14);
+    assert!(
+        text.ends_with(
+            "\n`tacit-node instrument check ID` shows the items, codes and scales of one."
+        )
+    );
     let line = text.lines().find(|line| line.starts_with("mini-z ")).unwrap();
     assert!(
         line.starts_with(
