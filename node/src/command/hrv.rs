@@ -171,13 +171,16 @@ fn table(windows: &[Values]) -> String {
     text
 }
 
-/// The cells of one line, each to the right below its heading.
+/// The cells of one line: numbers to the right below their heading, the word at the end to the left.
 fn line(cells: &[String; HEADINGS.len()]) -> String {
     let mut text = String::new();
     for (cell, heading) in cells.iter().zip(HEADINGS) {
         let width = heading.len().max(7) + 2;
         // Writing to a string cannot fail.
-        let _ = write!(text, "{cell:>width$}");
+        let _ = match heading {
+            "quality" => write!(text, "  {cell}"),
+            _ => write!(text, "{cell:>width$}"),
+        };
     }
     text
 }
@@ -231,9 +234,9 @@ mod tests {
         assert_eq!(
             printed(BEATS, false).unwrap(),
             "  start_s    end_s     n_rr  n_pairs  coverage  mean_nn_ms  mean_hr_bpm  sdnn_ms  rmssd_ms  pnn50_pct  ln_rmssd  dropped   lf_ms2   hf_ms2    lf_hf  range_dropped  quality
-        0      300        4        3     0.010       750.0         80.0      0.0       0.0        0.0         -        0        -        -        -              0     gaps
-      300      600        0        0     0.000           -            -        -         -          -         -        0        -        -        -              0     gaps
-      600      900        1        0     0.002       600.0        100.0        -         -          -         -        0        -        -        -              0     gaps"
+        0      300        4        3     0.010       750.0         80.0      0.0       0.0        0.0         -        0        -        -        -              0  gaps
+      300      600        0        0     0.000           -            -        -         -          -         -        0        -        -        -              0  gaps
+      600      900        1        0     0.002       600.0        100.0        -         -          -         -        0        -        -        -              0  gaps"
         );
     }
 
