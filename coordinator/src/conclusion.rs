@@ -8,6 +8,7 @@
 //! rehearsal divides its known truth by the same rule.
 mod division;
 mod parts;
+pub mod sane;
 
 pub use division::{Division, Share, divide};
 
@@ -34,6 +35,9 @@ pub enum ConclusionError {
     /// The aggregate is not the plan's.
     #[error(transparent)]
     Moments(#[from] MomentsError),
+    /// No table of rows gives such a sum.
+    #[error("{}", .0.join("; "))]
+    Senseless(Vec<String>),
     /// The sums do not determine a fit.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -48,6 +52,12 @@ pub enum ConclusionError {
 impl ConclusionError {
     /// The same, for a person.
     pub fn to_fault(&self) -> Fault {
+        if let ConclusionError::Senseless(_) = self {
+            return Fault::user(format!("the result is withheld: {self}")).hint(
+                "ask each hospital's officer to look at what it committed to: `tacit-node opening --round DIGEST`; \
+                 nothing of this result is to be used before",
+            );
+        }
         let hint =
             "the signed result is stored: a corrected study of the same layout can be fitted to it";
         Fault::user(format!("the result cannot be reported: {self}")).hint(hint)
@@ -88,6 +98,10 @@ pub struct Truth {
 /// [`ConclusionError`] if the numbers do not make a report.
 pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, ConclusionError> {
     let moments = Moments::of(round.plan, round.aggregate)?;
+    let faults = sane::faults(round.plan, round.aggregate, &moments);
+    if !faults.is_empty() {
+        return Err(ConclusionError::Senseless(faults));
+    }
     let fitted = fit_study(round.study, &site_names(round, &moments), moments.inputs())?;
     let division = match fitted.quality {
         Quality::Withheld => None,

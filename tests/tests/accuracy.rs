@@ -1,8 +1,14 @@
 //! How accurate releases are, through the real path; the goals at full size are the bench `accuracy`.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may panic, and says what it found"
+)]
 use tacit_model::moments::Moments;
 use tacit_tests::oracle;
-use tacit_tests::trial::Setting;
+use tacit_tests::trial::score::{Exact, Plain, Score, score};
+use tacit_tests::trial::{Setting, Trial};
 
 const SMALL: Setting = Setting {
     clinicians: 3_000,
@@ -44,4 +50,73 @@ async fn a_later_periods_sum_equals_the_oracle_to_the_integer() {
         let expected = if at % 9 == 0 { 1.0 } else { 0.0 };
         assert!((entry / heads - expected).abs() < 0.35, "entry {at}: {}", entry / heads);
     }
+}
+
+/// A small federation whose group of the dial is large enough for it.
+const FAIR: Setting = Setting { clinicians: 8_000, epsilon: 2.0, ..SMALL };
+
+/// A table in the frame of a third period, ready to be released again and again.
+async fn third_period(setting: &Setting, seed: u64) -> (Trial, Plain, Exact, Vec<i64>) {
+    let first = setting.first().unwrap();
+    let table = setting.table(&first, 100 * seed).unwrap();
+    let one = first.noised(&first.exact(&table).await.unwrap(), 200 * seed, 1).unwrap();
+    let second = first.next(setting, &[(&first, &one)]).unwrap();
+    let table = setting.table(&first, 100 * seed + 1).unwrap();
+    let two = second.noised(&second.exact(&table).await.unwrap(), 200 * seed + 1, 1).unwrap();
+    let third = second.next(setting, &[(&second, &two), (&first, &one)]).unwrap();
+    let table = setting.table(&first, 100 * seed + 2).unwrap();
+    let sum = third.exact(&table).await.unwrap();
+    let (plain, exact) = (Plain::of(&table).unwrap(), Exact::of(&third, sum.clone()).unwrap());
+    (third, plain, exact, sum)
+}
+
+fn share(holds: impl Iterator<Item = bool>) -> f64 {
+    let (all, held) =
+        holds.fold((0.0, 0.0), |(all, held), h| (all + 1.0, held + f64::from(u8::from(h))));
+    held / all
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+#[tokio::test]
+async fn later_periods_see_more_and_their_intervals_hold() {
+    let first = FAIR.first().unwrap();
+    let table = FAIR.table(&first, 500).unwrap();
+    let sum = first.exact(&table).await.unwrap();
+    let (plain, exact) = (Plain::of(&table).unwrap(), Exact::of(&first, sum.clone()).unwrap());
+    let draw = |seed| score(&first, &plain, &exact, &first.noised(&sum, seed, 1).unwrap()).unwrap();
+    let cold: Vec<Score> = (0..40).map(draw).collect();
+    let mut warm = Vec::new();
+    for seed in 1..=4 {
+        let (third, plain, exact, sum) = third_period(&FAIR, seed).await;
+        for draw in 0..75 {
+            let opened = third.noised(&sum, 9_000 * seed + draw, 1).unwrap();
+            warm.push(score(&third, &plain, &exact, &opened).unwrap());
+        }
+    }
+    let excess = |scores: &[Score]| median(scores.iter().map(|s| s.excess).collect());
+    println!("excess {:.5} then {:.5}", excess(&cold), excess(&warm));
+    // Trials at full size find a factor of five to twenty.
+    assert!(excess(&warm) < excess(&cold) / 2.0, "{} {}", excess(&cold), excess(&warm));
+    let covered = share(warm.iter().flat_map(|s| s.exact_data.iter().flatten().copied()));
+    let before = share(warm.iter().flat_map(|s| s.before.iter().copied()));
+    let after = share(warm.iter().flat_map(|s| s.after.iter().copied()));
+    let closed: Vec<f64> = warm.iter().filter_map(|s| s.closed).collect();
+    let within = share(closed.iter().map(|c| (0.35..=0.70).contains(c)));
+    let misplaced = median(warm.iter().map(|s| s.misplaced).collect());
+    println!(
+        "{covered:.3} {before:.3} {after:.3}; closed {:.2}, {within:.2}; misplaced {misplaced:.4}, {:.2}",
+        median(closed.clone()),
+        closed.len()
+    );
+    // 95 % within what so few draws, from four tables, leave to chance.
+    for (what, share) in [("coefficients", covered), ("before", before), ("after", after)] {
+        assert!((0.92..=0.98).contains(&share), "{what}: {share}");
+    }
+    assert!(closed.len() > 290 && within > 0.85, "{} {within}", closed.len());
+    assert!((median(closed) - 0.5).abs() < 0.06);
+    assert!(misplaced < 0.01, "{misplaced}");
 }

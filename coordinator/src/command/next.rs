@@ -150,12 +150,12 @@ fn derived(args: &NextArgs, text: &str, held: &[Held]) -> Result<(String, Frame)
         put(&mut table, "privacy", "shares", shares.into())?;
     }
     let spent = newest.study.privacy().spend_percent;
-    let spend = if args.same_period { 100_u32.saturating_sub(spent) } else { 100 };
-    if spend == 0 {
+    let left = if args.same_period { 100_u32.saturating_sub(spent) } else { 100 };
+    if left == 0 {
         return Err(Fault::user("the result spent all of its period's privacy")
             .hint("`spend_percent` of the first study leaves a part for a second release"));
     }
-    put(&mut table, "privacy", "spend_percent", i64::from(spend).into())?;
+    put(&mut table, "privacy", "spend_percent", i64::from(left).into())?;
     let warm = toml::Table::try_from(&frame.warm).map_err(|e| Fault::bug(e.to_string()))?;
     table.insert("warm".to_owned(), warm.into());
     let body = toml::to_string(&table).map_err(|e| Fault::bug(e.to_string()))?;

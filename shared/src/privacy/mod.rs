@@ -7,6 +7,7 @@
 pub mod accountant;
 pub mod ledger;
 pub mod mechanism;
+pub mod opened;
 pub mod plan;
 pub mod release;
 pub mod sampler;

@@ -73,6 +73,8 @@ pub struct Block {
     pub length: usize,
     /// Wire units in one natural unit.
     pub scale: f64,
+    /// The longest that the numbers of one row are, in wire units: the root of the block's share, or of its part of it.
+    pub most: f64,
 }
 
 /// The whole vector, fixed by the study and the number of sites.
@@ -119,45 +121,48 @@ impl Layout {
         let p = self.whitening.len();
         let (c, rho) = (self.cap, self.residual_bound);
         let triangle = p.saturating_mul(p.saturating_add(1)) / 2;
-        self.push(Part::Matrix, triangle, f.matrix.sqrt() / (c * c));
-        self.push(Part::Moment, p, f.moment.sqrt() / (c * rho));
-        self.push(Part::Square, 1, f.square.sqrt() / (rho * rho));
+        self.push(Part::Matrix, triangle, (f.matrix.sqrt(), c * c));
+        self.push(Part::Moment, p, (f.moment.sqrt(), c * rho));
+        self.push(Part::Square, 1, (f.square.sqrt(), rho * rho));
         let shared = root(self.groups.saturating_add(1));
+        let directions = self.directions.len();
         for group in 0..=self.groups {
-            self.push(Part::GroupHeads(group), 1, f.group_heads.sqrt() / shared);
-            self.push(Part::GroupResidual(group), 1, f.group_residual.sqrt() / (shared * rho));
-            self.push(Part::GroupFeatures(group), p, f.group_features.sqrt() / (shared * c));
+            let of = |share: f64, bound: f64| (share.sqrt() / shared, bound);
+            self.push(Part::GroupHeads(group), 1, of(f.group_heads, 1.0));
+            self.push(Part::GroupResidual(group), 1, of(f.group_residual, rho));
+            self.push(Part::GroupFeatures(group), p, of(f.group_features, c));
             if f.group_labour > 0.0 {
-                self.push(Part::GroupLabour(group), 1, f.group_labour.sqrt() / (shared * 0.5));
+                self.push(Part::GroupLabour(group), 1, of(f.group_labour, 0.5));
             }
             if f.group_direction > 0.0 {
-                let all = shared * ALONG_MAX * root(self.directions.len());
-                let scale = f.group_direction.sqrt() / all;
-                self.push(Part::GroupDirection(group), self.directions.len(), scale);
+                let bound = ALONG_MAX * root(directions);
+                self.push(Part::GroupDirection(group), directions, of(f.group_direction, bound));
             }
         }
         for &site in sites {
-            self.push(Part::SiteHeads(site), 1, f.site_heads.sqrt());
-            self.push(Part::SiteResidual(site), 1, f.site_residual.sqrt() / rho);
-            self.push(Part::SiteFeatures(site), p, f.site_features.sqrt() / c);
+            self.push(Part::SiteHeads(site), 1, (f.site_heads.sqrt(), 1.0));
+            self.push(Part::SiteResidual(site), 1, (f.site_residual.sqrt(), rho));
+            self.push(Part::SiteFeatures(site), p, (f.site_features.sqrt(), c));
             if f.site_labour > 0.0 {
-                self.push(Part::SiteLabour(site), 1, f.site_labour.sqrt() / LABOUR_MAX);
+                self.push(Part::SiteLabour(site), 1, (f.site_labour.sqrt(), LABOUR_MAX));
             }
         }
         let histograms = &study.schema().histograms;
         let each = f.histograms.sqrt() / root(histograms.len());
         for (at, histogram) in histograms.iter().enumerate() {
             let bins = usize::try_from(histogram.bins).unwrap_or(usize::MAX);
-            self.push(Part::Bins(at), bins, each);
+            self.push(Part::Bins(at), bins, (each, 1.0));
         }
         let meta = (f.meta / 3.0).sqrt();
-        self.push(Part::RowsCapped, 1, meta);
-        self.push(Part::ResidualsCut, 1, meta);
-        self.push(Part::ExcludedShare, 1, meta);
+        for part in [Part::RowsCapped, Part::ResidualsCut, Part::ExcludedShare] {
+            self.push(part, 1, (meta, 1.0));
+        }
     }
 
-    fn push(&mut self, part: Part, length: usize, scale: f64) {
-        self.blocks.push(Block { part, start: self.dimension, length, scale });
+    /// Appends a block: how long it may be on the wire, and in natural units.
+    fn push(&mut self, part: Part, length: usize, (most, bound): (f64, f64)) {
+        let scale = most / bound;
+        self.blocks.push(Block { part, start: self.dimension, length, scale, most });
         self.dimension = self.dimension.saturating_add(length);
     }
 
