@@ -4,8 +4,8 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tacit_node::command::{
     annotate, approve, batches, check, contests, dpia, eda, hrv, identities, import, init,
-    instrument, learn, ledger, officer, preview, privacy, profile, retain, review, run, stream,
-    subject, verify, withdraw,
+    instrument, learn, ledger, officer, opening, preview, privacy, profile, retain, review, run,
+    stream, subject, verify, withdraw,
 };
 use tacit_shared::fault::{Audience, Fault};
 
@@ -66,6 +66,8 @@ enum Command {
     Run(run::RunArgs),
     /// Write what this site can show for itself: ledger, receipts, roster, approvals
     Export(verify::ExportArgs),
+    /// Look at what this site released in a round whose result makes no sense
+    Opening(opening::OpeningArgs),
     /// Check the evidence of a site: anyone, offline
     Verify(verify::VerifyArgs),
     /// Write the impact assessment, the notice for staff and the record of processing
@@ -105,6 +107,7 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Ledger(args) => ledger::run(args).await,
         Command::Run(args) => run::run(args).await,
         Command::Export(args) => verify::export(args).await,
+        Command::Opening(args) => opening::run(args).await,
         Command::Verify(args) => verify::verify(args),
         Command::Dpia(args) => dpia::run(args).await,
         Command::Instrument(args) => instrument::run(args).await,

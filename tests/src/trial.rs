@@ -128,16 +128,16 @@ impl Journal for Memory {
 }
 
 impl Trial {
-    /// The sum of a table without noise, as the hospitals' evidence holds it.
+    /// What each hospital keeps of its release of a table: salt, seed, exact sum.
     ///
     /// # Errors
     /// A bug's fault if a part of the path refuses.
-    pub async fn exact(&self, table: &Table) -> Result<Vec<i64>, Fault> {
+    pub async fn openings(&self, table: &Table) -> Result<Vec<Vec<u8>>, Fault> {
         let dimension = self.plan.layout().dimension();
         let budget = Budget::new(Epsilon::new(40.0).map_err(bug)?, Delta::new(1e-6).map_err(bug)?);
         let budget = budget.map_err(bug)?;
         let budgets = Budgets { clinician: budget, patient: budget };
-        let mut total = vec![0_i64; dimension];
+        let mut openings = Vec::new();
         for (place, site) in self.plan.sites().iter().enumerate() {
             let mut sum = SiteSum::new(dimension, self.plan.rows_max());
             for (_, row) in table.rows.iter().filter(|(own, _)| *own == place) {
@@ -149,7 +149,18 @@ impl Trial {
             let paid = ledger.charge(&self.plan, round, 0).await.map_err(bug)?;
             let noise = Noise::draw(&self.plan, round, seed).map_err(bug)?;
             let (_, opening) = release(sum, paid, noise, [1; 32]).map_err(bug)?;
-            let opening = opening.for_the_hospitals_own_evidence();
+            openings.push(opening.for_the_hospitals_own_evidence().to_vec());
+        }
+        Ok(openings)
+    }
+
+    /// The sum of a table without noise, as the hospitals' evidence holds it.
+    ///
+    /// # Errors
+    /// A bug's fault if a part of the path refuses.
+    pub async fn exact(&self, table: &Table) -> Result<Vec<i64>, Fault> {
+        let mut total = vec![0_i64; self.plan.layout().dimension()];
+        for opening in self.openings(table).await? {
             let exact = opening.get(64..).unwrap_or_default().as_chunks::<8>().0.iter();
             for (total, bytes) in total.iter_mut().zip(exact) {
                 *total += i64::from_le_bytes(*bytes);

@@ -11,6 +11,7 @@
 //! the prior formula; the next period then counts the outcome's whole range.
 use crate::model::solve::smallest_eigenvalue;
 use tacit_model::moments::{Moments, Noisy};
+use tacit_model::warm::cut_too_often;
 use tacit_shared::privacy::opened::signed;
 use tacit_shared::privacy::plan::Plan;
 use tacit_shared::secagg::open::Aggregate;
@@ -19,10 +20,6 @@ use tacit_shared::summary::contribution::CLIP;
 
 /// Standard deviations that no noise leaves.
 const FAR: f64 = 6.0;
-/// Share of clinicians whose residual may be cut.
-const CUT_MOST: f64 = 0.01;
-/// Standard deviations by which that share must be exceeded.
-const CLEARLY: f64 = 2.0;
 
 /// Everything that is wrong with a sum, in words; empty for a sound one.
 pub fn faults(plan: &Plan, aggregate: &Aggregate, moments: &Moments) -> Vec<String> {
@@ -38,7 +35,7 @@ pub fn faults(plan: &Plan, aggregate: &Aggregate, moments: &Moments) -> Vec<Stri
         Err(error) => faults.push(error.to_string()),
     }
     let (cut, heads) = (moments.residuals_cut(), moments.inputs().all().heads);
-    if cut.value - CLEARLY * cut.sd > CUT_MOST * heads.max(1.0) {
+    if cut_too_often(moments) {
         faults.push(format!(
             "{:.1} % of residuals were cut, more than 1 %: coefficients would be bent towards the prior formula; the next period counts the whole range of the outcome",
             100.0 * cut.value / heads.max(1.0)

@@ -15,6 +15,7 @@ pub mod instrument;
 pub mod learn;
 pub mod ledger;
 pub mod officer;
+pub mod opening;
 pub mod preview;
 pub mod privacy;
 pub mod profile;

@@ -5,7 +5,7 @@ use tacit_shared::id::SiteIndex;
 use tacit_shared::roster::Roster;
 
 /// This site's index; its keys must be the ones the roster lists.
-pub(super) fn own_index(roster: &Roster, keys: &Keys) -> Result<SiteIndex, Fault> {
+pub(crate) fn own_index(roster: &Roster, keys: &Keys) -> Result<SiteIndex, Fault> {
     let party = keys.party();
     let found = roster.sites().find(|(_, listed)| listed.id == party.id);
     match found {

@@ -1,6 +1,6 @@
 //! The wire: dials the coordinator and drives the protocol's pure half.
 
-mod enrolled;
+pub(crate) mod enrolled;
 mod hold;
 pub mod net;
 pub mod session;

@@ -7,6 +7,7 @@ use tacit_shared::id::{Digest, SiteId, SiteIndex, StudyName};
 use tacit_shared::privacy::release::Opening;
 use tacit_shared::protocol::site::{Answered, History, Record};
 use tacit_shared::roster::{Key, Roster};
+use tacit_shared::study::Study;
 use time::Date;
 use time::format_description::well_known::Iso8601;
 
@@ -107,6 +108,33 @@ pub async fn keep(store: &Store, round: Digest, opening: &Opening) -> Result<(),
         .await
         .map_err(|e| fault(&e))?;
     Ok(())
+}
+
+/// The opening of a round with the study it was made for and each roster ever pinned, the one of then first.
+///
+/// # Errors
+/// A fault of the database, or a study or roster in it that cannot be read any more.
+pub async fn openings(
+    store: &Store,
+    round: Digest,
+) -> Result<Vec<(Vec<u8>, Study, Roster)>, Fault> {
+    let rows = sqlx::query(
+        "SELECT opening.opening AS opening, approval.text AS study, roster.text AS roster
+         FROM opening JOIN release_log ON release_log.round = opening.round
+              JOIN approval ON approval.digest = release_log.study, roster
+         WHERE opening.round = ?
+         ORDER BY (roster.pinned_unix_s <= release_log.at_unix_s) DESC, roster.pinned_unix_s DESC, roster.rowid DESC",
+    );
+    let rows = rows.bind(round.to_string()).fetch_all(store.pool()).await.map_err(|e| fault(&e))?;
+    let read = |row: &sqlx::sqlite::SqliteRow| {
+        let text = |column| row.try_get::<String, _>(column).map_err(|e| fault(&e));
+        let opening = row.try_get("opening").map_err(|e| fault(&e))?;
+        let study = Study::parse(&text("study")?).map_err(|e| e.into_fault("an approved study"))?;
+        let roster =
+            Roster::parse(&text("roster")?).map_err(|e| e.into_fault("a pinned roster"))?;
+        Ok((opening, study, roster))
+    };
+    rows.iter().map(read).collect()
 }
 
 /// Rounds with a signed result, oldest first.

@@ -3,7 +3,7 @@
 //! ```text
 //! A₊ = A, eigenvalues floored at √(2τ²p)        A' = W⁻ᵀA₊W⁻¹, n = A'₁₁        S = A'/n, floored at 1e-4
 //! S = LLᵀ, W_next = L⁻ᵀ        b₀ = b0 + W t̂, t̂ of the empirical-Bayes filter        c = 1.25√p
-//! ρ = 3σ̂, or the outcome's whole range once more than 1 % of residuals were cut
+//! ρ = 3σ̂, or the outcome's whole range once clearly more than 1 % of residuals were cut
 //! direction of a group: mean over results of W_next⁻¹W·A⁻¹u, coordinates below 1.5 sd of their noise at 0, length 1
 //! ```
 //! With these W rows have about the second moments 1 and no correlation, so a cap by their length wastes little
@@ -31,6 +31,8 @@ const SPECTRUM_FLOOR: f64 = 1e-4;
 const DEVIATIONS: f64 = 3.0;
 /// Share of cut residuals from which the whole range of the outcome counts.
 const CUT_MOST: f64 = 0.01;
+/// Standard deviations of noise by which that share must be exceeded.
+const CLEARLY: f64 = 2.0;
 /// Standard deviations of noise below which a coordinate of a direction says nothing.
 const CLEAR: f64 = 1.5;
 /// By how much a stated number may differ from the derived one, beside the largest of its kind.
@@ -199,8 +201,10 @@ fn whitening(gram: &Gram) -> Result<DMatrix<f64>, ModelError> {
     Ok(w)
 }
 
-fn cut_too_often(moments: &Moments) -> bool {
-    moments.residuals_cut().value > CUT_MOST * moments.inputs().all().heads
+/// Whether more than 1 % of residuals were cut, beyond what two standard deviations of noise explain.
+pub fn cut_too_often(moments: &Moments) -> bool {
+    let cut = moments.residuals_cut();
+    cut.value - CLEARLY * cut.sd > CUT_MOST * moments.inputs().all().heads.max(1.0)
 }
 
 /// One direction for each group of the dial; none at all if one of them is lost in noise.
