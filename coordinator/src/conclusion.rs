@@ -105,6 +105,8 @@ pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, Conc
     let fitted = fit_study(round.study, &site_names(round, &moments), moments.inputs())?;
     let division = match fitted.quality {
         Quality::Withheld => None,
+        // Rates and odds multiply: there is no labour to add up.
+        _ if !round.study.family().is_additive() => None,
         Quality::Weak | Quality::Good => {
             Some(divide(round.study, moments.inputs(), &fitted, seed(round))?)
         }
@@ -187,6 +189,11 @@ fn notes(study: &Study, fitted: &Fitted) -> Vec<String> {
         clustering(fitted),
         "The intervals of amounts count the privacy noise in the fit and in the sites' sums; the direction of the dial is taken as given.".to_owned(),
     ];
+    if !study.family().is_additive() {
+        notes.push(
+            "The outcome is a count, a share or a positive number: a coefficient says by how many percent its rate, odds or mean differ, and neither gaps between groups nor a division of the pool are offered.".to_owned(),
+        );
+    }
     let frozen = study.warm().is_some();
     match &fitted.dial {
         Some(DialOutcome::Applied(_)) if frozen => notes.push(

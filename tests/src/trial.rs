@@ -89,6 +89,15 @@ impl Setting {
         self.trial(self.text(&shares))
     }
 
+    /// The study of a first period with other words in its text.
+    ///
+    /// # Errors
+    /// A bug's fault if it is none.
+    pub fn first_with(&self, others: &[(&str, &str)]) -> Result<Trial, Fault> {
+        let text = self.first()?.text;
+        self.trial(others.iter().fold(text, |text, (from, to)| text.replacen(from, to, 1)))
+    }
+
     fn trial(&self, text: String) -> Result<Trial, Fault> {
         let study = Study::parse(&text).map_err(bug)?;
         let party = |id: &str, seed: u8| -> Result<Party, Fault> {
@@ -112,6 +121,11 @@ impl Setting {
 }
 
 impl Table {
+    /// A table of rows made elsewhere, each with its hospital, counted from 0.
+    pub fn of(rows: Vec<(usize, FeatureRow)>) -> Self {
+        Self { rows }
+    }
+
     /// The rows in plain numbers, for an oracle.
     pub fn rows(&self) -> Vec<Row> {
         self.rows.iter().map(|(site, row)| Row::of(row, *site)).collect()

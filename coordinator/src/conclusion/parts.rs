@@ -21,6 +21,7 @@ use tacit_model::moments::{Moments, Noisy as Moment};
 use tacit_shared::id::FeatureId;
 use tacit_shared::privacy::accountant::{Cost, attacker_power};
 use tacit_shared::study::Study;
+use tacit_shared::study::family::Family;
 use tacit_shared::study::pin::Pin;
 use tacit_shared::study::schema::Column;
 use tacit_shared::units::{Epsilon, Mu, Probability};
@@ -144,12 +145,13 @@ impl Scene<'_> {
             Quality::Weak => FitQuality::Weak,
             Quality::Withheld => FitQuality::Withheld,
         };
+        let additive = self.round.study.family().is_additive();
         let r_squared = fitted.before.r_squared.map(|figure| figure.value);
         FitPart {
             kappa: fitted.kappa,
             quality,
-            r_squared: r_squared.filter(|_| self.shown()),
-            sigma_points: self.shown().then(|| fitted.sigma2.sqrt() * self.range()),
+            r_squared: r_squared.filter(|_| self.shown() && additive),
+            sigma_points: (self.shown() && additive).then(|| fitted.sigma2.sqrt() * self.range()),
             heads_weighted: fitted.n_eff,
         }
     }
@@ -161,15 +163,14 @@ impl Scene<'_> {
         pairs
             .map(|(column, fitted)| {
                 let baseline = first.as_ref() == Some(&column.name);
-                let (offset, factor) = self.units(column, baseline);
-                let points = |value: f64| offset + factor * value;
+                let points = self.units(column, baseline);
                 let kind =
                     if baseline { CoefficientKind::Baseline } else { CoefficientKind::Effect };
                 let truth = self.truth.and_then(|t| t.coefficients.get(&column.name).copied());
                 Coefficient {
                     name: column.name.clone(),
                     label: column.label.clone(),
-                    unit: unit(column, baseline),
+                    unit: unit((column, baseline), self.round.study.family()),
                     kind,
                     // Of a factor, one level against the reference; of a number, its public spread.
                     typical: if column.unit.is_empty() {
@@ -177,19 +178,27 @@ impl Scene<'_> {
                     } else {
                         column.half_range * column.rms
                     },
-                    estimate: fitted.estimate.map(points),
-                    exact_data: interval(fitted.exact_data, points),
-                    population: interval(fitted.population, points),
-                    after_dial: fitted.fair.filter(|_| self.shown()).map(points),
+                    estimate: fitted.estimate.map(&points),
+                    exact_data: interval(fitted.exact_data, &points),
+                    population: interval(fitted.population, &points),
+                    after_dial: fitted.fair.filter(|_| self.shown()).map(&points),
                     truth,
                 }
             })
             .collect()
     }
 
-    /// Scaled coefficient to points: where the formula starts, or what one unit of a feature adds.
-    fn units(&self, column: &Column, baseline: bool) -> (f64, f64) {
-        if baseline { (self.low(), self.range()) } else { (0.0, self.range() / column.half_range) }
+    /// From a coefficient as fitted to one for people: where the formula starts, or what one unit of a feature adds; of
+    /// counts, shares and positive numbers by how many percent it multiplies.
+    fn units(&self, column: &Column, baseline: bool) -> Box<dyn Fn(f64) -> f64> {
+        let (low, range, half) = (self.low(), self.range(), column.half_range);
+        match (self.round.study.family(), baseline) {
+            (Family::Gaussian, true) => Box::new(move |value| low + range * value),
+            (Family::Gaussian, false) => Box::new(move |value| range / half * value),
+            (Family::Poisson | Family::Gamma, true) => Box::new(f64::exp),
+            (Family::Logistic, true) => Box::new(move |value| low + range / (1.0 + (-value).exp())),
+            (_, false) => Box::new(move |value| 100.0 * (value / half).exp_m1()),
+        }
     }
 
     pub(super) fn fairness(&self) -> Result<FairnessPart, ModelError> {
@@ -200,7 +209,7 @@ impl Scene<'_> {
         let phi = applied.map_or(0.0, |result| result.phi.value());
         let curve = applied.map_or_else(Vec::new, |result| self.curve(result));
         let mut groups = Vec::new();
-        if self.shown() {
+        if self.shown() && self.round.study.family().is_additive() {
             for at in 0..self.fitted.groups.len() {
                 groups.extend(self.group(at, applied)?);
             }
@@ -328,11 +337,16 @@ fn noisy(moment: Moment) -> Noisy {
     Noisy { value: moment.value, sd: moment.sd }
 }
 
-fn unit(column: &Column, baseline: bool) -> String {
+fn unit((column, baseline): (&Column, bool), family: Family) -> String {
+    let what = match (family, baseline) {
+        (Family::Gaussian, _) | (_, true) => "points",
+        (Family::Poisson, false) => "% of the rate",
+        (Family::Logistic, false) => "% of the odds",
+        (Family::Gamma, false) => "% of the mean",
+    };
     match (baseline, column.unit.as_str()) {
-        (true, _) => "points".to_owned(),
-        (false, "") => "points".to_owned(),
-        (false, unit) => format!("points per {unit}"),
+        (true, _) | (false, "") => what.to_owned(),
+        (false, unit) => format!("{what} per {unit}"),
     }
 }
 

@@ -60,6 +60,8 @@ pub struct Gram {
     unit: DVector<f64>,
     /// W⁻¹b0: x̃ᵀ·prior = s·x·b0.
     prior: DVector<f64>,
+    /// How many rows there are, where A does not say.
+    rows: Option<f64>,
 }
 
 impl Gram {
@@ -101,7 +103,18 @@ impl Gram {
         let unit = whitening.solve(&first)?;
         let prior = whitening.solve(&frame.b0)?;
         let a = (&sums.a + sums.a.transpose()) * 0.5;
-        Ok(Self { sums: GramSums { a, ..sums }, noise, frame, unit, prior })
+        Ok(Self { sums: GramSums { a, ..sums }, noise, frame, unit, prior, rows: None })
+    }
+
+    /// The same release, of so many rows: where they are weighted, A does not count them.
+    #[must_use = "returns the changed release"]
+    pub fn of_rows(self, rows: f64) -> Self {
+        Self { rows: Some(rows), ..self }
+    }
+
+    /// How many rows there are, where A does not say.
+    pub fn rows(&self) -> Option<f64> {
+        self.rows
     }
 
     /// Noise-free sums in the units of the columns: W = I, b0 = 0.

@@ -3,6 +3,7 @@
 //! ```text
 //! t̂  = A⁻¹ b                                  β̂ = b0 + W t̂
 //! A₊ = A, eigenvalues floored at ¼√(2τ²p)     n = (W⁻ᵀ A₊ W⁻¹)₁₁ = Σ s²
+//!                                             (of weighted rows n is their released number)
 //! σ̂² = ( q − 2tᵀb + tᵀA₊t + tr(A₊⁻¹ Cov(e − E t)) ) / (n − p)      at t = A₊⁻¹ b
 //! ```
 //! The trace takes back what the noise adds to the residual sum of squares. σ̂² is held between
@@ -129,7 +130,8 @@ pub fn solve(gram: &Gram) -> Result<Solution, ModelError> {
     let at = positive_factor.solve(&sums.b)?;
     let lost = positive_factor.solve_columns(&gram.noise_cov(&at))?.trace();
     let rss = sums.q - 2.0 * at.dot(&sums.b) + at.dot(&(&positive * &at)) + lost;
-    let n_eff = gram.unit().dot(&(&positive * gram.unit()));
+    let counted = || gram.unit().dot(&(&positive * gram.unit()));
+    let n_eff = gram.rows().unwrap_or_else(counted);
     let raw = (rss / (n_eff - p).max(1.0)).max(1e-4);
     let n = n_eff.max(p + 10.0);
     let sigma2 = raw.max(0.2 * sums.q / n).max(1e-6).min(sums.q.max(1e-3) / n);

@@ -164,7 +164,12 @@ impl<'a> Reader<'a> {
         let q = self.one(Part::Square)?;
         let sums = GramSums { a: symmetric(&triangle, b.len()), b, q: q.value };
         let noise = GramNoise { tau2: sd_a * sd_a, vb: sd_b * sd_b, vq: q.sd * q.sd };
-        Ok(Gram::new(sums, noise, frame(self.layout))?)
+        let gram = Gram::new(sums, noise, frame(self.layout))?;
+        if self.layout.family().is_additive() {
+            return Ok(gram);
+        }
+        // Rows are weighted by √v, so the matrix does not count them.
+        Ok(gram.of_rows(self.one(Part::GroupHeads(0))?.value))
     }
 
     fn bins(&self) -> Result<Vec<(Vec<f64>, f64)>, MomentsError> {

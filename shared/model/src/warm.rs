@@ -4,6 +4,7 @@
 //! A₊ = A, eigenvalues floored at √(2τ²p)        A' = W⁻ᵀA₊W⁻¹, n = A'₁₁        S = A'/n, floored at 1e-4
 //! S = LLᵀ, W_next = L⁻ᵀ        b₀ = b0 + W t̂, t̂ of the empirical-Bayes filter        c = 1.25√p
 //! ρ = 3σ̂, or the outcome's whole range once clearly more than 1 % of residuals were cut
+//!     (the family's own bound where the outcome is a count, a share or a positive number)
 //! direction of a group: mean over results of W_next⁻¹W·A⁻¹u, coordinates below 1.5 sd of their noise at 0, length 1
 //! ```
 //! With these W rows have about the second moments 1 and no correlation, so a cap by their length wastes little
@@ -113,7 +114,11 @@ pub fn derive(next: &Study, earlier: &[Earlier<'_>]) -> Result<Frame, WarmError>
     let outcome = &next.schema().outcome;
     let range = outcome.high - outcome.low;
     let deviations = DEVIATIONS * linear::solve(gram)?.sigma2().sqrt() * range;
-    let bound = if read.iter().any(cut_too_often) { range } else { deviations.min(range) };
+    let bound = match next.family().pearson_bound() {
+        Some(bound) => bound,
+        None if read.iter().any(cut_too_often) => range,
+        None => deviations.min(range),
+    };
     let warm = Warm {
         results: earlier.iter().map(|one| one.result).collect(),
         whitening: (0..w.ncols())
@@ -154,6 +159,9 @@ pub fn differs(next: &Study, derived: &Frame) -> Option<&'static str> {
 
 /// Holds that an earlier result speaks of the same columns in the same units.
 fn alike(next: &Study, earlier: &Earlier<'_>) -> Result<(), WarmError> {
+    if next.family() != earlier.study.family() {
+        return Err(WarmError::Unlike { what: "the family".to_owned(), result: earlier.result });
+    }
     let unlike = |what: String| WarmError::Unlike { what, result: earlier.result };
     let (new, old) = (next.schema(), earlier.study.schema());
     let same = |a: f64, b: f64| a.to_bits() == b.to_bits();

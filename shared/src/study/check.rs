@@ -1,4 +1,5 @@
 //! What a study file is refused for, key by key.
+use super::family::Family;
 use super::modality::Modality;
 use super::schema::{Feature, Histogram, Schema, Source};
 use super::source::Composite;
@@ -31,6 +32,7 @@ pub(super) fn check(file: &File) -> Result<(Date, Date), StudyError> {
     check_recipients(file)?;
     check_names(file)?;
     check_pins(file)?;
+    check_family(file)?;
     check_privacy(&file.privacy, file.histograms.is_empty())?;
     check_fairness(&file.fairness, &file.groups)?;
     check_allocation(&file.allocation)?;
@@ -102,6 +104,34 @@ fn check_schema(file: &File) -> Result<(), StudyError> {
     }
     check_histograms(&file.histograms, &mut seen)?;
     warm::check(file, schema.width())
+}
+
+/// What a family of outcomes needs, and what only differences on the outcome's own scale give.
+fn check_family(file: &File) -> Result<(), StudyError> {
+    let (family, outcome) = (file.model.family, &file.outcome);
+    let least = match family {
+        Family::Gaussian => return Ok(()),
+        Family::Poisson | Family::Logistic => outcome.low >= 0.0,
+        Family::Gamma => outcome.low > 0.0,
+    };
+    if !least || outcome.centre <= outcome.low || outcome.centre >= outcome.high {
+        let problem = format!(
+            "has bounds {} to {} and centre {}; a count or share needs 0 or more, a positive number more than 0, and a centre between its bounds",
+            outcome.low, outcome.high, outcome.centre
+        );
+        return Err(StudyError::key("outcome", problem));
+    }
+    if !file.fairness.groups.is_empty() {
+        let problem = "names a group, but gaps are closed on the scale of the outcome alone; expected [] with this family";
+        return Err(StudyError::key("fairness.groups", problem));
+    }
+    let shares = &file.privacy.shares;
+    if shares.group_labour + shares.group_direction + shares.site_labour > 0.0 {
+        let problem =
+            "of what the earlier formula predicts are for a score, `family = \"gaussian\"`";
+        return Err(StudyError::key("privacy.shares", problem));
+    }
+    Ok(())
 }
 
 fn check_histograms(

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! x̃ = s·xW        s = min(1, c/‖xW‖)                                     a row weight, from x alone
-//! r  = s·clamp(y − x·b₀, ±ρ)
+//! r  = s·clamp(y − x·b₀, ±ρ)                 of counts and shares: x and r as [`super::family`] puts them
 //! wire = √f₁/c² svec(x̃x̃ᵀ), √f₂/(cρ) x̃r, √f₃/ρ² r², group, site, histogram and meta blocks        Σf ≤ 1
 //! svec: upper triangle by columns, off-diagonals × √2, so ‖svec(zzᵀ)‖ = ‖z‖²
 //! first period    W = diag(1/max(rms, .15)), b₀ = (the outcome's public centre, 0, …)
@@ -15,6 +15,7 @@
 //! each is at most 1 and has a third of their share. W is upper triangular with a first column of (1, 0, …), so x̃₁ = s
 //! and Σx̃₁ counts clinicians. Filling the vector is [`crate::summary::contribution`]'s work, reading it that of
 //! the package `tacit-model`.
+use super::family::{Family, Working};
 use super::{Study, warm};
 use crate::id::SiteIndex;
 
@@ -88,6 +89,8 @@ pub struct Layout {
     groups: usize,
     cap: f64,
     residual_bound: f64,
+    family: Family,
+    own: (f64, f64),
 }
 
 impl Layout {
@@ -100,7 +103,8 @@ impl Layout {
             (warm.whitening.clone(), warm.prior.clone(), warm.directions.clone())
         } else {
             let rms: Vec<f64> = schema.columns().iter().map(|column| column.rms).collect();
-            (diagonal(&rms), warm::first_prior(outcome, rms.len()), Vec::new())
+            let prior = warm::first_prior(study.family(), outcome, rms.len());
+            (diagonal(&rms), prior, Vec::new())
         };
         let mut layout = Self {
             blocks: Vec::new(),
@@ -110,7 +114,12 @@ impl Layout {
             directions,
             groups: schema.groups.len(),
             cap: study.privacy().norm_cap,
-            residual_bound: outcome.residual_bound / range,
+            residual_bound: match study.family() {
+                Family::Gaussian => outcome.residual_bound / range,
+                _ => outcome.residual_bound,
+            },
+            family: study.family(),
+            own: (outcome.low, range),
         };
         layout.push_all(study, sites);
         layout
@@ -206,7 +215,17 @@ impl Layout {
         self.cap
     }
 
-    /// ρ: the largest residual counted, scaled.
+    /// How a row enters the sums: its columns' factor and its residual, before the caps.
+    pub fn working(&self, x: &[f64], y: f64) -> Working {
+        self.family.working(self.predicted(x), y, self.own)
+    }
+
+    /// What kind of number the outcome is.
+    pub fn family(&self) -> Family {
+        self.family
+    }
+
+    /// ρ: the largest residual counted, scaled; in Pearson units where the family is not gaussian.
     pub fn residual_bound(&self) -> f64 {
         self.residual_bound
     }
@@ -216,7 +235,7 @@ impl Layout {
         self.whitening.iter().map(|column| dot(column, x)).collect()
     }
 
-    /// x·b₀, the outcome that the prior predicts, scaled.
+    /// x·b₀, what the prior predicts, on the family's scale.
     pub fn predicted(&self, x: &[f64]) -> f64 {
         dot(&self.prior, x)
     }

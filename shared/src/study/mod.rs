@@ -4,6 +4,7 @@
 //! fail later, naming the key. The digest covers the meaning, not the comments.
 
 mod check;
+pub mod family;
 pub mod layout;
 pub mod modality;
 pub mod pin;
@@ -18,6 +19,7 @@ use crate::codec;
 use crate::fault::Fault;
 use crate::id::{Digest, FeatureId, GroupId, StudyName};
 use crate::money::Cents;
+use family::Family;
 use pin::Pin;
 use recipient::Recipient;
 use schema::{Feature, Group, Histogram, Outcome, Schema};
@@ -165,6 +167,15 @@ pub struct Fairness {
     pub phi: f64,
 }
 
+/// What is fitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// What kind of number the outcome is.
+    #[serde(default)]
+    pub family: Family,
+}
+
 /// How the pool is divided among sites.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,6 +206,8 @@ struct File {
     outcome: Outcome,
     features: Vec<Feature>,
     groups: Vec<Group>,
+    #[serde(default)]
+    model: Model,
     #[serde(default)]
     histograms: Vec<Histogram>,
     #[serde(default)]
@@ -327,6 +340,11 @@ impl Study {
     /// Privacy of one release.
     pub fn privacy(&self) -> &Privacy {
         &self.file.privacy
+    }
+
+    /// What kind of number the outcome is.
+    pub fn family(&self) -> Family {
+        self.file.model.family
     }
 
     /// What the period takes over from earlier results; `None` in a first period.

@@ -7,6 +7,7 @@
 //! follow from the results named beside them: every node derives them from its own signed copies and refuses
 //! a study that states others. How they follow is the work of the package `tacit-model`; caps are
 //! the study's own `norm_cap` and `residual_bound`, derived alike.
+use super::family::Family;
 use super::schema::Outcome;
 use super::{Fairness, File, StudyError};
 use crate::id::Digest;
@@ -126,9 +127,9 @@ fn only_in_later_periods(file: &File) -> Result<(), StudyError> {
     }
 }
 
-/// The prior of a first period: the outcome's public centre for everybody, scaled.
-pub(super) fn first_prior(outcome: &Outcome, p: usize) -> Vec<f64> {
-    let centre = (outcome.centre - outcome.low) / (outcome.high - outcome.low);
+/// The prior of a first period: the outcome's public centre for everybody, on the family's scale.
+pub(super) fn first_prior(family: Family, outcome: &Outcome, p: usize) -> Vec<f64> {
+    let centre = family.link(outcome.centre, outcome);
     let rest = std::iter::repeat_n(0.0, p.saturating_sub(1));
     std::iter::once(centre).chain(rest).collect()
 }

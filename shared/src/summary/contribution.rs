@@ -48,13 +48,17 @@ struct Capped {
 }
 
 fn capped(layout: &Layout, row: &FeatureRow) -> Capped {
+    let working = layout.working(row.x(), row.y());
     let mut x = layout.whitened(row.x());
+    for value in &mut x {
+        *value *= working.root;
+    }
     let norm = x.iter().map(|x| x * x).sum::<f64>().sqrt();
     let weight = (layout.cap() / norm).min(1.0);
     for value in &mut x {
         *value *= weight;
     }
-    let residual = row.y() - layout.predicted(row.x());
+    let residual = working.residual;
     let bound = layout.residual_bound();
     Capped {
         x,
