@@ -226,6 +226,19 @@ impl Trial {
         setting: &Setting,
         earlier: &[(&Trial, &Aggregate)],
     ) -> Result<Trial, Fault> {
+        self.next_spending(setting, earlier, 100)
+    }
+
+    /// The same, spending a part of the period's privacy, in percent.
+    ///
+    /// # Errors
+    /// As [`Trial::next`].
+    pub fn next_spending(
+        &self,
+        setting: &Setting,
+        earlier: &[(&Trial, &Aggregate)],
+        percent: i64,
+    ) -> Result<Trial, Fault> {
         let digest = |at: usize| Digest::new([u8::try_from(at).unwrap_or(u8::MAX); 32]);
         let earlier: Vec<Earlier<'_>> = earlier
             .iter()
@@ -247,6 +260,7 @@ impl Trial {
         };
         put("outcome", "residual_bound", frame.residual_bound.into());
         put("privacy", "norm_cap", frame.norm_cap.into());
+        put("privacy", "spend_percent", percent.into());
         put("privacy", "shares", later_shares(setting.products_only, directed).into());
         let warm = toml::Table::try_from(&frame.warm).map_err(bug)?;
         table.insert("warm".to_owned(), warm.into());

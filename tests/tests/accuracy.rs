@@ -120,3 +120,27 @@ async fn later_periods_see_more_and_their_intervals_hold() {
     assert!((median(closed) - 0.5).abs() < 0.06);
     assert!(misplaced < 0.01, "{misplaced}");
 }
+
+#[tokio::test]
+async fn a_first_period_in_two_releases_costs_one_and_sees_more() {
+    let whole = FAIR.first().unwrap();
+    let part = [("rounds_per_year = 4", "rounds_per_year = 4\nspend_percent = 25")];
+    let scaling = FAIR.first_with(&part).unwrap();
+    let table = FAIR.table(&whole, 700).unwrap();
+    let opened = scaling.noised(&scaling.exact(&table).await.unwrap(), 701, 1).unwrap();
+    let result = scaling.next_spending(&FAIR, &[(&scaling, &opened)], 75).unwrap();
+    let cost = |trial: &Trial| trial.plan.charges().clinician.rho();
+    let spent = cost(&scaling) + cost(&result);
+    assert!(spent <= cost(&whole) * (1.0 + 1e-6), "{spent} of {}", cost(&whole));
+    assert!((cost(&scaling) / cost(&whole) - 0.25).abs() < 1e-3);
+    let plain = Plain::of(&table).unwrap();
+    let mut medians = Vec::new();
+    for trial in [&whole, &result] {
+        let sum = trial.exact(&table).await.unwrap();
+        let exact = Exact::of(trial, sum.clone()).unwrap();
+        let draw = |seed| score(trial, &plain, &exact, &trial.noised(&sum, seed, 1).unwrap());
+        medians.push(median((800..860).map(|seed| draw(seed).unwrap().excess).collect()));
+    }
+    println!("excess in one release {:.5}, in two {:.5}", medians[0], medians[1]);
+    assert!(medians[1] < medians[0], "{medians:?}");
+}

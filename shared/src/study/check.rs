@@ -6,7 +6,7 @@ use super::source::Composite;
 use super::words::feeling_beside;
 use super::{
     Allocation, BINS_MAX, COLUMNS_MAX, FORMAT, Fairness, File, GROUPS_MAX, Group, HISTOGRAMS_MAX,
-    Population, Privacy, StudyError, warm,
+    Population, Privacy, StudyError, design, warm,
 };
 use crate::id::{FeatureId, GroupId};
 use std::collections::BTreeSet;
@@ -25,6 +25,7 @@ pub(super) fn check(file: &File) -> Result<(Date, Date), StudyError> {
     }
     check_population(&file.population)?;
     check_schema(file)?;
+    design::check(file)?;
     check_earlier(
         file,
         i64::from(to.to_julian_day()).saturating_sub(i64::from(from.to_julian_day())),

@@ -4,6 +4,7 @@
 //! fail later, naming the key. The digest covers the meaning, not the comments.
 
 mod check;
+mod design;
 pub mod family;
 pub mod layout;
 pub mod modality;
