@@ -160,7 +160,7 @@ pub fn preview(
 }
 
 /// What each kind of block is, in words; blocks of groups and of sites are alike.
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 16] = [
     "products of two features, summed (diagonal; off it √2 times less noise)",
     "feature times residual, summed",
     "squared residuals, summed",
@@ -176,6 +176,7 @@ const KINDS: [&str; 15] = [
     "rows of everyone and of each group along the direction of earlier results, summed",
     "outcomes that the earlier formula gives each site, less a typical one, summed",
     "clinicians by the bins of a histogram",
+    "clinicians of each group at each site, for the equity rule of the money",
 ];
 
 /// The place among [`KINDS`].
@@ -196,6 +197,7 @@ fn kind(part: Part) -> usize {
         Part::GroupDirection(_) => 12,
         Part::SiteLabour(_) => 13,
         Part::Bins(_) => 14,
+        Part::SiteGroupHeads(..) => 15,
     }
 }
 
@@ -234,6 +236,7 @@ fn size(part: Part, study: &Study, plan: &Plan) -> (f64, f64, String) {
         Part::SiteLabour(_) => (LABOUR_MAX * range, range, unit.to_owned()),
         Part::GroupDirection(_) => (ALONG_MAX, 1.0, "scaled".to_owned()),
         Part::Bins(_)
+        | Part::SiteGroupHeads(..)
         | Part::GroupHeads(_)
         | Part::SiteHeads(_)
         | Part::RowsCapped
@@ -312,6 +315,7 @@ fn run(block: &Block, study: &Study, roster: &Roster) -> Run {
         Part::GroupLabour(g) => format!("earlier formula for {}", group(g)),
         Part::GroupDirection(g) => format!("directions for {}", group(g)),
         Part::SiteLabour(s) => format!("earlier formula for site {}", site(s)),
+        Part::SiteGroupHeads(s, g) => format!("heads of {} at site {}", group(g), site(s)),
         Part::Bins(h) => format!("bins of {}", histogram(study, h)),
         Part::RowsCapped => "rows shrunk".to_owned(),
         Part::ResidualsCut => "residuals cut".to_owned(),

@@ -220,11 +220,11 @@ pub struct GroupSums {
     pub x: DVector<f64>,
     /// Noise of the numbers above.
     pub noise: GroupNoise,
-    /// What a later period's release says besides.
+    /// What not every release says besides.
     pub later: Later,
 }
 
-/// What the release of a later period says of a group or a site besides; empty in a first period.
+/// What not every release says of a group or a site: a later period's, and one for an equity rule.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Later {
     /// What the earlier formula predicts for them.
@@ -233,6 +233,10 @@ pub struct Later {
     pub along: Vec<f64>,
     /// Standard deviation of the noise of each of these.
     pub along_sd: f64,
+    /// Of a site, the heads of each group of the equity rule, in the rule's order.
+    pub members: Vec<f64>,
+    /// Standard deviation of the noise of each of these.
+    pub members_sd: f64,
 }
 
 /// Outcomes that the earlier formula b₀ gives, summed: Σ(m − base), m = x·b₀. Of a group each counts with the weight s of
@@ -255,7 +259,13 @@ impl Later {
             base: all.base,
         });
         let along = self.along.iter().zip(&part.along).map(|(all, part)| all - part).collect();
-        Self { predicted, along, along_sd: self.along_sd.hypot(part.along_sd) }
+        Self {
+            predicted,
+            along,
+            along_sd: self.along_sd.hypot(part.along_sd),
+            members: self.members.iter().zip(&part.members).map(|(all, part)| all - part).collect(),
+            members_sd: self.members_sd.hypot(part.members_sd),
+        }
     }
 }
 
@@ -310,9 +320,10 @@ impl GroupSums {
         finite("group sums", self.x.iter())?;
         let noise = self.noise;
         finite("group sums", &self.later.along)?;
+        finite("group sums", &self.later.members)?;
         finite("group sums", self.later.predicted.iter().map(|predicted| &predicted.sum))?;
         let predicted = self.later.predicted.map_or(0.0, |predicted| predicted.sd);
-        let later = [self.later.along_sd, predicted];
+        let later = [self.later.along_sd, self.later.members_sd, predicted];
         for sd in [noise.heads, noise.weight, noise.residual, noise.x].into_iter().chain(later) {
             if !(sd >= 0.0 && sd.is_finite()) {
                 return Err(ModelError::NegativeVariance { what: "group sums" });

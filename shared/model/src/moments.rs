@@ -199,6 +199,12 @@ impl<'a> Reader<'a> {
         let residual = self.one(Part::SiteResidual(site))?;
         let mut sums = sums(heads, residual, self.vector(Part::SiteFeatures(site))?);
         sums.later.predicted = self.predicted(Part::SiteLabour(site), self.layout.typical())?;
+        let own = |block: &&Block| matches!(block.part, Part::SiteGroupHeads(s, _) if s == site);
+        for block in self.layout.blocks().iter().filter(own) {
+            let Noisy { value, sd } = self.one(block.part)?;
+            sums.later.members.push(value);
+            sums.later.members_sd = sd;
+        }
         Ok(sums)
     }
 

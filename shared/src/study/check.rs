@@ -1,12 +1,11 @@
 //! What a study file is refused for, key by key.
-use super::family::Family;
 use super::modality::Modality;
 use super::schema::{Feature, Histogram, Schema, Source};
 use super::source::Composite;
 use super::words::feeling_beside;
 use super::{
-    Allocation, BINS_MAX, COLUMNS_MAX, FORMAT, Fairness, File, GROUPS_MAX, Group, HISTOGRAMS_MAX,
-    Population, Privacy, StudyError, design, warm,
+    BINS_MAX, COLUMNS_MAX, FORMAT, Fairness, File, GROUPS_MAX, Group, HISTOGRAMS_MAX, Population,
+    Privacy, StudyError, allocation, design, warm,
 };
 use crate::id::{FeatureId, GroupId};
 use std::collections::BTreeSet;
@@ -33,10 +32,9 @@ pub(super) fn check(file: &File) -> Result<(Date, Date), StudyError> {
     check_recipients(file)?;
     check_names(file)?;
     check_pins(file)?;
-    check_family(file)?;
     check_privacy(&file.privacy, file.histograms.is_empty())?;
     check_fairness(&file.fairness, &file.groups)?;
-    check_allocation(&file.allocation)?;
+    allocation::check(file)?;
     Ok((from, to))
 }
 
@@ -105,34 +103,6 @@ fn check_schema(file: &File) -> Result<(), StudyError> {
     }
     check_histograms(&file.histograms, &mut seen)?;
     warm::check(file, schema.width())
-}
-
-/// What a family of outcomes needs, and what only differences on the outcome's own scale give.
-fn check_family(file: &File) -> Result<(), StudyError> {
-    let (family, outcome) = (file.model.family, &file.outcome);
-    let least = match family {
-        Family::Gaussian => return Ok(()),
-        Family::Poisson | Family::Logistic => outcome.low >= 0.0,
-        Family::Gamma => outcome.low > 0.0,
-    };
-    if !least || outcome.centre <= outcome.low || outcome.centre >= outcome.high {
-        let problem = format!(
-            "has bounds {} to {} and centre {}; a count or share needs 0 or more, a positive number more than 0, and a centre between its bounds",
-            outcome.low, outcome.high, outcome.centre
-        );
-        return Err(StudyError::key("outcome", problem));
-    }
-    if !file.fairness.groups.is_empty() {
-        let problem = "names a group, but gaps are closed on the scale of the outcome alone; expected [] with this family";
-        return Err(StudyError::key("fairness.groups", problem));
-    }
-    let shares = &file.privacy.shares;
-    if shares.group_labour + shares.group_direction + shares.site_labour > 0.0 {
-        let problem =
-            "of what the earlier formula predicts are for a score, `family = \"gaussian\"`";
-        return Err(StudyError::key("privacy.shares", problem));
-    }
-    Ok(())
 }
 
 fn check_histograms(
@@ -391,23 +361,6 @@ fn check_fairness(fairness: &Fairness, groups: &[Group]) -> Result<(), StudyErro
             let problem = format!("names `{name}`, which is not among [[groups]]");
             return Err(StudyError::key("fairness.groups", problem));
         }
-    }
-    Ok(())
-}
-
-fn check_allocation(allocation: &Allocation) -> Result<(), StudyError> {
-    let code = &allocation.currency;
-    if code.len() != 3 || !code.chars().all(|c| c.is_ascii_uppercase()) {
-        let problem = format!("is `{code}`; expected three capital letters (ISO 4217)");
-        return Err(StudyError::key("allocation.currency", problem));
-    }
-    if allocation.pool_cents.value() <= 0 {
-        return Err(StudyError::key("allocation.pool_cents", "is not above 0"));
-    }
-    let (floor, cap) = (allocation.floor_percent_per_head, allocation.cap_percent_per_head);
-    if floor > 100 || !(100..=10_000).contains(&cap) {
-        let problem = format!("are {floor} and {cap}; expected 0 to 100 and 100 to 10000");
-        return Err(StudyError::key("allocation floor and cap", problem));
     }
     Ok(())
 }

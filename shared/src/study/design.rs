@@ -2,12 +2,15 @@
 //!
 //! Columns that follow from one another whatever the hospitals' tables hold, factors with a level that nobody of the
 //! population can have, and an outcome among its own causes. What only the data make collinear shows in κ.
-use super::schema::{Feature, Source};
+use super::family::Family;
+use super::schema::{Feature, Group, Source};
 use super::source::Channel;
 use super::{File, StudyError};
 
 /// Refuses a design that is collinear or empty by its sources alone.
 pub(super) fn check(file: &File) -> Result<(), StudyError> {
+    check_family(file)?;
+    check_repeats(file)?;
     for (at, feature) in file.features.iter().enumerate() {
         let key = || format!("features.{}", feature.id);
         if feature.source == file.outcome.source {
@@ -40,6 +43,62 @@ pub(super) fn check(file: &File) -> Result<(), StudyError> {
         let problem =
             "have the shares of all channels, which sum to 1: leave one out, to compare with";
         return Err(StudyError::key("features", problem));
+    }
+    Ok(())
+}
+
+/// What a family of outcomes needs, and what only differences on the outcome's own scale give.
+fn check_family(file: &File) -> Result<(), StudyError> {
+    let (family, outcome) = (file.model.family, &file.outcome);
+    let least = match family {
+        Family::Gaussian => return Ok(()),
+        Family::Poisson | Family::Logistic => outcome.low >= 0.0,
+        Family::Gamma => outcome.low > 0.0,
+    };
+    if !least || outcome.centre <= outcome.low || outcome.centre >= outcome.high {
+        let problem = format!(
+            "has bounds {} to {} and centre {}; a count or share needs 0 or more, a positive number more than 0, and a centre between its bounds",
+            outcome.low, outcome.high, outcome.centre
+        );
+        return Err(StudyError::key("outcome", problem));
+    }
+    if !file.fairness.groups.is_empty() {
+        let problem = "names a group, but gaps are closed on the scale of the outcome alone; expected [] with this family";
+        return Err(StudyError::key("fairness.groups", problem));
+    }
+    let shares = &file.privacy.shares;
+    if shares.group_labour + shares.group_direction + shares.site_labour > 0.0 {
+        let problem =
+            "of what the earlier formula predicts are for a score, `family = \"gaussian\"`";
+        return Err(StudyError::key("privacy.shares", problem));
+    }
+    Ok(())
+}
+
+/// Columns that say the same cannot be told apart by any fit, nor groups with the same members.
+fn check_repeats(file: &File) -> Result<(), StudyError> {
+    for (at, feature) in file.features.iter().enumerate() {
+        // Another centre or spread only shifts and stretches the column.
+        let same = |other: &&Feature| {
+            let (a, b) = (feature, *other);
+            let bounds =
+                |f: &Feature| [f.low.to_bits(), f.high.to_bits(), u64::from(f.prior_count)];
+            a.source == b.source && (a.source.is_factor() || bounds(a) == bounds(b))
+        };
+        if let Some(other) = file.features.iter().take(at).find(same) {
+            let problem =
+                format!("reads `{}` like `{}`: the two are collinear", feature.source, other.id);
+            return Err(StudyError::key(format!("features.{}", feature.id), problem));
+        }
+    }
+    for (at, group) in file.groups.iter().enumerate() {
+        let same = |other: &&Group| {
+            Group { id: group.id.clone(), label: group.label.clone(), ..(*other).clone() } == *group
+        };
+        if let Some(other) = file.groups.iter().take(at).find(same) {
+            let problem = format!("has the same members as `{}`", other.id);
+            return Err(StudyError::key(format!("groups.{}", group.id), problem));
+        }
     }
     Ok(())
 }
@@ -84,7 +143,7 @@ mod tests {
         let share = "low = 0.0\nhigh = 1.0\ncentre = 0.5";
         let level = "low = 1.0\nhigh = 5.0\ncentre = 3.0";
         let again = refused(&with("severity", "acuity-mean", level));
-        assert!(again.contains("`features.severity` follows from `acuity`"), "{again}");
+        assert!(again.contains("reads `acuity-mean` like `acuity`"), "{again}");
         let remote = with("remote", "remote-share", share);
         let both = remote.replacen(
             "[[groups]]",

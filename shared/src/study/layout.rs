@@ -3,7 +3,7 @@
 //! ```text
 //! x̃ = s·xW        s = min(1, c/‖xW‖)                                     a row weight, from x alone
 //! r  = s·clamp(y − x·b₀, ±ρ)                 of counts and shares: x and r as [`super::family`] puts them
-//! wire = √f₁/c² svec(x̃x̃ᵀ), √f₂/(cρ) x̃r, √f₃/ρ² r², group, site, histogram and meta blocks        Σf ≤ 1
+//! wire = √f₁/c² svec(x̃x̃ᵀ), √f₂/(cρ) x̃r, √f₃/ρ² r², group, site, site-by-group, histogram and meta blocks   Σf ≤ 1
 //! svec: upper triangle by columns, off-diagonals × √2, so ‖svec(zzᵀ)‖ = ‖z‖²
 //! first period    W = diag(1/max(rms, .15)), b₀ = (the outcome's public centre, 0, …)
 //! later           W upper triangular and b₀ as [`super::warm`] has them; besides of each group and of everyone
@@ -11,8 +11,8 @@
 //!                 m − m₀, m₀ = b₀₁, held to ±.35
 //! ```
 //! Hence ‖wire‖ ≤ 1 whatever the row. A clinician is in "everyone" and in at most all K groups, so a
-//! group block is divided by √(K+1); in one site's slot only; in one bin of each histogram. Of the three meta numbers
-//! each is at most 1 and has a third of their share. W is upper triangular with a first column of (1, 0, …), so x̃₁ = s
+//! group block is divided by √(K+1), a site-by-group block by the root of how many groups it counts; in one site's slot only;
+//! in one bin of each histogram. Of the three meta numbers each is at most 1 and has a third of their share. W is upper triangular with a first column of (1, 0, …), so x̃₁ = s
 //! and Σx̃₁ counts clinicians. Filling the vector is [`crate::summary::contribution`]'s work, reading it that of
 //! the package `tacit-model`.
 use super::family::{Family, Working};
@@ -53,6 +53,8 @@ pub enum Part {
     GroupDirection(usize),
     /// m − m₀ of a site; a later period's only.
     SiteLabour(SiteIndex),
+    /// Heads of a group at a site; of the groups of an equity rule.
+    SiteGroupHeads(SiteIndex, usize),
     /// Clinicians by the bins of a histogram.
     Bins(usize),
     /// Rows shrunk by the norm cap.
@@ -156,6 +158,7 @@ impl Layout {
                 self.push(Part::SiteLabour(site), 1, (f.site_labour.sqrt(), LABOUR_MAX));
             }
         }
+        self.push_site_groups(study, sites);
         let histograms = &study.schema().histograms;
         let each = f.histograms.sqrt() / root(histograms.len());
         for (at, histogram) in histograms.iter().enumerate() {
@@ -165,6 +168,24 @@ impl Layout {
         let meta = (f.meta / 3.0).sqrt();
         for part in [Part::RowsCapped, Part::ResidualsCut, Part::ExcludedShare] {
             self.push(part, 1, (meta, 1.0));
+        }
+    }
+
+    /// A clinician is at one site and in at most all groups of the rule.
+    fn push_site_groups(&mut self, study: &Study, sites: &[SiteIndex]) {
+        let Some(equity) = study.allocation().equity.as_ref() else { return };
+        let share = study.privacy().shares.site_groups;
+        if share <= 0.0 {
+            return;
+        }
+        let groups = &study.schema().groups;
+        let place = |id: &crate::id::GroupId| groups.iter().position(|group| group.id == *id);
+        let places: Vec<usize> = equity.groups.iter().filter_map(place).collect();
+        let each = share.sqrt() / root(places.len());
+        for &site in sites {
+            for place in &places {
+                self.push(Part::SiteGroupHeads(site, place.saturating_add(1)), 1, (each, 1.0));
+            }
         }
     }
 

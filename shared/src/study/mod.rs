@@ -3,7 +3,9 @@
 //! A study file is TOML. [`Study::parse`] refuses unknown keys, bounds upside down and whatever would
 //! fail later, naming the key. The digest covers the meaning, not the comments.
 
+pub mod allocation;
 mod check;
+pub mod codes;
 mod design;
 pub mod family;
 pub mod layout;
@@ -19,7 +21,8 @@ pub mod words;
 use crate::codec;
 use crate::fault::Fault;
 use crate::id::{Digest, FeatureId, GroupId, StudyName};
-use crate::money::Cents;
+use allocation::Allocation;
+use codes::Codes;
 use family::Family;
 use pin::Pin;
 use recipient::Recipient;
@@ -128,6 +131,9 @@ pub struct Shares {
     /// Clinicians by bins.
     #[serde(default)]
     pub histograms: f64,
+    /// Heads of the groups of an equity rule at each site.
+    #[serde(default)]
+    pub site_groups: f64,
 }
 
 impl Shares {
@@ -148,12 +154,13 @@ impl Shares {
     }
 
     /// The shares of blocks that not every study has, with their keys; 0 where there is no such block.
-    pub fn optional(&self) -> [(&'static str, f64); 4] {
+    pub fn optional(&self) -> [(&'static str, f64); 5] {
         [
             ("group_labour", self.group_labour),
             ("group_direction", self.group_direction),
             ("site_labour", self.site_labour),
             ("histograms", self.histograms),
+            ("site_groups", self.site_groups),
         ]
     }
 }
@@ -175,20 +182,6 @@ pub struct Model {
     /// What kind of number the outcome is.
     #[serde(default)]
     pub family: Family,
-}
-
-/// How the pool is divided among sites.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Allocation {
-    /// The pool, in cents of `currency`.
-    pub pool_cents: Cents,
-    /// ISO 4217 code.
-    pub currency: String,
-    /// Least a site gets for each clinician, in percent of the pool per head.
-    pub floor_percent_per_head: u32,
-    /// Most a site gets for each clinician, in percent of the pool per head.
-    pub cap_percent_per_head: u32,
 }
 
 /// The file as written.
@@ -218,6 +211,8 @@ struct File {
     privacy: Privacy,
     fairness: Fairness,
     allocation: Allocation,
+    #[serde(default)]
+    codes: Option<Codes>,
     #[serde(default)]
     warm: Option<Warm>,
 }
@@ -361,6 +356,11 @@ impl Study {
     /// How the pool is divided.
     pub fn allocation(&self) -> &Allocation {
         &self.file.allocation
+    }
+
+    /// The billing codes that the study proposes, if it does.
+    pub fn codes(&self) -> Option<&Codes> {
+        self.file.codes.as_ref()
     }
 }
 

@@ -91,6 +91,7 @@ fn wire(layout: &Layout, site: SiteIndex, row: &FeatureRow) -> Vec<f64> {
             Part::GroupLabour(g) if in_group(g) => vec![weight * layout.group_labour(row.x())],
             Part::GroupDirection(g) if in_group(g) => layout.along(&x),
             Part::SiteLabour(s) if s == site => vec![layout.site_labour(row.x())],
+            Part::SiteGroupHeads(s, g) => flag(s == site && in_group(g)),
             Part::Bins(h) => one_of(block.length, row.bins().get(h)),
             Part::RowsCapped => flag(shrunk),
             Part::ResidualsCut => flag(cut),
