@@ -17,7 +17,13 @@ use tacit_shared::money::Cents;
 use thiserror::Error;
 
 mod cents;
+pub mod codes;
+pub mod equity;
 mod fill;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod labour;
+pub mod redraw;
 
 use cents::{as_f64, whole, whole_cents};
 use fill::Tank;
@@ -131,7 +137,7 @@ pub fn allocate(pool: Cents, claims: &[Claim]) -> Result<Vec<Award>, AllocationE
         .collect())
 }
 
-/// The 95 % interval of one unit's amount, in cents.
+/// The 95 % interval of one unit's number, such as its amount in cents.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ShareInterval {
     /// 2.5 % point of the replicates.
@@ -140,30 +146,26 @@ pub struct ShareInterval {
     pub high: f64,
 }
 
-/// Percentile intervals of the amounts under noise: every replicate of the labour (one number per
-/// claim) is divided by the same rule. The caller draws the replicates from the known noise of the
-/// release (a parametric bootstrap of all that leads to the labour); the intervals answer "what would
-/// the exact data give", not "what would another month give".
+/// Percentile intervals of numbers under noise: each replicate has one for each of `units`. The caller draws
+/// the replicates from the known noise of the release (a parametric bootstrap of all that leads to them);
+/// the intervals answer "what would the exact data give", not "what would another month give".
 ///
 /// # Errors
-/// [`AllocationError::Draws`], [`AllocationError::Units`], and as [`allocate`].
+/// [`AllocationError::Draws`] and [`AllocationError::Units`].
 pub fn share_intervals(
-    pool: Cents,
-    claims: &[Claim],
+    units: usize,
     draws: impl IntoIterator<Item = Vec<f64>>,
 ) -> Result<Vec<ShareInterval>, AllocationError> {
-    let mut columns: Vec<Vec<f64>> = vec![Vec::new(); claims.len()];
+    let mut columns: Vec<Vec<f64>> = vec![Vec::new(); units];
     let mut found = 0usize;
     for draw in draws {
         found = found.saturating_add(1);
         if found > MOST_DRAWS {
             break;
         }
-        same_units(claims.len(), draw.len())?;
-        let replicate: Vec<Claim> =
-            claims.iter().zip(draw).map(|(claim, labour)| Claim { labour, ..*claim }).collect();
-        for (column, amount) in columns.iter_mut().zip(amounts(pool, &replicate)?) {
-            column.push(amount);
+        same_units(units, draw.len())?;
+        for (column, number) in columns.iter_mut().zip(draw) {
+            column.push(number);
         }
     }
     if !(FEWEST_DRAWS..=MOST_DRAWS).contains(&found) {
@@ -193,8 +195,11 @@ pub fn labour_index(labour: &[f64], heads: &[f64]) -> Result<Vec<Option<f64>>, A
         .collect())
 }
 
-/// The exact amounts, before rounding.
-fn amounts(pool: Cents, claims: &[Claim]) -> Result<Vec<f64>, AllocationError> {
+/// The exact amounts in cents, before rounding.
+///
+/// # Errors
+/// As [`allocate`], but for whole cents.
+pub fn amounts(pool: Cents, claims: &[Claim]) -> Result<Vec<f64>, AllocationError> {
     check(pool, claims)?;
     let demand: Vec<f64> = claims.iter().map(|claim| claim.labour.max(0.0) * claim.price).collect();
     let most = demand.iter().copied().fold(0.0, f64::max);
@@ -349,20 +354,18 @@ mod tests {
 
     #[test]
     fn intervals_are_percentiles_of_the_replicates() {
-        // Shares i/1000 of the pool for i = 1 … 999: the 2.5 % point of 999 ordered numbers.
+        // i/1000 for i = 1 … 999: the 2.5 % point of 999 ordered numbers.
         let draws = (1..=999).map(|part| vec![f64::from(part), f64::from(1_000 - part)]);
-        let intervals =
-            share_intervals(Cents::new(1_000), &claims(&[1.0, 1.0]), draws.clone()).unwrap();
-        for interval in intervals {
+        for interval in share_intervals(2, draws.clone()).unwrap() {
             assert!((interval.low - 25.95).abs() < 1e-9);
             assert!((interval.high - 974.05).abs() < 1e-9);
         }
-        let few = share_intervals(Cents::new(9), &claims(&[1.0, 1.0]), draws.clone().take(998));
+        let few = share_intervals(2, draws.clone().take(998));
         assert_eq!(few.unwrap_err(), AllocationError::Draws { found: 998 });
         let endless = std::iter::repeat_with(|| vec![1.0, 1.0]);
-        let many = share_intervals(Cents::new(9), &claims(&[1.0, 1.0]), endless);
+        let many = share_intervals(2, endless);
         assert_eq!(many.unwrap_err(), AllocationError::Draws { found: MOST_DRAWS + 1 });
-        let other = share_intervals(Cents::new(9), &claims(&[1.0]), draws);
+        let other = share_intervals(1, draws);
         assert!(matches!(other, Err(AllocationError::Units { .. })));
     }
 

@@ -1,16 +1,14 @@
 //! What a round says: moments, the fit, the division of the pool, and the report of them.
 //!
-//! ```text
-//! L_u = n_u · mean fitted outcome of the site      n_u: its noisy heads
-//! ```
 //! [`conclude`] is the one road from an opened aggregate to a [`Report`]; everything on it is
 //! post-processing. How a pool is divided by sums, noisy or exact, is [`divide`]'s work, so that a
 //! rehearsal divides its known truth by the same rule.
 mod division;
+mod money;
 mod parts;
 pub mod sane;
 
-pub use division::{Division, Share, divide};
+pub use division::{Divided, Division, Ground, Share, divide};
 
 use crate::model::dial::{Direction, Phi};
 use crate::model::gram::Inputs;
@@ -27,7 +25,8 @@ use tacit_shared::privacy::plan::Plan;
 use tacit_shared::protocol::message::Outcome;
 use tacit_shared::roster::Roster;
 use tacit_shared::secagg::open::Aggregate;
-use tacit_shared::study::Study;
+use tacit_shared::study::allocation::Allocation;
+use tacit_shared::study::{Study, StudyError};
 
 /// Why nothing could be concluded.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +43,18 @@ pub enum ConclusionError {
     /// The pool cannot be divided.
     #[error(transparent)]
     Allocation(#[from] crate::allocation::AllocationError),
+    /// Noise hides the design, so no money is divided by it.
+    #[error("no money is divided: noise hides the formula (κ = {kappa:.2}, at least 1 is needed)")]
+    Withheld {
+        /// Signal-to-noise ratio of the design.
+        kappa: f64,
+    },
+    /// The equity rule weighs sites, but the release does not say who is where.
+    #[error("the equity rule cannot weigh sites: this release has no heads of its groups at sites")]
+    NoMembers,
+    /// The rule of the money does not fit the study or its sites.
+    #[error(transparent)]
+    Study(#[from] StudyError),
     /// The parts of the report contradict each other.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -90,6 +101,8 @@ pub struct Truth {
     pub gaps: BTreeMap<String, (f64, f64)>,
     /// Cents by site.
     pub cents: BTreeMap<String, i64>,
+    /// Cents by level, by the feature of a service line.
+    pub lines: BTreeMap<String, BTreeMap<String, i64>>,
 }
 
 /// Concludes a round; `truth` is known in a rehearsal only.
@@ -102,13 +115,18 @@ pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, Conc
     if !faults.is_empty() {
         return Err(ConclusionError::Senseless(faults));
     }
-    let fitted = fit_study(round.study, &site_names(round, &moments), moments.inputs())?;
-    let division = match fitted.quality {
+    let sites = site_names(round, &moments);
+    let fitted = fit_study(round.study, &sites, moments.inputs())?;
+    let divided = match fitted.quality {
         Quality::Withheld => None,
         // Rates and odds multiply: there is no labour to add up.
         _ if !round.study.family().is_additive() => None,
         Quality::Weak | Quality::Good => {
-            Some(divide(round.study, moments.inputs(), &fitted, seed(round))?)
+            let rule = round.study.allocation();
+            rule.check_sites(round.roster.sites().map(|(_, party)| &party.id))?;
+            let (study, inputs, seed) = (round.study, moments.inputs(), seed(round));
+            let ground = Ground { study, sites: &sites, inputs, fitted: &fitted, seed };
+            Some(divide(&ground, rule)?)
         }
     };
     let scene = parts::Scene { round, moments: &moments, fitted: &fitted, truth };
@@ -123,11 +141,40 @@ pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, Conc
         fit: scene.fit(),
         coefficients: scene.coefficients(),
         fairness: scene.fairness()?,
-        allocation: division.map(|division| scene.allocation(&division)),
+        allocation: divided.as_ref().and_then(|divided| scene.allocation(divided)),
+        service_lines: divided
+            .as_ref()
+            .map_or_else(Vec::new, |divided| scene.service_lines(divided)),
+        equity: divided.as_ref().and_then(|divided| scene.equity(divided)),
+        codes: divided.as_ref().and_then(|divided| scene.codes(divided)),
         inputs: scene.inputs(),
         notes: notes(round.study, &fitted),
     };
     Ok(Report::new(data)?)
+}
+
+/// Divides the pool of a round by each of `rules`, which may differ from the study's in public numbers alone.
+///
+/// # Errors
+/// [`ConclusionError::Withheld`] if no fit is published, and as [`divide`].
+pub fn what_if(round: &Round<'_>, rules: &[&Allocation]) -> Result<Vec<Divided>, ConclusionError> {
+    let moments = Moments::of(round.plan, round.aggregate)?;
+    let faults = sane::faults(round.plan, round.aggregate, &moments);
+    if !faults.is_empty() {
+        return Err(ConclusionError::Senseless(faults));
+    }
+    let sites = site_names(round, &moments);
+    let fitted = fit_study(round.study, &sites, moments.inputs())?;
+    if fitted.quality == Quality::Withheld {
+        return Err(ConclusionError::Withheld { kappa: fitted.kappa });
+    }
+    let (study, inputs, seed) = (round.study, moments.inputs(), seed(round));
+    let ground = Ground { study, sites: &sites, inputs, fitted: &fitted, seed };
+    let by = |rule: &&Allocation| {
+        rule.check_sites(round.roster.sites().map(|(_, party)| &party.id))?;
+        divide(&ground, rule)
+    };
+    rules.iter().map(by).collect()
 }
 
 /// Fits a study to sums, noisy or exact; `sites` names them in their order.
@@ -136,23 +183,28 @@ pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, Conc
 /// [`ModelError`] if the sums do not determine a fit.
 pub fn fit_study(study: &Study, sites: &[String], inputs: &Inputs) -> Result<Fitted, ModelError> {
     let schema = study.schema();
-    let position = |id: &GroupId| schema.groups.iter().position(|group| group.id == *id);
-    let fairness = study.fairness();
-    let groups: Vec<usize> = fairness.groups.iter().filter_map(position).collect();
-    let wanted = !groups.is_empty() && fairness.phi > 0.0;
-    let dial = match (Phi::new(fairness.phi), direction(study)) {
-        (Ok(phi), Some(direction)) if wanted => {
-            Some(DialSpec { phi, groups, direction, residual_unit: residual_unit(study, inputs) })
-        }
-        _ => None,
-    };
     let spec = Spec {
         coefficients: schema.columns().into_iter().map(|column| column.name).collect(),
         groups: schema.groups.iter().map(|group| group.id.to_string()).collect(),
         sites: sites.to_vec(),
-        dial,
+        dial: dial_of(study, inputs),
     };
     fit(&spec, inputs)
+}
+
+/// The dial that a study asks for.
+fn dial_of(study: &Study, inputs: &Inputs) -> Option<DialSpec> {
+    let fairness = study.fairness();
+    let all = &study.schema().groups;
+    let position = |id: &GroupId| all.iter().position(|group| group.id == *id);
+    let groups: Vec<usize> = fairness.groups.iter().filter_map(position).collect();
+    let wanted = !groups.is_empty() && fairness.phi > 0.0;
+    match (Phi::new(fairness.phi), direction(study)) {
+        (Ok(phi), Some(direction)) if wanted => {
+            Some(DialSpec { phi, groups, direction, residual_unit: residual_unit(study, inputs) })
+        }
+        _ => None,
+    }
 }
 
 /// Along which coefficients gaps are closed: the release's own in a first period, those of earlier results later;
@@ -187,7 +239,7 @@ fn seed(round: &Round<'_>) -> [u8; 32] {
 fn notes(study: &Study, fitted: &Fitted) -> Vec<String> {
     let mut notes = vec![
         clustering(fitted),
-        "The intervals of amounts count the privacy noise in the fit and in the sites' sums; the direction of the dial is taken as given.".to_owned(),
+        "The intervals of amounts count the privacy noise in everything that leads to them, the direction of the dial included.".to_owned(),
     ];
     if !study.family().is_additive() {
         notes.push(

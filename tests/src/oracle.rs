@@ -144,6 +144,14 @@ pub fn quanta(study: &Study, sites: usize, row: &Row) -> Vec<i64> {
             wire.push(here * ((f.site_labour.sqrt() / 0.35) * labour));
         }
     }
+    let weighed = equity_groups(study);
+    let many = f64::from(u8::try_from(weighed.len()).unwrap_or(u8::MAX)).sqrt();
+    for site in 0..sites {
+        for group in &weighed {
+            let here = flag(site == row.site && row.member.get(*group) == Some(&true));
+            wire.push(here * (f.site_groups.sqrt() / many));
+        }
+    }
     for value in [flag(shrunk), flag(cut), row.excluded] {
         wire.push(value * (f.meta / 3.0).sqrt());
     }
@@ -165,6 +173,16 @@ pub fn sum(study: &Study, sites: usize, rows: &[Row]) -> Vec<i64> {
     total
 }
 
+/// The groups whose heads at each site the release has: those of an equity rule that weighs sites.
+fn equity_groups(study: &Study) -> Vec<usize> {
+    let rule = study.allocation().equity.as_ref();
+    let rule = rule.filter(|_| study.privacy().shares.site_groups > 0.0);
+    let place = |id: &tacit_shared::id::GroupId| {
+        study.schema().groups.iter().position(|group| group.id == *id)
+    };
+    rule.into_iter().flat_map(|rule| &rule.groups).filter_map(place).collect()
+}
+
 /// The exact sums a model would read without privacy: the same capped rows, in floats.
 ///
 /// # Errors
@@ -184,6 +202,11 @@ pub fn inputs(study: &Study, sites: usize, rows: &[Row]) -> Result<Inputs, Model
     let at_site = |site: usize| {
         let mut sums = part(&capped, width, |row| row.site == site);
         sums.later = of_site(study, &capped, site);
+        let inside = |group: usize| {
+            let here = |row: &Row| row.site == site && row.member.get(group) == Some(&true);
+            part(&capped, width, here).heads
+        };
+        sums.later.members = equity_groups(study).into_iter().map(inside).collect();
         sums
     };
     let sites = (0..sites).map(at_site).collect();

@@ -1,6 +1,6 @@
 //! `tacit-coordinator report`: fits, divides and writes the report of a stored result.
 use crate::conclusion::{Round, Truth, conclude};
-use crate::report::{Report, csv, html};
+use crate::report::{Report, csv, fhir, html};
 use crate::store::{Finished, Store, transcript};
 use std::path::{Path, PathBuf};
 use tacit_link::keys::Keys;
@@ -9,6 +9,7 @@ use tacit_shared::fault::Fault;
 use tacit_shared::id::Digest;
 use tacit_shared::privacy::plan::Plan;
 use tacit_shared::protocol::message::{Outcome, Signed};
+use tacit_shared::secagg::open::Aggregate;
 
 /// Arguments of `report`.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,7 +25,8 @@ pub struct ReportArgs {
     pub round: Option<Digest>,
 }
 
-/// Writes `report.html`, `report.json`, `coefficients.csv` and `allocation.csv`.
+/// Writes `report.html`, `report.json`, `coefficients.csv`, `allocation.csv`, `service-lines.csv` and `codes.csv`;
+/// with codes `codes.json` and `codes.fhir.json` too.
 ///
 /// # Errors
 /// A fault if there is no such result or it cannot be written.
@@ -42,6 +44,17 @@ pub async fn load(
     round: Option<Digest>,
     truth: Option<&Truth>,
 ) -> Result<Report, Fault> {
+    let (store, keys, found) = stored(dir, round).await?;
+    let report = of_finished(&store, &keys, &found, truth).await;
+    store.pool().close().await;
+    report
+}
+
+/// A stored result, with the database and the keys it needs to be read.
+///
+/// # Errors
+/// A fault if there is no such result.
+pub async fn stored(dir: &Path, round: Option<Digest>) -> Result<(Store, Keys, Finished), Fault> {
     let keys = Keys::open(dir)?;
     let store = Store::open(dir).await?;
     let finished = store.finished().await?;
@@ -50,9 +63,30 @@ pub async fn load(
         Fault::user("there is no such result in this folder")
             .hint("`tacit-coordinator run` runs a round")
     })?;
-    let report = of_finished(&store, &keys, &found, truth).await;
-    store.pool().close().await;
-    report
+    Ok((store, keys, found))
+}
+
+/// A finished round whose signature was checked.
+#[derive(Debug)]
+pub struct Opened {
+    plan: Plan,
+    outcome: Outcome,
+    aggregate: Aggregate,
+    transcript: Digest,
+}
+
+impl Opened {
+    /// The round, as a conclusion reads it. `found` is the one it was opened from.
+    pub fn round<'a>(&'a self, found: &'a Finished) -> Round<'a> {
+        Round {
+            study: &found.study,
+            roster: &found.roster,
+            plan: &self.plan,
+            aggregate: &self.aggregate,
+            outcome: &self.outcome,
+            transcript: self.transcript,
+        }
+    }
 }
 
 /// The report of one finished round.
@@ -65,6 +99,15 @@ pub async fn of_finished(
     found: &Finished,
     truth: Option<&Truth>,
 ) -> Result<Report, Fault> {
+    let opened = opened(store, keys, found).await?;
+    conclude(&opened.round(found), truth).map_err(|e| e.to_fault())
+}
+
+/// Opens a finished round.
+///
+/// # Errors
+/// A fault if its signature is not this coordinator's, or the result is damaged.
+pub async fn opened(store: &Store, keys: &Keys, found: &Finished) -> Result<Opened, Fault> {
     let damaged = || {
         Fault::operator("the stored result is damaged or not signed by this coordinator")
             .hint("the transcript still holds every message of the round")
@@ -75,15 +118,7 @@ pub async fn of_finished(
         Outcome::verified(&signed, &key, found.roster.len()).ok_or_else(damaged)?;
     let plan = Plan::new(&found.study, &found.roster).map_err(|e| Fault::user(e.to_string()))?;
     let entries = transcript::read(store, found.config).await?;
-    let round = Round {
-        study: &found.study,
-        roster: &found.roster,
-        plan: &plan,
-        aggregate: &aggregate,
-        outcome: &outcome,
-        transcript: transcript::digest(&entries)?,
-    };
-    conclude(&round, truth).map_err(|e| e.to_fault())
+    Ok(Opened { plan, outcome, aggregate, transcript: transcript::digest(&entries)? })
 }
 
 /// Writes the files of a report; returns their paths.
@@ -91,12 +126,19 @@ pub async fn of_finished(
 /// # Errors
 /// An operator's fault naming the file.
 pub fn write(report: &Report, out: &Path) -> Result<String, Fault> {
-    let files = [
+    let bug = |e: serde_json::Error| Fault::bug(e.to_string());
+    let mut files = vec![
         ("report.html", html::page(report)),
         ("report.json", report.to_json().map_err(|e| Fault::bug(e.to_string()))?),
         ("coefficients.csv", csv::coefficients(report)),
         ("allocation.csv", csv::allocation(report)),
+        ("service-lines.csv", csv::service_lines(report)),
+        ("codes.csv", csv::codes(report)),
     ];
+    if let (Some(codes), Some(bundle)) = (&report.data().codes, fhir::charge_items(report)) {
+        files.push(("codes.json", serde_json::to_string_pretty(codes).map_err(bug)?));
+        files.push(("codes.fhir.json", serde_json::to_string_pretty(&bundle).map_err(bug)?));
+    }
     let fault = |path: &Path, e: &std::io::Error| {
         Fault::operator(format!("cannot be written: {e}")).at(path.display().to_string())
     };

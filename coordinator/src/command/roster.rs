@@ -75,6 +75,7 @@ pub fn run(args: &RosterArgs) -> Result<String, Fault> {
 pub fn check(args: &CheckArgs) -> Result<String, Fault> {
     let (_, roster) = read_roster(&args.roster)?;
     let (_, study) = read_study(&args.study)?;
+    check_units(&study, &roster, &args.study)?;
     let plan = Plan::new(&study, &roster)
         .map_err(|e| Fault::user(e.to_string()).at(args.study.display().to_string()))?;
     Ok(format!(
@@ -90,6 +91,16 @@ pub fn check(args: &CheckArgs) -> Result<String, Fault> {
         plan.sites().len(),
         plan.noise().guaranteed_multiplier(),
     ))
+}
+
+/// Holds the money's public numbers to the sites of a roster.
+///
+/// # Errors
+/// A user's fault naming the key and the site that the roster does not have.
+pub fn check_units(study: &Study, roster: &Roster, path: &Path) -> Result<(), Fault> {
+    let sites = roster.sites().map(|(_, party)| &party.id);
+    let place = path.display().to_string();
+    study.allocation().check_sites(sites).map_err(|e| e.into_fault(&place))
 }
 
 /// Reads a study file: its text and what it says.

@@ -1,5 +1,5 @@
 //! `tacit-coordinator run`: one round of a study, from gathering the sites to the signed result.
-use super::roster::{read_roster, read_study};
+use super::roster::{check_units, read_roster, read_study};
 use crate::config::Config;
 use crate::link::session::{Files, Progress, Session};
 use crate::store::Store;
@@ -41,6 +41,7 @@ pub async fn watched(
     let keys = Keys::open(&args.dir)?;
     let (study_text, study) = read_study(&args.study)?;
     let (roster_text, roster) = read_roster(&args.roster)?;
+    check_units(&study, &roster, &args.study)?;
     let store = Store::open(&args.dir).await?;
     let files = Files { study, study_text, roster, roster_text };
     let session = Session::new(&store, &config, &keys, &files, watch)?;

@@ -4,17 +4,16 @@
 //! ```text
 //! points = low + (high − low)·y      an effect: β·(high − low)/half range, points per unit
 //! ```
-use super::{Division, Round, Share, Truth};
+use super::{Round, Truth};
 use crate::model::dial::Equivalents as ModelEquivalents;
 use crate::model::linear::Quality;
 use crate::model::measure::{Figure, GroupMeasures, fitted_mean};
 use crate::model::uncertainty::Interval as ModelInterval;
 use crate::model::{DialOutcome, DialResult, Fitted, ModelError};
 use crate::report::data::{
-    AllocationPart, AllocationRow, Bound, Coefficient, CoefficientKind, CurvePoint, Definition,
-    Equivalents, FairnessPart, FederationPart, FitPart, FitQuality, GapMeasures, GroupFairness,
-    InputsPart, Interval, Noisy, OutcomePart, PatientPrivacy, PrivacyPart, QualityPart,
-    ScoredByPart, StudyPart,
+    Coefficient, CoefficientKind, CurvePoint, Definition, Equivalents, FairnessPart,
+    FederationPart, FitPart, FitQuality, GapMeasures, GroupFairness, InputsPart, Interval, Noisy,
+    OutcomePart, PatientPrivacy, PrivacyPart, QualityPart, ScoredByPart, StudyPart,
 };
 use nalgebra::DVector;
 use tacit_model::moments::{Moments, Noisy as Moment};
@@ -36,7 +35,7 @@ pub(super) struct Scene<'a> {
 
 impl Scene<'_> {
     /// Points in one scaled unit of the outcome.
-    fn range(&self) -> f64 {
+    pub(super) fn range(&self) -> f64 {
         let outcome = &self.round.study.schema().outcome;
         outcome.high - outcome.low
     }
@@ -283,30 +282,6 @@ impl Scene<'_> {
         })
     }
 
-    pub(super) fn allocation(&self, division: &Division) -> AllocationPart {
-        let rule = self.round.study.allocation();
-        let sites = self.moments.sites().iter().zip(self.moments.inputs().sites());
-        let mut rows: Vec<AllocationRow> = sites
-            .zip(&division.shares)
-            .filter_map(|((index, sums), share)| {
-                let site = self.round.roster.site(*index)?.id.to_string();
-                let truth = self.truth.and_then(|t| t.cents.get(&site).copied());
-                let heads = Noisy { value: sums.heads, sd: sums.noise.heads };
-                Some(row(site, heads, share, truth))
-            })
-            .collect();
-        rows.sort_by(|a, b| a.site.cmp(&b.site));
-        AllocationPart {
-            pool_cents: rule.pool_cents.value(),
-            currency: rule.currency.clone(),
-            rule: format!(
-                "In proportion to fitted labour, with at least {} % and at most {} % of an equal share per head.",
-                rule.floor_percent_per_head, rule.cap_percent_per_head
-            ),
-            rows,
-        }
-    }
-
     pub(super) fn inputs(&self) -> InputsPart {
         let digest = self.round.outcome.digest();
         InputsPart {
@@ -372,28 +347,4 @@ fn figure_interval(figure: Figure, range: f64) -> Interval {
 fn equivalents_of(found: &ModelEquivalents) -> Equivalents {
     let lambda = found.mean_residual_difference_lambda;
     Equivalents { alpha: found.alpha, m: found.m, lambda }
-}
-
-fn row(site: String, heads: Noisy, share: &Share, truth_cents: Option<i64>) -> AllocationRow {
-    #[expect(clippy::cast_possible_truncation, reason = "amounts are below the pool, in cents")]
-    let whole = |amount: f64| amount.round() as i64;
-    let cents = share.cents.value();
-    let (floor_cents, cap_cents) = (whole(share.bounds.0), whole(share.bounds.1));
-    let at = match cents {
-        c if c <= floor_cents + 1 => Bound::Floor,
-        c if c >= cap_cents - 1 => Bound::Cap,
-        _ => Bound::None,
-    };
-    AllocationRow {
-        site,
-        heads,
-        labour_index: share.index,
-        floor_cents,
-        cap_cents,
-        cents,
-        low_cents: whole(share.interval.0),
-        high_cents: whole(share.interval.1),
-        at,
-        truth_cents,
-    }
 }

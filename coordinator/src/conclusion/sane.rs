@@ -101,6 +101,7 @@ fn named(part: Part) -> String {
         Part::SiteResidual(s) => format!("of the residuals of site {s}"),
         Part::SiteFeatures(s) => format!("of the columns of site {s}"),
         Part::SiteLabour(s) => format!("of the earlier formula for site {s}"),
+        Part::SiteGroupHeads(s, g) => format!("of the heads of group {g} at site {s}"),
         Part::Bins(h) => format!("of the bins of histogram {}", h.saturating_add(1)),
         Part::RowsCapped => "of the rows shrunk".to_owned(),
         Part::ResidualsCut => "of the residuals cut".to_owned(),

@@ -22,6 +22,7 @@ pub mod fair;
 pub mod glm;
 pub mod histogram;
 mod judged;
+pub mod levels;
 pub mod measure;
 pub mod plain;
 pub mod planning;

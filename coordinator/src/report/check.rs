@@ -2,10 +2,12 @@
 //!
 //! The gates are those of the statistics: coefficients at κ ≥ 1 only, and without a warning at κ ≥ 2
 //! only; where they are withheld, neither money nor a fairness measure follows from them.
+mod money;
+
 use super::ReportError;
 use super::data::{
-    AllocationPart, AllocationRow, Coefficient, FairnessPart, FederationPart, FitQuality,
-    GapMeasures, InputsPart, Interval, Noisy, PrivacyPart, ReportData, StudyPart,
+    Coefficient, FairnessPart, FederationPart, FitQuality, GapMeasures, InputsPart, Interval,
+    Noisy, PrivacyPart, ReportData, StudyPart,
 };
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -21,9 +23,7 @@ pub(super) fn check(data: &ReportData) -> Checked {
     check_fit(data)?;
     check_coefficients(data)?;
     check_fairness(&data.fairness, data.rehearsal)?;
-    if let Some(allocation) = &data.allocation {
-        check_allocation(allocation, data)?;
-    }
+    money::check_money(data)?;
     check_inputs(&data.inputs)
 }
 
@@ -166,7 +166,8 @@ fn check_fit(data: &ReportData) -> Checked {
         ensure(value.is_none() == withheld, key, "is not null exactly when the fit is withheld")?;
         value.map_or(Ok(()), |v| finite(key, v))?;
     }
-    let nothing = data.fairness.groups.is_empty() && data.allocation.is_none();
+    let divided = data.allocation.is_some() || data.codes.is_some() || data.equity.is_some();
+    let nothing = data.fairness.groups.is_empty() && !divided && data.service_lines.is_empty();
     ensure(
         nothing || !withheld,
         "fit.quality",
@@ -249,42 +250,6 @@ fn check_measures(key: &str, measures: &GapMeasures, rehearsal: bool) -> Checked
     finite(&format!("{key}.predictive_ratio"), measures.predictive_ratio)?;
     finite(&format!("{key}.net_compensation"), measures.net_compensation)?;
     truth(&format!("{key}.truth"), measures.truth, rehearsal)
-}
-
-fn check_allocation(allocation: &AllocationPart, data: &ReportData) -> Checked {
-    let code = &allocation.currency;
-    let plain = code.len() == 3 && code.chars().all(|c| c.is_ascii_uppercase());
-    ensure(plain, "allocation.currency", "is not three capital letters (ISO 4217)")?;
-    let pool = allocation.pool_cents;
-    ensure(pool > 0, "allocation.pool_cents", "is not above 0")?;
-    let sum = allocation.rows.iter().map(|r| i128::from(r.cents)).sum();
-    if i128::from(pool) != sum {
-        return Err(ReportError::Pool { sum, pool });
-    }
-    let sites = allocation.rows.iter().map(|r| &r.site);
-    ensure(
-        sites.eq(&data.federation.took_part),
-        "allocation.rows",
-        "does not name the sites of `federation.took_part` in their order",
-    )?;
-    let mut rows = allocation.rows.iter().enumerate();
-    rows.try_for_each(|(row, site)| check_row(row, site, data.rehearsal))
-}
-
-fn check_row(row: usize, site: &AllocationRow, rehearsal: bool) -> Checked {
-    let key = |name: &str| format!("allocation.rows[{row}].{name}");
-    noisy(&key("heads"), site.heads)?;
-    finite(&key("labour_index"), site.labour_index)?;
-    let bounds = (0..=site.cap_cents).contains(&site.floor_cents);
-    ensure(bounds, &key("floor_cents"), "is not from 0 to `cap_cents`")?;
-    let kept = (site.floor_cents..=site.cap_cents).contains(&site.cents);
-    ensure(kept, &key("cents"), "is not from `floor_cents` to `cap_cents`")?;
-    ensure(site.low_cents <= site.high_cents, &key("low_cents"), "is above `high_cents`")?;
-    ensure(
-        rehearsal || site.truth_cents.is_none(),
-        &key("truth_cents"),
-        "is given, but only a rehearsal knows the truth",
-    )
 }
 
 fn check_inputs(inputs: &InputsPart) -> Checked {

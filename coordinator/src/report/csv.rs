@@ -1,4 +1,4 @@
-//! Coefficients and allocation as CSV (RFC 4180): one table each, numbers plain and unrounded.
+//! Coefficients, the division of the pool and codes as CSV (RFC 4180): one table each, numbers plain and unrounded.
 //!
 //! An interval fills its two cells, or leaves them empty and says why in the third. A cell that a
 //! spreadsheet would run as a formula gets an apostrophe in front.
@@ -52,6 +52,7 @@ pub fn allocation(report: &Report) -> String {
         "heads",
         "heads_sd",
         "labour_index",
+        "extra_weight",
         "floor_cents",
         "cap_cents",
         "cents",
@@ -65,27 +66,85 @@ pub fn allocation(report: &Report) -> String {
         return table;
     };
     for row in &allocation.rows {
-        let at = match row.at {
-            Bound::None => "none",
-            Bound::Floor => "floor",
-            Bound::Cap => "cap",
-        };
         table.push_str(&line(&[
             text(&row.site),
             text(&allocation.currency),
             row.heads.value.to_string(),
             row.heads.sd.to_string(),
             row.labour_index.to_string(),
+            row.extra_weight.to_string(),
             row.floor_cents.to_string(),
             row.cap_cents.to_string(),
             row.cents.to_string(),
             row.low_cents.to_string(),
             row.high_cents.to_string(),
-            at.to_owned(),
+            at(row.at).to_owned(),
             optional(row.truth_cents),
         ]));
     }
     table
+}
+
+/// The service lines, or the head line alone where there are none.
+pub fn service_lines(report: &Report) -> String {
+    let head = "feature,level,currency,heads,heads_sd,labour_index,extra_weight,floor_cents,cap_cents,cents,low_cents,high_cents,at,truth_cents";
+    let mut table = format!("{head}\r\n");
+    for part in &report.data().service_lines {
+        for row in &part.rows {
+            table.push_str(&line(&[
+                text(&part.feature),
+                text(&row.level),
+                text(&part.currency),
+                row.heads.value.to_string(),
+                row.heads.sd.to_string(),
+                row.labour_index.to_string(),
+                row.extra_weight.to_string(),
+                row.floor_cents.to_string(),
+                row.cap_cents.to_string(),
+                row.cents.to_string(),
+                row.low_cents.to_string(),
+                row.high_cents.to_string(),
+                at(row.at).to_owned(),
+                optional(row.truth_cents),
+            ]));
+        }
+    }
+    table
+}
+
+/// The proposed codes, or the head line alone where there are none.
+pub fn codes(report: &Report) -> String {
+    let head = "code,specialty,time_from,time_to,acuity_from,acuity_to,expected,relative_value,relative_low,relative_high,currency,amount_cents,amount_low_cents,amount_high_cents,share_cents";
+    let mut table = format!("{head}\r\n");
+    let Some(part) = &report.data().codes else { return table };
+    for row in &part.rows {
+        table.push_str(&line(&[
+            text(&row.code),
+            text(&row.specialty),
+            row.time_from.to_string(),
+            row.time_to.to_string(),
+            row.acuity_from.to_string(),
+            row.acuity_to.to_string(),
+            row.expected.to_string(),
+            row.relative_value.to_string(),
+            row.relative_low.to_string(),
+            row.relative_high.to_string(),
+            text(&part.currency),
+            row.amount_cents.to_string(),
+            row.amount_low_cents.to_string(),
+            row.amount_high_cents.to_string(),
+            row.share_cents.to_string(),
+        ]));
+    }
+    table
+}
+
+fn at(bound: Bound) -> &'static str {
+    match bound {
+        Bound::None => "none",
+        Bound::Floor => "floor",
+        Bound::Cap => "cap",
+    }
 }
 
 fn line(cells: &[String]) -> String {
@@ -126,7 +185,12 @@ mod tests {
     #[test]
     fn every_line_has_the_cells_of_the_head() {
         let report = Report::new(sample::data()).unwrap();
-        for (table, cells, rows) in [(coefficients(&report), 13, 8), (allocation(&report), 12, 5)] {
+        for (table, cells, rows) in [
+            (coefficients(&report), 13, 8),
+            (allocation(&report), 13, 5),
+            (service_lines(&report), 14, 3),
+            (codes(&report), 15, 2),
+        ] {
             assert_eq!(table.lines().count(), rows + 1);
             // No label of the sample holds a comma, so commas are the cell borders.
             assert!(table.lines().all(|l| l.split(',').count() == cells), "{table}");
@@ -139,7 +203,7 @@ mod tests {
         let sum: i64 = allocation(&report)
             .lines()
             .skip(1)
-            .map(|l| l.split(',').nth(7).unwrap().parse::<i64>().unwrap())
+            .map(|l| l.split(',').nth(8).unwrap().parse::<i64>().unwrap())
             .sum();
         assert_eq!(sum, 100_000_000);
     }

@@ -5,6 +5,9 @@
 //! meant to hold the true value 95 times in 100. Whether the numbers agree with each other is for
 //! [`super::Report::new`] to check; how they read is left to [`super::html`].
 pub use super::scored::{Definition, ScoredByPart};
+pub use super::shares::{
+    CodeRow, CodesPart, EquityPart, EquityProof, ServiceLineRow, ServiceLinesPart,
+};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this program reads and writes.
@@ -36,6 +39,12 @@ pub struct ReportData {
     pub fairness: FairnessPart,
     /// How the pool is divided; `None` if it is not, as when the coefficients are withheld.
     pub allocation: Option<AllocationPart>,
+    /// The same pool among service lines; empty if the study does not ask for it.
+    pub service_lines: Vec<ServiceLinesPart>,
+    /// What the equity rule did; `None` without one, or if nothing is divided.
+    pub equity: Option<EquityPart>,
+    /// Proposed billing codes; `None` if the study has none, or if nothing is divided.
+    pub codes: Option<CodesPart>,
     /// The digests of everything the report follows from.
     pub inputs: InputsPart,
     /// What a reader must know besides, one sentence or two each.
@@ -352,6 +361,8 @@ pub struct AllocationRow {
     pub heads: Noisy,
     /// Fitted labour per head over that of all sites together; the mean over heads is 1.
     pub labour_index: f64,
+    /// Extra weight by the equity rule; 0 without one.
+    pub extra_weight: f64,
     /// Least the site can get, cents.
     pub floor_cents: i64,
     /// Most the site can get, cents.

@@ -8,6 +8,7 @@ mod check;
 pub mod csv;
 mod curve;
 pub mod data;
+pub mod fhir;
 pub mod html;
 mod number;
 mod picture;
@@ -16,6 +17,7 @@ pub(crate) mod sample;
 mod scale;
 mod scored;
 mod section;
+mod shares;
 pub mod svg;
 mod words;
 

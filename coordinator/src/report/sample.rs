@@ -1,9 +1,10 @@
 //! A report as a rehearsal would make it, for tests.
+mod money;
+
 use super::data::{
-    AllocationPart, AllocationRow, Bound, Coefficient, CoefficientKind, CurvePoint, Definition,
-    Equivalents, FORMAT, FairnessPart, FederationPart, FitPart, FitQuality, GapMeasures,
-    GroupFairness, InputsPart, Interval, Noisy, OutcomePart, PatientPrivacy, PrivacyPart,
-    QualityPart, ReportData, ScoredByPart, StudyPart,
+    Coefficient, CoefficientKind, CurvePoint, Definition, Equivalents, FORMAT, FairnessPart,
+    FederationPart, FitPart, FitQuality, GapMeasures, GroupFairness, InputsPart, Interval, Noisy,
+    OutcomePart, PatientPrivacy, PrivacyPart, QualityPart, ReportData, ScoredByPart, StudyPart,
 };
 
 /// What the answer says about [`data`].
@@ -57,7 +58,10 @@ pub(crate) fn data() -> ReportData {
         },
         coefficients: coefficients(),
         fairness: fairness(),
-        allocation: Some(allocation()),
+        allocation: Some(money::allocation()),
+        service_lines: money::service_lines(),
+        equity: Some(money::equity()),
+        codes: Some(money::codes()),
         inputs: InputsPart {
             study: digest("1"),
             roster: digest("2"),
@@ -90,6 +94,8 @@ pub(crate) fn withheld() -> ReportData {
     data.fairness.groups.clear();
     data.fairness.curve.clear();
     data.allocation = None;
+    data.service_lines.clear();
+    (data.equity, data.codes) = (None, None);
     data
 }
 
@@ -270,68 +276,5 @@ fn fairness() -> FairnessPart {
                 gap_points: 2.47 * (1.0 - phi),
             })
             .to_vec(),
-    }
-}
-
-fn allocation() -> AllocationPart {
-    let site = |site: &str, heads: f64, labour_index: f64, cents: [i64; 5], truth: i64| {
-        let [floor_cents, cap_cents, cents, low_cents, high_cents] = cents;
-        AllocationRow {
-            site: site.to_owned(),
-            heads: noisy(heads, 7.4),
-            labour_index,
-            floor_cents,
-            cap_cents,
-            cents,
-            low_cents,
-            high_cents,
-            at: if cents == cap_cents { Bound::Cap } else { Bound::None },
-            truth_cents: Some(truth),
-        }
-    };
-    let rows = vec![
-        site(
-            "city-general",
-            1473.6,
-            0.974,
-            [31_450_000, 41_440_000, 36_174_008, 35_739_919, 36_608_096],
-            36_339_772,
-        ),
-        site(
-            "north-coast-rural",
-            318.2,
-            0.9319,
-            [6_587_500, 8_680_000, 7_249_588, 6_850_860, 7_648_315],
-            7_401_829,
-        ),
-        site(
-            "riverside",
-            866.1,
-            0.9569,
-            [18_275_000, 24_080_000, 20_652_397, 20_239_349, 21_065_444],
-            20_466_525,
-        ),
-        site(
-            "safety-net-county",
-            914.8,
-            1.1323,
-            [19_550_000, 25_760_000, 25_760_000, 25_296_320, 25_760_000],
-            25_760_000,
-        ),
-        site(
-            "st-brigid",
-            425.9,
-            0.9419,
-            [9_137_500, 12_040_000, 10_164_007, 9_737_118, 10_590_895],
-            10_031_874,
-        ),
-    ];
-    AllocationPart {
-        pool_cents: 100_000_000,
-        currency: "EUR".to_owned(),
-        rule: "It is divided in proportion to fitted emotional labour; no site gets less than 85 % or more than \
-               112 % of an equal share per clinician."
-            .to_owned(),
-        rows,
     }
 }

@@ -115,7 +115,30 @@ fn only_a_rehearsal_knows_the_truth() {
     for row in &mut data.allocation.as_mut().unwrap().rows {
         row.truth_cents = None;
     }
+    let held = Report::new(data.clone()).unwrap_err().to_string();
+    assert!(held.starts_with("`service_lines[0].rows[0].truth_cents`"), "{held}");
+    data.service_lines[0].rows.iter_mut().for_each(|row| row.truth_cents = None);
     assert!(Report::new(data).is_ok());
+}
+
+fn code(data: &mut ReportData, row: usize) -> &mut super::data::CodeRow {
+    &mut data.codes.as_mut().unwrap().rows[row]
+}
+
+#[test]
+fn the_other_views_of_the_money_are_held_to_their_numbers() {
+    let lines = |d: &mut ReportData| d.service_lines[0].rows[1].cap_cents = 1;
+    assert_eq!(refused(lines), "service_lines[0].rows[1].floor_cents");
+    let twice = |d: &mut ReportData| d.service_lines[0].rows[1].level = "internal".to_owned();
+    assert_eq!(refused(twice), "service_lines[0].rows");
+    assert_eq!(refused(|d| code(d, 0).expected = 0.0), "codes.rows[0].expected");
+    assert_eq!(refused(|d| code(d, 1).time_to = 1.0), "codes.rows[1].time_to");
+    assert_eq!(refused(|d| code(d, 1).relative_low = 2.0), "codes.rows[1].relative_low");
+    let counts = |d: &mut ReportData| d.equity.as_mut().unwrap().proofs[0].counts = false;
+    assert_eq!(refused(counts), "equity.proofs[0].counts");
+    let mut data = sample::data();
+    data.codes.as_mut().unwrap().rows[0].share_cents -= 1;
+    assert_eq!(Report::new(data), Err(ReportError::Pool { sum: 99_999_999, pool: 100_000_000 }));
 }
 
 #[test]

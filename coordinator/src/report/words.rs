@@ -12,7 +12,12 @@ use super::number::{amount, decimal, one_in, percent, significant, units, whole}
 pub(crate) fn answer(data: &ReportData) -> Vec<String> {
     let money = match &data.allocation {
         Some(allocation) => money(allocation),
-        None => vec!["No money is divided by this report.".to_owned()],
+        None if data.service_lines.is_empty() && data.codes.is_none() => {
+            vec!["No money is divided by this report.".to_owned()]
+        }
+        None => vec![
+            "The pool is divided among service lines or codes, not among hospitals.".to_owned(),
+        ],
     };
     let mut paragraphs = vec![money.join(" "), worth(data).join(" "), fairness(data).join(" ")];
     paragraphs.retain(|paragraph| !paragraph.is_empty());

@@ -57,7 +57,8 @@ fn makes_sense(block: &Block, site: SiteIndex, rows: f64, numbers: &[i64]) -> bo
         Part::SiteHeads(s)
         | Part::SiteResidual(s)
         | Part::SiteFeatures(s)
-        | Part::SiteLabour(s) => s != site,
+        | Part::SiteLabour(s)
+        | Part::SiteGroupHeads(s, _) => s != site,
         _ => false,
     };
     if elsewhere {
@@ -77,6 +78,7 @@ pub fn signed(part: Part) -> bool {
         Part::Square
             | Part::GroupHeads(_)
             | Part::SiteHeads(_)
+            | Part::SiteGroupHeads(..)
             | Part::Bins(_)
             | Part::RowsCapped
             | Part::ResidualsCut

@@ -6,8 +6,9 @@ use crate::federation::Federation;
 use crate::oracle;
 use crate::population::Population;
 use std::collections::BTreeMap;
-use tacit_coordinator::conclusion::{Truth, divide, fit_study};
+use tacit_coordinator::conclusion::{Division, Ground, Truth, divide, fit_study};
 use tacit_shared::fault::Fault;
+use tacit_shared::study::allocation::By;
 
 /// The truth of a federation of synthetic hospitals.
 ///
@@ -26,7 +27,11 @@ pub(super) async fn of(federation: &Federation, population: &Population) -> Resu
     let bug = |e: &dyn std::error::Error| Fault::bug(format!("the exact rows make no fit: {e}"));
     let exact = oracle::inputs(study, sites.len(), &rows).map_err(|e| bug(&e))?;
     let fitted = fit_study(study, &sites, &exact).map_err(|e| bug(&e))?;
-    let division = divide(study, &exact, &fitted, [0; 32]).map_err(|e| bug(&e))?;
+    let ground = Ground { study, sites: &sites, inputs: &exact, fitted: &fitted, seed: [0; 32] };
+    let divided = divide(&ground, study.allocation()).map_err(|e| bug(&e))?;
+    let cents_of = |division: &Division| -> BTreeMap<String, i64> {
+        division.shares.iter().map(|share| (share.unit.clone(), share.cents.value())).collect()
+    };
     let range = study.schema().outcome.high - study.schema().outcome.low;
     let gap = |group: &tacit_coordinator::model::GroupResult| {
         let points = |m: &tacit_coordinator::model::measure::GroupMeasures| {
@@ -36,7 +41,12 @@ pub(super) async fn of(federation: &Federation, population: &Population) -> Resu
         let after = group.after.as_ref().map_or(before, points);
         Some((group.name.clone(), (before, after)))
     };
-    let cents: BTreeMap<String, i64> =
-        sites.into_iter().zip(division.shares.iter().map(|share| share.cents.value())).collect();
-    Ok(Truth { coefficients, gaps: fitted.groups.iter().filter_map(gap).collect(), cents })
+    let cents = divided.view(&By::Sites).map_or_else(BTreeMap::new, cents_of);
+    let line = |division: &Division| match &division.by {
+        By::Levels(feature) => Some((feature.to_string(), cents_of(division))),
+        By::Sites | By::Codes => None,
+    };
+    let lines = divided.divisions.iter().filter_map(line).collect();
+    let gaps = fitted.groups.iter().filter_map(gap).collect();
+    Ok(Truth { coefficients, gaps, cents, lines })
 }

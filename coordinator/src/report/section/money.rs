@@ -1,25 +1,37 @@
 //! How the pool is divided.
-use super::super::data::{AllocationPart, AllocationRow, Bound, ReportData};
-use super::super::number::{amount, decimal, money as cents, units};
+use super::super::data::{
+    AllocationPart, AllocationRow, Bound, CodeRow, CodesPart, ReportData, ServiceLineRow,
+    ServiceLinesPart,
+};
+use super::super::number::{amount, decimal, money as cents, percent, units};
 use super::super::picture;
 use super::super::words::per_head;
 use super::asked::noisy;
 use super::{heads, table};
 use maud::{Markup, html};
 
-/// Pictures and table.
+/// Pictures and tables: hospitals, service lines, codes.
 pub(crate) fn money(data: &ReportData) -> Markup {
-    let Some(allocation) = &data.allocation else {
+    if data.allocation.is_none() && data.service_lines.is_empty() && data.codes.is_none() {
         return html! { p { "No money is divided by this report." } };
-    };
+    }
+    html! {
+        @if let Some(allocation) = &data.allocation { (hospitals(allocation, data.rehearsal)) }
+        @if let Some(equity) = &data.equity { p { (equity.words) } }
+        @for part in &data.service_lines { (service_lines(part, data.rehearsal)) }
+        @if let Some(part) = &data.codes { (codes(part)) }
+    }
+}
+
+fn hospitals(allocation: &AllocationPart, rehearsal: bool) -> Markup {
     html! {
         p {
             "The pool is " (amount(allocation.pool_cents, &allocation.currency)) ". " (allocation.rule)
             " Money goes to hospitals, never to a person."
         }
-        (picture::amounts(allocation, data.rehearsal))
-        @if let Some(picture) = picture::per_clinician(allocation, data.rehearsal) { (picture) }
-        (rows(allocation, data.rehearsal))
+        (picture::amounts(allocation, rehearsal))
+        @if let Some(picture) = picture::per_clinician(allocation, rehearsal) { (picture) }
+        (rows(allocation, rehearsal))
     }
 }
 
@@ -48,24 +60,118 @@ fn rows(allocation: &AllocationPart, rehearsal: bool) -> Markup {
 }
 
 fn site(row: &AllocationRow, rehearsal: bool) -> Markup {
-    let bound = match row.at {
-        Bound::None => "",
-        Bound::Floor => "at the floor",
-        Bound::Cap => "at the cap",
-    };
     let head = per_head(row).map_or("–".to_owned(), |head| decimal(head.amount, 2));
     html! {
         tr {
             th scope="row" { (row.site) }
             td.num { (noisy(row.heads)) }
-            td.num { (decimal(row.labour_index, 3)) }
-            td.num { (cents(row.cents)) @if !bound.is_empty() { span.unit { (bound) } } }
+            td.num { (decimal(row.labour_index, 3)) (extra(row.extra_weight)) }
+            td.num { (cents(row.cents)) (limit(row.at)) }
             td.num { (span(row.low_cents, row.high_cents)) }
             td.num { (span(row.floor_cents, row.cap_cents)) }
             td.num { (head) }
             @if rehearsal { td.num { (row.truth_cents.map_or("–".to_owned(), cents)) } }
         }
     }
+}
+
+/// The same pool by the levels of a factor.
+fn service_lines(part: &ServiceLinesPart, rehearsal: bool) -> Markup {
+    let mut names = heads(&["Service line", "Clinicians", "Labour index"]);
+    names.push(format!("Amount, {}", part.currency));
+    names.extend(heads(&["95\u{a0}% range", "Floor to cap"]));
+    if rehearsal {
+        names.push("Truth".to_owned());
+    }
+    let body = html! {
+        tbody { @for row in &part.rows { (service_line(row, rehearsal)) } }
+        tfoot {
+            tr {
+                th scope="row" { "All" }
+                td {} td {}
+                td.num { (cents(part.pool_cents)) }
+                td {} td {}
+                @if rehearsal { td {} }
+            }
+        }
+    };
+    let caption = "The same pool by service line: another view of one money, not a second pool.";
+    html! {
+        h3 { "By service line: " (part.label) }
+        p { (part.rule) }
+        (table(&format!("lines-{}", part.feature), caption, &names, &body))
+    }
+}
+
+fn service_line(row: &ServiceLineRow, rehearsal: bool) -> Markup {
+    html! {
+        tr {
+            th scope="row" { (row.level) }
+            td.num { (noisy(row.heads)) }
+            td.num { (decimal(row.labour_index, 3)) (extra(row.extra_weight)) }
+            td.num { (cents(row.cents)) (limit(row.at)) }
+            td.num { (span(row.low_cents, row.high_cents)) }
+            td.num { (span(row.floor_cents, row.cap_cents)) }
+            @if rehearsal { td.num { (row.truth_cents.map_or("–".to_owned(), cents)) } }
+        }
+    }
+}
+
+/// The proposed codes: one sentence, the caution, the table.
+fn codes(part: &CodesPart) -> Markup {
+    let names = [
+        "Code",
+        "Specialty",
+        &format!("Time, {}s", part.time_unit),
+        &format!("Acuity, {}", part.acuity_unit),
+        "Relative value",
+        "95\u{a0}% range",
+        &format!("{} per {}", part.currency, part.per),
+        "95\u{a0}% range",
+    ];
+    let body = html! { tbody { @for row in &part.rows { (code(row)) } } };
+    let caption = "Proposed codes. The relative value is the fitted outcome at the middle of the bands over \
+                   that of all codes, 1 on average over the expected numbers.";
+    html! {
+        h3 { "Proposed billing codes" }
+        p {
+            "If the pool of " (amount(part.pool_cents, &part.currency)) " were paid per " (part.per)
+            " by specialty, time and acuity, each code would be worth this."
+        }
+        p.banner role="note" { (part.caution) }
+        (table("codes", caption, &heads(&names), &body))
+    }
+}
+
+fn code(row: &CodeRow) -> Markup {
+    let to = |low: f64, high: f64, places: usize| {
+        format!("{} to {}", decimal(low, places), decimal(high, places))
+    };
+    html! {
+        tr {
+            th scope="row" { (row.code) }
+            td { (row.specialty) }
+            td.num { (row.time_from) " to " (row.time_to) }
+            td.num { (row.acuity_from) " to " (row.acuity_to) }
+            td.num { (decimal(row.relative_value, 3)) }
+            td.num { (to(row.relative_low, row.relative_high, 3)) }
+            td.num { (cents(row.amount_cents)) }
+            td.num { (to(units(row.amount_low_cents), units(row.amount_high_cents), 2)) }
+        }
+    }
+}
+
+fn extra(weight: f64) -> Markup {
+    html! { @if weight > 0.0 { span.unit { "weight +" (percent(weight, 1)) } } }
+}
+
+fn limit(bound: Bound) -> Markup {
+    let words = match bound {
+        Bound::None => "",
+        Bound::Floor => "at the floor",
+        Bound::Cap => "at the cap",
+    };
+    html! { @if !words.is_empty() { span.unit { (words) } } }
 }
 
 /// Both ends on lines of their own, in whole units: the table stays narrow enough for paper.
