@@ -2,7 +2,9 @@
 use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use tacit_coordinator::command::{fit, init, next, plan, report, roster, run, serve, verify};
+use tacit_coordinator::command::{
+    allocate, fit, init, next, plan, report, roster, run, serve, verify,
+};
 use tacit_shared::fault::{Audience, Fault};
 
 /// The coordinator of a Tacit federation: it learns the noisy sum of a quorum of hospitals, nothing else.
@@ -33,6 +35,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Fit, divide the pool, and write the report of a round
     Report(report::ReportArgs),
+    /// Divide a stored release by another rule, on public numbers alone: costs no privacy
+    Allocate(allocate::AllocateArgs),
     /// Fit a model to a plain table, without noise: to check the method against other software
     Fit(fit::FitArgs),
     /// Show the report pages of all finished rounds
@@ -50,6 +54,7 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Export(args) => verify::export(args).await,
         Command::Verify(args) => verify::verify(args),
         Command::Report(args) => report::run(args).await,
+        Command::Allocate(args) => allocate::run(args).await,
         Command::Fit(args) => fit::run(args),
         Command::Serve(args) => serve::run(args).await,
     }

@@ -1,5 +1,6 @@
 //! The commands of `tacit-coordinator`, one file each: arguments, what they do, what they print.
 
+pub mod allocate;
 pub mod fit;
 pub mod init;
 pub mod next;
