@@ -112,7 +112,7 @@ pub async fn run(args: &AllocateArgs) -> Result<String, Fault> {
     let opened = opened?;
     let rule = rule(args, &found.study)?;
     let own = found.study.allocation();
-    let divided = what_if(&opened.round(&found), &[own, &rule]).map_err(|e| explain(&e))?;
+    let divided = what_if(&opened.round(&found), &[own, &rule]).map_err(|e| explain(&e, args))?;
     let [first, second] = divided.as_slice() else {
         return Err(Fault::bug("two rules were asked for and not two came back"));
     };
@@ -226,7 +226,19 @@ fn cents(text: &str) -> Result<Cents, Fault> {
 }
 
 /// What is wrong with a rule on this very release.
-fn explain(error: &ConclusionError) -> Fault {
+fn explain(error: &ConclusionError, args: &AllocateArgs) -> Fault {
+    let file = |key: &str| match key.contains("price_index") {
+        true => args.price_index.as_ref(),
+        false => args.heads.as_ref(),
+    };
+    let fault = told(error);
+    match (error, file(&fault.message)) {
+        (ConclusionError::Study(_), Some(path)) => fault.at(path.display().to_string()),
+        _ => fault,
+    }
+}
+
+fn told(error: &ConclusionError) -> Fault {
     match error {
         ConclusionError::Study(_) => Fault::user(error.to_string()).hint(
             "units are the sites of the round's roster and the levels of the study's factors",

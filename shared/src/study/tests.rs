@@ -187,6 +187,26 @@ fn a_broken_study_is_refused_with_its_key() {
 }
 
 #[test]
+fn columns_and_groups_that_say_the_same_are_refused() {
+    let again = |table: &str, id: &str, name: &str| {
+        let start = SOUND.find(table).unwrap();
+        let end = SOUND[start + 1..].find("\n[").unwrap() + start + 1;
+        let copy = SOUND[start..end].replace(&format!("\"{id}\""), &format!("\"{name}\""));
+        Study::parse(&format!("{}{copy}\n{}", &SOUND[..start], &SOUND[start..]))
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        again("[[features]]\nid = \"acuity\"", "acuity", "severity"),
+        "`features.acuity` reads `acuity-mean` like `severity`: the two are collinear"
+    );
+    assert_eq!(
+        again("[[groups]]", "interpreter-panel", "translated"),
+        "`groups.interpreter-panel` has the same members as `translated`"
+    );
+}
+
+#[test]
 fn one_study_compares_with_the_same_earlier_days() {
     let change = |days: [u16; 2]| {
         SOUND

@@ -178,7 +178,7 @@ mod tests {
         fn no_row_exceeds_the_clip_norm(acuity in -1e300..1e300_f64, outcome in -1e9..1e9_f64,
                                         share in -2.0..2.0_f64, level in 0..3_usize,
                                         excluded in prop::num::f64::ANY) {
-            let study = Study::parse(SOUND).unwrap();
+            let study = if outcome > 0.0 { Study::parse(SOUND).unwrap() } else { weighed() };
             let (layout, site) = layout(&study);
             let level = ["internal", "emergency", "oncology"][level].parse().unwrap();
             let features = vec![Value::Number(acuity), Value::Level(level)];
@@ -215,6 +215,33 @@ mod tests {
             assert_eq!(with[block.start], moved, "{share}");
             with[block.start] = 0;
             assert_eq!(with, of(0.0));
+        }
+    }
+
+    /// SOUND with an equity rule that weighs sites.
+    fn weighed() -> Study {
+        let text = SOUND.replace("matrix = 0.3", "matrix = 0.1\nsite_groups = 0.2");
+        let rule = "[allocation.equity]\ngroups = [\"interpreter-panel\"]\nweight = 0.5\n";
+        Study::parse(&format!("{text}{rule}")).unwrap()
+    }
+
+    #[test]
+    fn a_clinician_counts_in_the_groups_of_their_own_site_alone() {
+        let study = weighed();
+        let (layout, site) = layout(&study);
+        for (share, member) in [(0.3, true), (0.1, false)] {
+            let features = vec![Value::Number(3.0), Value::Level("internal".parse().unwrap())];
+            let measured =
+                Measured { outcome: 30.0, features, groups: vec![share], histograms: vec![] };
+            let row = FeatureRow::new(study.schema(), &measured).unwrap();
+            let quanta = Contribution::of(&layout, site, &row).quanta().to_vec();
+            for index in (1..=5).filter_map(SiteIndex::new) {
+                let block = layout.block(Part::SiteGroupHeads(index, 1)).unwrap();
+                #[expect(clippy::cast_possible_truncation, reason = "as the gate does")]
+                let one = (0.2_f64.sqrt() * QUANTA_PER_UNIT).trunc() as i64;
+                let expected = if index == site && member { one } else { 0 };
+                assert_eq!((block.length, quanta[block.start]), (1, expected));
+            }
         }
     }
 

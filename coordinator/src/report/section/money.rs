@@ -149,7 +149,7 @@ fn code(row: &CodeRow) -> Markup {
     };
     html! {
         tr {
-            th scope="row" { (row.code) }
+            th scope="row" { span.day { (row.code) } }
             td { (row.specialty) }
             td.num { (row.time_from) " to " (row.time_to) }
             td.num { (row.acuity_from) " to " (row.acuity_to) }
