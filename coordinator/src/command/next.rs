@@ -18,10 +18,10 @@ use tacit_shared::study::warm::RESULTS_MAX;
 use time::{Date, Month};
 
 /// Shares of a later period: what trials found to serve coefficients, fairness and allocation alike. `histograms`
-/// is taken only where the study counts some.
-const SHARES: [(&str, f64); 14] = [
+/// is taken only where the study counts some, `site_groups` where an equity rule weighs sites.
+const SHARES: [(&str, f64); 15] = [
     ("matrix", 0.18),
-    ("moment", 0.39),
+    ("moment", 0.37),
     ("square", 0.03),
     ("group_heads", 0.02),
     ("group_residual", 0.08),
@@ -32,6 +32,7 @@ const SHARES: [(&str, f64); 14] = [
     ("site_residual", 0.06),
     ("site_features", 0.02),
     ("site_labour", 0.05),
+    ("site_groups", 0.02),
     ("meta", 0.01),
     ("histograms", 0.05),
 ];
@@ -179,6 +180,7 @@ fn shares(study: &Study, directed: bool) -> toml::Table {
     let idle = |name: &str| match name {
         "histograms" => !counts,
         "group_direction" => !directed,
+        "site_groups" => study.privacy().shares.site_groups <= 0.0,
         _ => false,
     };
     let left: f64 = SHARES.iter().filter(|(name, _)| idle(name)).map(|(_, share)| share).sum();
@@ -264,5 +266,12 @@ mod tests {
                 shares(&study, directed).values().filter_map(toml::Value::as_float).sum();
             assert!((sum - 1.0).abs() < 1e-9, "{sum}");
         }
+        assert!(!shares(&study, true).contains_key("site_groups"));
+        let rule = "[allocation.equity]\ngroups = [\"night-work\"]\nweight = 0.5\n";
+        let weighed = text.replace("meta = 0.01", "meta = 0.005\nsite_groups = 0.005");
+        let weighed = Study::parse(&format!("{weighed}\n{rule}")).unwrap();
+        let shares = shares(&weighed, true);
+        let sum: f64 = shares.values().filter_map(toml::Value::as_float).sum();
+        assert!((sum - 1.0).abs() < 1e-9 && shares.contains_key("site_groups"), "{sum}");
     }
 }
