@@ -227,9 +227,8 @@ fn cents(text: &str) -> Result<Cents, Fault> {
 
 /// What is wrong with a rule on this very release.
 fn explain(error: &ConclusionError, args: &AllocateArgs) -> Fault {
-    let file = |key: &str| match key.contains("price_index") {
-        true => args.price_index.as_ref(),
-        false => args.heads.as_ref(),
+    let file = |key: &str| {
+        if key.contains("price_index") { args.price_index.as_ref() } else { args.heads.as_ref() }
     };
     let fault = told(error);
     match (error, file(&fault.message)) {
