@@ -43,6 +43,9 @@ pub enum ConclusionError {
     /// The pool cannot be divided.
     #[error(transparent)]
     Allocation(#[from] crate::allocation::AllocationError),
+    /// Rates and odds multiply: there is no labour to add up.
+    #[error("no money is divided: the outcome is a count, a share or a positive number")]
+    NoLabour,
     /// Noise hides the design, so no money is divided by it.
     #[error("no money is divided: noise hides the formula (κ = {kappa:.2}, at least 1 is needed)")]
     Withheld {
@@ -162,6 +165,9 @@ pub fn what_if(round: &Round<'_>, rules: &[&Allocation]) -> Result<Vec<Divided>,
     let faults = sane::faults(round.plan, round.aggregate, &moments);
     if !faults.is_empty() {
         return Err(ConclusionError::Senseless(faults));
+    }
+    if !round.study.family().is_additive() {
+        return Err(ConclusionError::NoLabour);
     }
     let sites = site_names(round, &moments);
     let fitted = fit_study(round.study, &sites, moments.inputs())?;

@@ -21,10 +21,10 @@ use time::{Date, Month};
 /// is taken only where the study counts some, `site_groups` where an equity rule weighs sites.
 const SHARES: [(&str, f64); 15] = [
     ("matrix", 0.18),
-    ("moment", 0.37),
+    ("moment", 0.35),
     ("square", 0.03),
     ("group_heads", 0.02),
-    ("group_residual", 0.08),
+    ("group_residual", 0.10),
     ("group_features", 0.02),
     ("group_labour", 0.02),
     ("group_direction", 0.04),
@@ -177,9 +177,11 @@ fn put(table: &mut toml::Table, part: &str, key: &str, value: toml::Value) -> Re
 /// Shares of a later period; what no block takes goes to the products of columns and residual.
 fn shares(study: &Study, directed: bool) -> toml::Table {
     let counts = !study.schema().histograms.is_empty();
+    let adds = study.family().is_additive();
     let idle = |name: &str| match name {
         "histograms" => !counts,
-        "group_direction" => !directed,
+        "group_direction" => !directed || !adds,
+        "group_labour" | "site_labour" => !adds,
         "site_groups" => study.privacy().shares.site_groups <= 0.0,
         _ => false,
     };

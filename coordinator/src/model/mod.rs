@@ -272,7 +272,9 @@ fn apply(
     if solution.quality() == Quality::Withheld {
         return Err(ModelError::DesignTooNoisy { kappa: solution.kappa() });
     }
-    for &group in &spec.groups {
+    // Along its own direction a release says by itself how much of the gap is closed.
+    let frozen = matches!(spec.direction, Direction::Frozen(_));
+    for &group in spec.groups.iter().filter(|_| frozen && spec.residual_unit > 0.0) {
         let sums = inputs.group(group)?;
         // N·√f ≥ 100σ₀: with fewer, trials found the gap closed anywhere between none and all of it.
         if sums.weight * spec.residual_unit < FEWEST * sums.noise.residual {

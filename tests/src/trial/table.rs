@@ -66,13 +66,7 @@ impl Setting {
                 names.join(", ")
             ); // a String
         }
-        for (id, source) in [("group-a", "interpreter-share"), ("group-b", "ed-share")] {
-            let _ = write!(
-                text,
-                "[[groups]]\nid = \"{id}\"\nlabel = \"{id}\"\nsource = \"{source}\"\nat_least = 0.5\n\
-                 low = 0.0\nhigh = 1.0\ncentre = 0.1\n"
-            ); // a String
-        }
+        text.push_str(&groups());
         let norm = 1.25 * float(self.columns).sqrt();
         let _ = write!(
             text,
@@ -182,6 +176,19 @@ impl Setting {
         };
         FeatureRow::new(trial.study.schema(), &measured).map_err(bug)
     }
+}
+
+/// The two groups, which stay outside the formula.
+fn groups() -> String {
+    let mut text = String::new();
+    for (id, source) in [("group-a", "interpreter-share"), ("group-b", "ed-share")] {
+        let _ = write!(
+            text,
+            "[[groups]]\nid = \"{id}\"\nlabel = \"{id}\"\nsource = \"{source}\"\nat_least = 0.5\n\
+             low = 0.0\nhigh = 1.0\ncentre = 0.1\n"
+        ); // a String
+    }
+    text
 }
 
 /// A place drawn by weights.
