@@ -27,17 +27,12 @@ struct History {
     sum: Vec<i64>,
 }
 
-async fn history(
-    setting: &Setting,
-    periods: u64,
-    seed: u64,
-    times: usize,
-) -> Result<History, Fault> {
+async fn history(setting: &Setting, periods: u64, seed: u64) -> Result<History, Fault> {
     let mut past: Vec<(Trial, Aggregate)> = Vec::new();
     let mut trial = setting.first()?;
     for period in 0..periods {
         let table = setting.table(&trial, 1_000 * seed + period)?;
-        let opened = trial.noised(&trial.exact(&table).await?, 2_000 * seed + period, times)?;
+        let opened = trial.noised(&trial.exact(&table).await?, 2_000 * seed + period)?;
         past.insert(0, (trial, opened));
         let earlier: Vec<(&Trial, &Aggregate)> = past.iter().map(|(t, a)| (t, a)).collect();
         trial = past
@@ -52,21 +47,20 @@ async fn history(
 }
 
 impl History {
-    fn draw(&self, seed: u64, times: usize) -> Result<Score, Fault> {
-        score(&self.trial, &self.plain, &self.exact, &self.trial.noised(&self.sum, seed, times)?)
+    fn draw(&self, seed: u64) -> Result<Score, Fault> {
+        score(&self.trial, &self.plain, &self.exact, &self.trial.noised(&self.sum, seed)?)
     }
 }
 
 async fn scores(
     setting: &Setting,
     (periods, histories, draws): (u64, u64, u64),
-    times: usize,
 ) -> Result<Vec<Score>, Fault> {
     let mut all = Vec::new();
     for seed in 1..=histories {
-        let history = history(setting, periods, seed, times).await?;
+        let history = history(setting, periods, seed).await?;
         for draw in 0..draws {
-            all.push(history.draw(1_000_000 * seed + draw, times)?);
+            all.push(history.draw(1_000_000 * seed + draw)?);
         }
     }
     Ok(all)
@@ -90,6 +84,21 @@ fn share(holds: impl Iterator<Item = bool>) -> String {
     if all == 0 { "–".to_owned() } else { format!("{:.1}", 100.0 * float(held) / float(all)) }
 }
 
+/// The same setting where each hospital guards its rows with noise of its own, as much as the sum has now: √sites times
+/// the noise in the sum, which is that of a smaller ε.
+fn local(setting: &Setting) -> Result<Setting, Fault> {
+    let noise = |epsilon: f64| -> Result<f64, Fault> {
+        Ok(Setting { epsilon, ..*setting }.first()?.plan.noise().guaranteed_multiplier())
+    };
+    let wanted = noise(setting.epsilon)? * f64::from(setting.sites).sqrt();
+    let (mut low, mut high) = (1e-3, setting.epsilon);
+    for _ in 0..30 {
+        let middle = f64::midpoint(low, high);
+        if noise(middle)? > wanted { low = middle } else { high = middle }
+    }
+    Ok(Setting { epsilon: high, ..*setting })
+}
+
 async fn excess(scale: u64) -> Result<(), Fault> {
     let mut rows = Vec::new();
     for (clinicians, columns, epsilon, goal) in [
@@ -98,9 +107,9 @@ async fn excess(scale: u64) -> Result<(), Fault> {
         (2_000, 8, 2.0, ""),
     ] {
         let setting = setting(clinicians, columns, epsilon, true);
-        let first = scores(&setting, (0, 5, scale), 1).await?;
-        let later = scores(&setting, (2, 5 * scale, 1), 1).await?;
-        let own = scores(&setting, (2, 3 * scale, 1), usize::from(setting.sites)).await?;
+        let first = scores(&setting, (0, 5, scale)).await?;
+        let later = scores(&setting, (2, 5 * scale, 1)).await?;
+        let own = scores(&local(&setting)?, (2, 3 * scale, 1)).await?;
         let (central, apart) =
             (medians(&later, |s| s.excess), medians(&own, |s| s.excess_filtered));
         let filtered = medians(&later, |s| s.excess_filtered);
@@ -138,7 +147,7 @@ async fn coverage(scale: u64) -> Result<(), Fault> {
         [(2_000, 8, 1.0, 2), (2_000, 20, 2.0, 2), (20_000, 20, 1.0, 2), (20_000, 20, 1.0, 0)]
     {
         let setting = setting(clinicians, columns, epsilon, true);
-        let found = scores(&setting, (periods, 10, 5 * scale), 1).await?;
+        let found = scores(&setting, (periods, 10, 5 * scale)).await?;
         let of =
             |j: usize| found.iter().filter_map(move |s| s.exact_data.get(j).copied().flatten());
         let each: Vec<f64> = (0..columns)
@@ -175,7 +184,7 @@ async fn population(scale: u64) -> Result<(), Fault> {
     let mut rows = Vec::new();
     for (clinicians, columns, epsilon) in [(2_000, 8, 2.0), (20_000, 20, 1.0)] {
         let setting = setting(clinicians, columns, epsilon, true);
-        let frame = history(&setting, 2, 77, 1).await?.trial;
+        let frame = history(&setting, 2, 77).await?.trial;
         let mut all = vec![0_i64; frame.plan.layout().dimension()];
         for seed in 0..10 * scale.max(5) {
             let table = setting.table(&frame, 5_000_000 + seed)?;
@@ -188,7 +197,7 @@ async fn population(scale: u64) -> Result<(), Fault> {
             let table = setting.table(&frame, 6_000_000 + seed)?;
             let sum = frame.exact(&table).await?;
             let (plain, exact) = (Plain::of(&table)?, Exact::of(&frame, sum.clone())?);
-            let one = score(&frame, &plain, &exact, &frame.noised(&sum, 7_000_000 + seed, 1)?)?;
+            let one = score(&frame, &plain, &exact, &frame.noised(&sum, 7_000_000 + seed)?)?;
             held.extend(one.population.iter().zip(truth.iter()).filter_map(|(ends, truth)| {
                 ends.map(|(low, high)| low <= *truth && *truth <= high)
             }));
@@ -214,7 +223,7 @@ async fn fairness(scale: u64) -> Result<(), Fault> {
     let mut rows = Vec::new();
     for periods in [2, 6] {
         let setting = setting(20_000, 20, 1.0, false);
-        let found = scores(&setting, (periods, 10, 5 * scale), 1).await?;
+        let found = scores(&setting, (periods, 10, 5 * scale)).await?;
         let of = |after: bool, at: usize| {
             share(found.iter().filter_map(move |s| {
                 let judged = if after { &s.after } else { &s.before };

@@ -183,15 +183,14 @@ impl Trial {
         Ok(total)
     }
 
-    /// A sum with the noise of every hospital; `times` draws where one is due, as noise of each hospital's own would
-    /// take.
+    /// A sum with the noise of every hospital.
     ///
     /// # Errors
     /// A bug's fault if the sampler refuses.
-    pub fn noised(&self, exact: &[i64], seed: u64, times: usize) -> Result<Aggregate, Fault> {
+    pub fn noised(&self, exact: &[i64], seed: u64) -> Result<Aggregate, Fault> {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let (mut sum, mut noise) = (exact.to_vec(), vec![0_i64; exact.len()]);
-        for _ in 0..self.plan.sites().len() * times {
+        for _ in self.plan.sites() {
             self.sampler.fill(&rng.random(), &mut noise).map_err(bug)?;
             sum.iter_mut().zip(&noise).for_each(|(sum, noise)| *sum += noise);
         }
@@ -261,7 +260,7 @@ impl Trial {
         put("outcome", "residual_bound", frame.residual_bound.into());
         put("privacy", "norm_cap", frame.norm_cap.into());
         put("privacy", "spend_percent", percent.into());
-        put("privacy", "shares", later_shares(setting.products_only, directed).into());
+        put("privacy", "shares", later_shares(&self.study, setting.products_only, directed).into());
         let warm = toml::Table::try_from(&frame.warm).map_err(bug)?;
         table.insert("warm".to_owned(), warm.into());
         setting.trial(toml::to_string(&table).map_err(bug)?)
@@ -273,39 +272,24 @@ impl Trial {
     }
 }
 
-fn later_shares(products_only: bool, directed: bool) -> toml::Table {
-    let shares: &[(&str, f64)] = if products_only {
-        &[
-            ("matrix", 0.295),
-            ("moment", 0.64),
-            ("square", 0.05),
-            ("group_heads", 2e-3),
-            ("group_residual", 2e-3),
-            ("group_features", 2e-3),
-            ("site_heads", 2e-3),
-            ("site_residual", 2e-3),
-            ("site_features", 2e-3),
-            ("meta", 1e-3),
-        ]
-    } else {
-        &[
-            ("matrix", 0.18),
-            ("moment", 0.39),
-            ("square", 0.03),
-            ("group_heads", 0.02),
-            ("group_residual", 0.08),
-            ("group_features", 0.02),
-            ("group_labour", 0.02),
-            ("group_direction", 0.04),
-            ("site_heads", 0.03),
-            ("site_residual", 0.06),
-            ("site_features", 0.02),
-            ("site_labour", 0.05),
-            ("meta", 0.01),
-        ]
-    };
-    let fits = |(name, _): &&(&str, f64)| directed || *name != "group_direction";
-    shares.iter().filter(fits).map(|(name, share)| ((*name).to_owned(), (*share).into())).collect()
+/// The products of columns with all of the budget, or what `tacit-coordinator next` gives a whole study.
+fn later_shares(study: &Study, products_only: bool, directed: bool) -> toml::Table {
+    if !products_only {
+        return tacit_coordinator::command::next::shares(study, directed);
+    }
+    let shares: [(&str, f64); 10] = [
+        ("matrix", 0.295),
+        ("moment", 0.64),
+        ("square", 0.05),
+        ("group_heads", 2e-3),
+        ("group_residual", 2e-3),
+        ("group_features", 2e-3),
+        ("site_heads", 2e-3),
+        ("site_residual", 2e-3),
+        ("site_features", 2e-3),
+        ("meta", 1e-3),
+    ];
+    shares.iter().map(|(name, share)| ((*name).to_owned(), (*share).into())).collect()
 }
 
 /// A count as a number; counts here are small.

@@ -24,7 +24,7 @@ async fn a_later_periods_sum_equals_the_oracle_to_the_integer() {
     let first = SMALL.first().unwrap();
     let table = SMALL.table(&first, 1).unwrap();
     let exact = first.exact(&table).await.unwrap();
-    let opened = first.noised(&exact, 2, 1).unwrap();
+    let opened = first.noised(&exact, 2).unwrap();
     let later = first.next(&SMALL, &[(&first, &opened)]).unwrap();
     assert_eq!(later.plan.layout().directions().len(), 1);
     let exact = later.exact(&table).await.unwrap();
@@ -59,10 +59,10 @@ const FAIR: Setting = Setting { clinicians: 8_000, epsilon: 2.0, ..SMALL };
 async fn third_period(setting: &Setting, seed: u64) -> (Trial, Plain, Exact, Vec<i64>) {
     let first = setting.first().unwrap();
     let table = setting.table(&first, 100 * seed).unwrap();
-    let one = first.noised(&first.exact(&table).await.unwrap(), 200 * seed, 1).unwrap();
+    let one = first.noised(&first.exact(&table).await.unwrap(), 200 * seed).unwrap();
     let second = first.next(setting, &[(&first, &one)]).unwrap();
     let table = setting.table(&first, 100 * seed + 1).unwrap();
-    let two = second.noised(&second.exact(&table).await.unwrap(), 200 * seed + 1, 1).unwrap();
+    let two = second.noised(&second.exact(&table).await.unwrap(), 200 * seed + 1).unwrap();
     let third = second.next(setting, &[(&second, &two), (&first, &one)]).unwrap();
     let table = setting.table(&first, 100 * seed + 2).unwrap();
     let sum = third.exact(&table).await.unwrap();
@@ -87,13 +87,13 @@ async fn later_periods_see_more_and_their_intervals_hold() {
     let table = FAIR.table(&first, 500).unwrap();
     let sum = first.exact(&table).await.unwrap();
     let (plain, exact) = (Plain::of(&table).unwrap(), Exact::of(&first, sum.clone()).unwrap());
-    let draw = |seed| score(&first, &plain, &exact, &first.noised(&sum, seed, 1).unwrap()).unwrap();
+    let draw = |seed| score(&first, &plain, &exact, &first.noised(&sum, seed).unwrap()).unwrap();
     let cold: Vec<Score> = (0..40).map(draw).collect();
     let mut warm = Vec::new();
     for seed in 1..=4 {
         let (third, plain, exact, sum) = third_period(&FAIR, seed).await;
         for draw in 0..75 {
-            let opened = third.noised(&sum, 9_000 * seed + draw, 1).unwrap();
+            let opened = third.noised(&sum, 9_000 * seed + draw).unwrap();
             warm.push(score(&third, &plain, &exact, &opened).unwrap());
         }
     }
@@ -127,7 +127,7 @@ async fn a_first_period_in_two_releases_costs_one_and_sees_more() {
     let part = [("rounds_per_year = 4", "rounds_per_year = 4\nspend_percent = 25")];
     let scaling = FAIR.first_with(&part).unwrap();
     let table = FAIR.table(&whole, 700).unwrap();
-    let opened = scaling.noised(&scaling.exact(&table).await.unwrap(), 701, 1).unwrap();
+    let opened = scaling.noised(&scaling.exact(&table).await.unwrap(), 701).unwrap();
     let result = scaling.next_spending(&FAIR, &[(&scaling, &opened)], 75).unwrap();
     let cost = |trial: &Trial| trial.plan.charges().clinician.rho();
     let spent = cost(&scaling) + cost(&result);
@@ -138,7 +138,7 @@ async fn a_first_period_in_two_releases_costs_one_and_sees_more() {
     for trial in [&whole, &result] {
         let sum = trial.exact(&table).await.unwrap();
         let exact = Exact::of(trial, sum.clone()).unwrap();
-        let draw = |seed| score(trial, &plain, &exact, &trial.noised(&sum, seed, 1).unwrap());
+        let draw = |seed| score(trial, &plain, &exact, &trial.noised(&sum, seed).unwrap());
         medians.push(median((800..860).map(|seed| draw(seed).unwrap().excess).collect()));
     }
     println!("excess in one release {:.5}, in two {:.5}", medians[0], medians[1]);

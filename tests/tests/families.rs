@@ -147,13 +147,13 @@ async fn periods_come_to_the_maximum_of_the_likelihood() {
         for period in 0..3 {
             let exact = trial.exact(&rows).await.unwrap();
             distances.push(apart(&fitted(&trial, exact.clone()).1));
-            let opened = trial.noised(&exact, period, 1).unwrap();
+            let opened = trial.noised(&exact, period).unwrap();
             trial = trial.next(&SETTING, &[(&trial, &opened)]).unwrap();
         }
         let (last, beta) = fitted(&trial, trial.exact(&rows).await.unwrap());
         distances.push(apart(&beta));
         let exact = trial.exact(&rows).await.unwrap();
-        let noised = trial.noised(&exact, 77, 1).unwrap().sum().to_vec();
+        let noised = trial.noised(&exact, 77).unwrap().sum().to_vec();
         let (exactly, noisily) = (explained(&beta), explained(&fitted(&trial, noised).1));
         println!(
             "{:?}: {distances:.2?} standard errors, {exactly:.4} and {noisily:.4} of what the maximum explains",

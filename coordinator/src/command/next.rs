@@ -21,7 +21,7 @@ use time::{Date, Month};
 /// is taken only where the study counts some, `site_groups` where an equity rule weighs sites.
 const SHARES: [(&str, f64); 15] = [
     ("matrix", 0.18),
-    ("moment", 0.35),
+    ("moment", 0.33),
     ("square", 0.03),
     ("group_heads", 0.02),
     ("group_residual", 0.10),
@@ -31,7 +31,7 @@ const SHARES: [(&str, f64); 15] = [
     ("site_heads", 0.03),
     ("site_residual", 0.06),
     ("site_features", 0.02),
-    ("site_labour", 0.05),
+    ("site_labour", 0.07),
     ("site_groups", 0.02),
     ("meta", 0.01),
     ("histograms", 0.05),
@@ -175,7 +175,7 @@ fn put(table: &mut toml::Table, part: &str, key: &str, value: toml::Value) -> Re
 }
 
 /// Shares of a later period; what no block takes goes to the products of columns and residual.
-fn shares(study: &Study, directed: bool) -> toml::Table {
+pub fn shares(study: &Study, directed: bool) -> toml::Table {
     let counts = !study.schema().histograms.is_empty();
     let adds = study.family().is_additive();
     let idle = |name: &str| match name {
