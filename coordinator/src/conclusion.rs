@@ -6,7 +6,6 @@
 mod division;
 mod money;
 mod parts;
-pub mod sane;
 
 pub use division::{Divided, Division, Ground, Share, divide};
 
@@ -19,6 +18,7 @@ use crate::report::{Report, ReportError};
 use nalgebra::{DMatrix, DVector};
 use std::collections::BTreeMap;
 use tacit_model::moments::{Moments, MomentsError};
+use tacit_model::sane::faults;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::{Digest, GroupId};
 use tacit_shared::privacy::plan::Plan;
@@ -114,9 +114,9 @@ pub struct Truth {
 /// [`ConclusionError`] if the numbers do not make a report.
 pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, ConclusionError> {
     let moments = Moments::of(round.plan, round.aggregate)?;
-    let faults = sane::faults(round.plan, round.aggregate, &moments);
-    if !faults.is_empty() {
-        return Err(ConclusionError::Senseless(faults));
+    let found = faults(round.plan, round.aggregate, &moments);
+    if !found.is_empty() {
+        return Err(ConclusionError::Senseless(found));
     }
     let sites = site_names(round, &moments);
     let fitted = fit_study(round.study, &sites, moments.inputs())?;
@@ -162,9 +162,9 @@ pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, Conc
 /// [`ConclusionError::Withheld`] if no fit is published, and as [`divide`].
 pub fn what_if(round: &Round<'_>, rules: &[&Allocation]) -> Result<Vec<Divided>, ConclusionError> {
     let moments = Moments::of(round.plan, round.aggregate)?;
-    let faults = sane::faults(round.plan, round.aggregate, &moments);
-    if !faults.is_empty() {
-        return Err(ConclusionError::Senseless(faults));
+    let found = faults(round.plan, round.aggregate, &moments);
+    if !found.is_empty() {
+        return Err(ConclusionError::Senseless(found));
     }
     if !round.study.family().is_additive() {
         return Err(ConclusionError::NoLabour);

@@ -1,7 +1,7 @@
 //! Results that make no sense are withheld, and a hospital sees whether its part was one of rows.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
-use tacit_coordinator::conclusion::sane::faults;
 use tacit_model::moments::Moments;
+use tacit_model::sane::faults;
 use tacit_shared::id::SiteIndex;
 use tacit_shared::privacy::opened::opened;
 use tacit_shared::study::layout::Part;

@@ -37,7 +37,14 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ),
     (
         "shared/model",
-        &[&["error"], &["solve"], &["gram"], &["linear", "filter", "moments"], &["warm"]],
+        &[
+            &["error"],
+            &["solve"],
+            &["gram"],
+            &["linear", "filter", "moments"],
+            &["sane"],
+            &["warm"],
+        ],
     ),
     (
         "node",

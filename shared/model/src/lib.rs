@@ -13,6 +13,7 @@ pub mod filter;
 pub mod gram;
 pub mod linear;
 pub mod moments;
+pub mod sane;
 pub mod solve;
 pub mod warm;
 

@@ -181,10 +181,21 @@ impl<'a> Reader<'a> {
         self.layout.blocks().iter().filter(is_bins).map(read).collect()
     }
 
+    /// The weight is the first feature: W leaves the intercept as it is, so x̃₁ = s. Rows of counts and shares are
+    /// weighted by √v besides, which says nothing of how many there are: there it is the heads.
+    fn sums(&self, heads: Noisy, residual: Noisy, (x, sd_x): (DVector<f64>, f64)) -> GroupSums {
+        let first = Noisy { value: x.iter().next().copied().unwrap_or(0.0), sd: sd_x };
+        let weight = if self.layout.family().is_additive() { first } else { heads };
+        let noise =
+            GroupNoise { heads: heads.sd, weight: weight.sd, residual: residual.sd, x: sd_x };
+        let (heads, residual) = (heads.value, residual.value);
+        GroupSums { heads, weight: weight.value, residual, x, noise, later: Later::default() }
+    }
+
     fn group(&self, group: usize) -> Result<GroupSums, MomentsError> {
         let heads = self.one(Part::GroupHeads(group))?;
         let residual = self.one(Part::GroupResidual(group))?;
-        let mut sums = sums(heads, residual, self.vector(Part::GroupFeatures(group))?);
+        let mut sums = self.sums(heads, residual, self.vector(Part::GroupFeatures(group))?);
         sums.later.predicted = self.predicted(Part::GroupLabour(group), 0.5)?;
         if self.layout.block(Part::GroupDirection(group)).is_some() {
             let (along, along_sd) = self.vector(Part::GroupDirection(group))?;
@@ -197,7 +208,7 @@ impl<'a> Reader<'a> {
     fn site(&self, site: SiteIndex) -> Result<GroupSums, MomentsError> {
         let heads = self.one(Part::SiteHeads(site))?;
         let residual = self.one(Part::SiteResidual(site))?;
-        let mut sums = sums(heads, residual, self.vector(Part::SiteFeatures(site))?);
+        let mut sums = self.sums(heads, residual, self.vector(Part::SiteFeatures(site))?);
         sums.later.predicted = self.predicted(Part::SiteLabour(site), self.layout.typical())?;
         let own = |block: &&Block| matches!(block.part, Part::SiteGroupHeads(s, _) if s == site);
         for block in self.layout.blocks().iter().filter(own) {
@@ -225,20 +236,6 @@ pub fn frame(layout: &Layout) -> Frame {
     let entry = |row: usize, column: usize| columns.get(column).and_then(|c| c.get(row)).copied();
     let w = DMatrix::from_fn(p, p, |row, column| entry(row, column).unwrap_or(0.0));
     Frame { w, b0: DVector::from_column_slice(layout.prior()) }
-}
-
-/// The weight is the first feature: W leaves the intercept as it is, so x̃₁ = s.
-fn sums(heads: Noisy, residual: Noisy, (x, sd_x): (DVector<f64>, f64)) -> GroupSums {
-    let weight = x.iter().next().copied().unwrap_or(0.0);
-    let noise = GroupNoise { heads: heads.sd, weight: sd_x, residual: residual.sd, x: sd_x };
-    GroupSums {
-        heads: heads.value,
-        weight,
-        residual: residual.value,
-        x,
-        noise,
-        later: Later::default(),
-    }
 }
 
 /// The symmetric matrix whose upper triangle, by columns and with √2 off the diagonal, is given.

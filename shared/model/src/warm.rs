@@ -17,6 +17,7 @@ use crate::filter;
 use crate::gram::{Gram, GroupSums, Inputs, float};
 use crate::linear;
 use crate::moments::{Moments, MomentsError};
+use crate::sane::{cut_too_often, senseless};
 use crate::solve::{Factor, floored};
 use nalgebra::{Cholesky, DMatrix, DVector};
 use tacit_shared::id::{Digest, GroupId};
@@ -30,10 +31,6 @@ use tacit_shared::study::warm::{RESULTS_MAX, Warm};
 const SPECTRUM_FLOOR: f64 = 1e-4;
 /// Residual standard deviations up to which residuals count.
 const DEVIATIONS: f64 = 3.0;
-/// Share of cut residuals from which the whole range of the outcome counts.
-const CUT_MOST: f64 = 0.01;
-/// Standard deviations of noise by which that share must be exceeded.
-const CLEARLY: f64 = 2.0;
 /// Standard deviations of noise below which a coordinate of a direction says nothing.
 const CLEAR: f64 = 1.5;
 /// By how much a stated number may differ from the derived one, beside the largest of its kind.
@@ -88,6 +85,20 @@ pub enum WarmError {
         /// What is wrong with it.
         source: MomentsError,
     },
+    /// A result that no table of rows gives.
+    #[error("the earlier result {result} cannot be one of rows: {faults}")]
+    Senseless {
+        /// Digest of the result.
+        result: Digest,
+        /// Why, in words.
+        faults: String,
+    },
+    /// Results that do not go back in time from the study.
+    #[error("the earlier result {result} is not older than the one named before it")]
+    Order {
+        /// Digest of the result.
+        result: Digest,
+    },
     /// The noise of a result leaves nothing to go on.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -101,11 +112,22 @@ pub fn derive(next: &Study, earlier: &[Earlier<'_>]) -> Result<Frame, WarmError>
     if earlier.is_empty() || earlier.len() > RESULTS_MAX {
         return Err(WarmError::Results { found: earlier.len() });
     }
-    let mut read = Vec::new();
+    let (mut read, mut before) = (Vec::new(), next.period());
     for one in earlier {
         alike(next, one)?;
+        // A second release of a period rests on the first, so equal periods are in order.
+        if one.study.period() > before {
+            return Err(WarmError::Order { result: one.result });
+        }
+        before = one.study.period();
         let source = |source| WarmError::Moments { result: one.result, source };
-        read.push(Moments::of(one.plan, one.aggregate).map_err(source)?);
+        let moments = Moments::of(one.plan, one.aggregate).map_err(source)?;
+        // What nothing may be concluded from, nothing may rest on.
+        let faults = senseless(one.plan, one.aggregate, &moments);
+        if !faults.is_empty() {
+            return Err(WarmError::Senseless { result: one.result, faults: faults.join("; ") });
+        }
+        read.push(moments);
     }
     let newest = read.first().ok_or(WarmError::Results { found: 0 })?;
     let gram = newest.inputs().gram();
@@ -207,12 +229,6 @@ fn whitening(gram: &Gram) -> Result<DMatrix<f64>, ModelError> {
         *first = 1.0;
     }
     Ok(w)
-}
-
-/// Whether more than 1 % of residuals were cut, beyond what two standard deviations of noise explain.
-pub fn cut_too_often(moments: &Moments) -> bool {
-    let cut = moments.residuals_cut();
-    cut.value - CLEARLY * cut.sd > CUT_MOST * moments.inputs().all().heads.max(1.0)
 }
 
 /// One direction for each group of the dial; none at all if one of them is lost in noise.

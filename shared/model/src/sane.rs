@@ -8,10 +8,9 @@
 //! One lying or faulty hospital can spoil a sum, and nobody sees its part. So a sum outside of these bounds is
 //! withheld, and the hospitals are asked to look at what they committed to (`tacit-node opening`). By chance alone six
 //! standard deviations are left once in a million results of a thousand numbers. Cut residuals bend coefficients towards
-//! the prior formula; the next period then counts the outcome's whole range.
-use crate::model::solve::smallest_eigenvalue;
-use tacit_model::moments::{Moments, Noisy};
-use tacit_model::warm::cut_too_often;
+//! the prior formula; of a score the next period then counts the whole range.
+use crate::moments::{Moments, Noisy};
+use crate::solve::smallest_eigenvalue;
 use tacit_shared::privacy::opened::signed;
 use tacit_shared::privacy::plan::Plan;
 use tacit_shared::secagg::open::Aggregate;
@@ -20,9 +19,33 @@ use tacit_shared::summary::contribution::CLIP;
 
 /// Standard deviations that no noise leaves.
 const FAR: f64 = 6.0;
+/// Share of clinicians whose residual may be cut.
+const CUT_MOST: f64 = 0.01;
+/// Standard deviations of noise by which that share must be exceeded.
+const CLEARLY: f64 = 2.0;
 
 /// Everything that is wrong with a sum, in words; empty for a sound one.
 pub fn faults(plan: &Plan, aggregate: &Aggregate, moments: &Moments) -> Vec<String> {
+    let mut faults = senseless(plan, aggregate, moments);
+    let (cut, heads) = (moments.residuals_cut(), moments.inputs().all().heads);
+    if cut_too_often(moments) {
+        faults.push(format!(
+            "{:.1} % of residuals were cut, more than 1 %: coefficients would be bent towards the prior formula",
+            100.0 * cut.value / heads.max(1.0)
+        ));
+    }
+    faults
+}
+
+/// Whether more than 1 % of residuals were cut, beyond what two standard deviations of noise explain. Nobody is at
+/// fault then, but the study's bound.
+pub fn cut_too_often(moments: &Moments) -> bool {
+    let cut = moments.residuals_cut();
+    cut.value - CLEARLY * cut.sd > CUT_MOST * moments.inputs().all().heads.max(1.0)
+}
+
+/// Why a sum cannot be one of rows, in words; empty if it can.
+pub fn senseless(plan: &Plan, aggregate: &Aggregate, moments: &Moments) -> Vec<String> {
     let mut faults = Vec::new();
     faults.extend(blocks(plan, aggregate, moments));
     faults.extend(heads(moments));
@@ -33,13 +56,6 @@ pub fn faults(plan: &Plan, aggregate: &Aggregate, moments: &Moments) -> Vec<Stri
             "the products of columns have the eigenvalue {least:.1}, below what noise makes of any table"
         )),
         Err(error) => faults.push(error.to_string()),
-    }
-    let (cut, heads) = (moments.residuals_cut(), moments.inputs().all().heads);
-    if cut_too_often(moments) {
-        faults.push(format!(
-            "{:.1} % of residuals were cut, more than 1 %: coefficients would be bent towards the prior formula; the next period counts the whole range of the outcome",
-            100.0 * cut.value / heads.max(1.0)
-        ));
     }
     faults
 }
