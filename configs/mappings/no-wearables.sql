@@ -41,6 +41,7 @@ SELECT episode AS encounter,
        patient_age AS patient_age_band,
        deprivation AS deprivation_band,
        payer AS payer,
+       patient_group AS patient_group,
        _line AS line
 FROM raw_episodes
 
@@ -75,7 +76,7 @@ SELECT 'care-' || survey AS response,
        MIN(_line) AS line
 FROM raw_proms GROUP BY survey
 UNION ALL
-SELECT 'cbi-' || hr_number, 'copenhagen-burnout', 'clinician', hr_number, NULL, NULL,
+SELECT 'cbi-' || hr_number || '-' || authored, 'copenhagen-burnout', 'clinician', hr_number, NULL, NULL,
        unixepoch(authored) * 1000000, _line
 FROM raw_cbi
 
@@ -86,20 +87,20 @@ SELECT 'care-' || survey AS response,
        _line AS line
 FROM raw_proms
 UNION ALL
-SELECT 'cbi-' || hr_number, 'c1', c1, _line
+SELECT 'cbi-' || hr_number || '-' || authored, 'c1', c1, _line
 FROM raw_cbi WHERE c1 IS NOT NULL
 UNION ALL
-SELECT 'cbi-' || hr_number, 'c2', c2, _line
+SELECT 'cbi-' || hr_number || '-' || authored, 'c2', c2, _line
 FROM raw_cbi WHERE c2 IS NOT NULL
 UNION ALL
-SELECT 'cbi-' || hr_number, 'c3', c3, _line
+SELECT 'cbi-' || hr_number || '-' || authored, 'c3', c3, _line
 FROM raw_cbi WHERE c3 IS NOT NULL
 UNION ALL
-SELECT 'cbi-' || hr_number, 'c4', c4, _line
+SELECT 'cbi-' || hr_number || '-' || authored, 'c4', c4, _line
 FROM raw_cbi WHERE c4 IS NOT NULL
 UNION ALL
-SELECT 'cbi-' || hr_number, 'c5', c5, _line
+SELECT 'cbi-' || hr_number || '-' || authored, 'c5', c5, _line
 FROM raw_cbi WHERE c5 IS NOT NULL
 UNION ALL
-SELECT 'cbi-' || hr_number, 'c6', c6, _line
+SELECT 'cbi-' || hr_number || '-' || authored, 'c6', c6, _line
 FROM raw_cbi WHERE c6 IS NOT NULL

@@ -41,6 +41,7 @@ SELECT "no" AS encounter,
        age_of_patient AS patient_age_band,
        hardship AS deprivation_band,
        pays AS payer,
+       came_as AS patient_group,
        _line AS line
 FROM raw_visits
 
@@ -75,7 +76,7 @@ SELECT 'care ' || "no" AS response,
        _line AS line
 FROM raw_opinions
 UNION ALL
-SELECT 'cbi ' || who, 'copenhagen-burnout', 'clinician', who, NULL, NULL,
+SELECT 'cbi ' || who || ' ' || "when", 'copenhagen-burnout', 'clinician', who, NULL, NULL,
        utc_us("when", 'Europe/Berlin'), _line
 FROM raw_burnout
 
@@ -97,17 +98,17 @@ FROM (SELECT "no", _line, 1 AS item, answer_1 AS said FROM raw_opinions
       UNION ALL SELECT "no", _line, 10, answer_10 FROM raw_opinions)
 WHERE said IS NOT NULL
 UNION ALL
-SELECT 'cbi ' || who, 'c1', CAST(item_1 / 25 + 1 AS TEXT), _line FROM raw_burnout WHERE item_1 IS NOT NULL
+SELECT 'cbi ' || who || ' ' || "when", 'c1', CAST(item_1 / 25 + 1 AS TEXT), _line FROM raw_burnout WHERE item_1 IS NOT NULL
 UNION ALL
-SELECT 'cbi ' || who, 'c2', CAST(item_2 / 25 + 1 AS TEXT), _line FROM raw_burnout WHERE item_2 IS NOT NULL
+SELECT 'cbi ' || who || ' ' || "when", 'c2', CAST(item_2 / 25 + 1 AS TEXT), _line FROM raw_burnout WHERE item_2 IS NOT NULL
 UNION ALL
-SELECT 'cbi ' || who, 'c3', CAST(item_3 / 25 + 1 AS TEXT), _line FROM raw_burnout WHERE item_3 IS NOT NULL
+SELECT 'cbi ' || who || ' ' || "when", 'c3', CAST(item_3 / 25 + 1 AS TEXT), _line FROM raw_burnout WHERE item_3 IS NOT NULL
 UNION ALL
-SELECT 'cbi ' || who, 'c4', CAST(item_4 / 25 + 1 AS TEXT), _line FROM raw_burnout WHERE item_4 IS NOT NULL
+SELECT 'cbi ' || who || ' ' || "when", 'c4', CAST(item_4 / 25 + 1 AS TEXT), _line FROM raw_burnout WHERE item_4 IS NOT NULL
 UNION ALL
-SELECT 'cbi ' || who, 'c5', CAST(item_5 / 25 + 1 AS TEXT), _line FROM raw_burnout WHERE item_5 IS NOT NULL
+SELECT 'cbi ' || who || ' ' || "when", 'c5', CAST(item_5 / 25 + 1 AS TEXT), _line FROM raw_burnout WHERE item_5 IS NOT NULL
 UNION ALL
-SELECT 'cbi ' || who, 'c6', CAST(item_6 / 25 + 1 AS TEXT), _line FROM raw_burnout WHERE item_6 IS NOT NULL
+SELECT 'cbi ' || who || ' ' || "when", 'c6', CAST(item_6 / 25 + 1 AS TEXT), _line FROM raw_burnout WHERE item_6 IS NOT NULL
 
 -- @device_session
 SELECT session AS session,

@@ -41,6 +41,7 @@ SELECT enc_id AS encounter,
        pt_age AS patient_age_band,
        ses AS deprivation_band,
        coverage AS payer,
+       pt_group AS patient_group,
        _line AS line
 FROM raw_encounters
 
@@ -78,15 +79,15 @@ SELECT 'care-' || survey_id AS response,
        _line AS line
 FROM raw_surveys
 UNION ALL
-SELECT 'cbi-' || npi, 'copenhagen-burnout', 'clinician', npi, NULL, NULL,
+SELECT 'cbi-' || npi || '-' || received, 'copenhagen-burnout', 'clinician', npi, NULL, NULL,
        MIN(CAST(received AS INTEGER)) * 1000000, MIN(_line)
-FROM raw_burnout GROUP BY npi
+FROM raw_burnout GROUP BY npi, received
 
 -- @answer
 SELECT 'care-' || survey_id AS response, 'q' || question AS item, answer AS code, _line AS line
 FROM raw_answers
 UNION ALL
-SELECT 'cbi-' || npi, 'c' || substr(item, 6), CAST(score / 25 + 1 AS TEXT), _line
+SELECT 'cbi-' || npi || '-' || received, 'c' || substr(item, 6), CAST(score / 25 + 1 AS TEXT), _line
 FROM raw_burnout
 
 -- @device_session

@@ -42,6 +42,7 @@ SELECT visit AS encounter,
        patientage AS patient_age_band,
        deprivation AS deprivation_band,
        payer AS payer,
+       patientgroup AS patient_group,
        _line AS line
 FROM raw_visits
 
@@ -96,7 +97,7 @@ SELECT 'care/' || form AS response,
        _line AS line
 FROM raw_feedback
 UNION ALL
-SELECT 'cbi/' || clinician, 'copenhagen-burnout', 'clinician', clinician, NULL, NULL,
+SELECT 'cbi/' || clinician || '/' || authored, 'copenhagen-burnout', 'clinician', clinician, NULL, NULL,
        unixepoch(authored) * 1000000, _line
 FROM raw_burnout
 
@@ -131,16 +132,16 @@ UNION ALL
 SELECT 'care/' || form, 'q10', CAST(c10 AS TEXT), _line
 FROM raw_feedback WHERE c10 IS NOT NULL
 UNION ALL
-SELECT 'cbi/' || clinician, item,
+SELECT 'cbi/' || clinician || '/' || authored, item,
        CASE said WHEN 'never' THEN '1' WHEN 'seldom' THEN '2' WHEN 'sometimes' THEN '3'
                  WHEN 'often' THEN '4' WHEN 'always' THEN '5' ELSE said END,
        _line
-FROM (SELECT clinician, _line, 'c1' AS item, client1 AS said FROM raw_burnout
-      UNION ALL SELECT clinician, _line, 'c2', client2 FROM raw_burnout
-      UNION ALL SELECT clinician, _line, 'c3', client3 FROM raw_burnout
-      UNION ALL SELECT clinician, _line, 'c4', client4 FROM raw_burnout
-      UNION ALL SELECT clinician, _line, 'c5', client5 FROM raw_burnout
-      UNION ALL SELECT clinician, _line, 'c6', client6 FROM raw_burnout)
+FROM (SELECT clinician, authored, _line, 'c1' AS item, client1 AS said FROM raw_burnout
+      UNION ALL SELECT clinician, authored, _line, 'c2', client2 FROM raw_burnout
+      UNION ALL SELECT clinician, authored, _line, 'c3', client3 FROM raw_burnout
+      UNION ALL SELECT clinician, authored, _line, 'c4', client4 FROM raw_burnout
+      UNION ALL SELECT clinician, authored, _line, 'c5', client5 FROM raw_burnout
+      UNION ALL SELECT clinician, authored, _line, 'c6', client6 FROM raw_burnout)
 WHERE said IS NOT NULL
 
 -- @device_session

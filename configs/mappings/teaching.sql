@@ -42,6 +42,7 @@ SELECT contact_no AS encounter,
        patient_age AS patient_age_band,
        deprivation AS deprivation_band,
        payer AS payer,
+       patient_group AS patient_group,
        _line AS line
 FROM raw_contacts
 
@@ -76,7 +77,7 @@ SELECT 'care-' || form_no AS response,
        _line AS line
 FROM raw_care
 UNION ALL
-SELECT 'cbi-' || staff_id, 'copenhagen-burnout', 'clinician', staff_id, NULL, NULL,
+SELECT 'cbi-' || staff_id || '-' || filled_ms, 'copenhagen-burnout', 'clinician', staff_id, NULL, NULL,
        CAST(filled_ms AS INTEGER) * 1000, _line
 FROM raw_cbi
 
@@ -112,22 +113,22 @@ UNION ALL
 SELECT 'care-' || form_no, 'q10', CAST(q10 AS TEXT), _line
 FROM raw_care WHERE q10 IS NOT NULL
 UNION ALL
-SELECT 'cbi-' || staff_id, 'c1', cl1, _line
+SELECT 'cbi-' || staff_id || '-' || filled_ms, 'c1', cl1, _line
 FROM raw_cbi WHERE cl1 IS NOT NULL
 UNION ALL
-SELECT 'cbi-' || staff_id, 'c2', cl2, _line
+SELECT 'cbi-' || staff_id || '-' || filled_ms, 'c2', cl2, _line
 FROM raw_cbi WHERE cl2 IS NOT NULL
 UNION ALL
-SELECT 'cbi-' || staff_id, 'c3', cl3, _line
+SELECT 'cbi-' || staff_id || '-' || filled_ms, 'c3', cl3, _line
 FROM raw_cbi WHERE cl3 IS NOT NULL
 UNION ALL
-SELECT 'cbi-' || staff_id, 'c4', cl4, _line
+SELECT 'cbi-' || staff_id || '-' || filled_ms, 'c4', cl4, _line
 FROM raw_cbi WHERE cl4 IS NOT NULL
 UNION ALL
-SELECT 'cbi-' || staff_id, 'c5', cl5, _line
+SELECT 'cbi-' || staff_id || '-' || filled_ms, 'c5', cl5, _line
 FROM raw_cbi WHERE cl5 IS NOT NULL
 UNION ALL
-SELECT 'cbi-' || staff_id, 'c6', cl6, _line
+SELECT 'cbi-' || staff_id || '-' || filled_ms, 'c6', cl6, _line
 FROM raw_cbi WHERE cl6 IS NOT NULL
 
 -- @device_session

@@ -19,8 +19,14 @@ use tacit_shared::protocol::config::Deadlines;
 use tacit_shared::study::Study;
 use tacit_shared::units::Epsilon;
 
-/// The study rehearsed if none is named.
-const STUDY: &str = include_str!("../../configs/studies/empathy-billing.toml");
+/// The studies of `configs/studies`, by name; the first is rehearsed if none is named.
+pub const STUDIES: [(&str, &str); 5] = [
+    ("empathy-billing", include_str!("../../configs/studies/empathy-billing.toml")),
+    ("equity-value", include_str!("../../configs/studies/equity-value.toml")),
+    ("empathy-premium", include_str!("../../configs/studies/empathy-premium.toml")),
+    ("training-effect", include_str!("../../configs/studies/training-effect.toml")),
+    ("contact-channel", include_str!("../../configs/studies/contact-channel.toml")),
+];
 /// Says that a folder is a rehearsal's, so that the next one may clear it.
 const MARK: &str = ".tacit-rehearsal";
 
@@ -40,7 +46,7 @@ pub struct Options {
     /// Folder for the report and the federation's own folders
     #[arg(long, default_value = "target/pilot")]
     pub out: PathBuf,
-    /// A study by name (configs/studies/NAME.toml) or by file
+    /// A study: empathy-billing, equity-value, empathy-premium, training-effect, contact-channel, or a file
     #[arg(long, default_value = "empathy-billing")]
     pub study: String,
     /// ε of the release for one clinician, at the study's δ
@@ -174,16 +180,14 @@ fn set_up(options: &Options, study: &Study, study_text: String) -> Result<SetUp,
 
 /// The text of a study by name or by file.
 fn study_text(study: &str) -> Result<String, Fault> {
-    if study == "empathy-billing" {
-        return Ok(STUDY.to_owned());
+    if let Some((_, text)) = STUDIES.iter().find(|(name, _)| *name == study) {
+        return Ok((*text).to_owned());
     }
-    let named =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../configs/studies/{study}.toml"));
-    let path = if named.is_file() { named } else { PathBuf::from(study) };
+    let path = PathBuf::from(study);
     std::fs::read_to_string(&path).map_err(|e| {
         Fault::user(format!("cannot be read: {e}"))
             .at(path.display().to_string())
-            .hint("name a study of configs/studies, or a file")
+            .hint("name one of the five studies that --help lists, or a file")
     })
 }
 

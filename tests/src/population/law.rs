@@ -8,10 +8,10 @@
 //! β is exactly what a formula blind to groups and sites is after. What is left of them, seen as mean
 //! residuals, stands beside what was planted.
 //! [`super::row`] builds X.
-use super::PopulationError;
-use super::facts::Facts;
+use super::facts::{Facts, TRAINED, WORN};
 use super::profile::Kind;
 use super::row;
+use super::{Moved, PopulationError};
 use tacit_shared::id::{FeatureId, GroupId, SiteId};
 use tacit_shared::study::Study;
 use tacit_shared::study::source::{Channel, PatientGroup, Source};
@@ -20,6 +20,14 @@ use tacit_shared::study::source::{Channel, PatientGroup, Source};
 pub(super) const BASE: f64 = 36.6;
 /// How it changes for a clinician who was not trained, in points.
 const DRIFT: f64 = -0.4;
+/// How it changes from period to period for everybody, in points.
+const PERIOD: f64 = -0.1;
+/// What acuity takes from it more from period to period, in points a level.
+const PERIOD_ACUITY: f64 = -0.04;
+/// What compensation adds for everybody, in points.
+const COMPENSATION: f64 = 0.9;
+/// What it takes off the gap of those whose patients need an interpreter, in points.
+const COMPENSATION_GAP: f64 = -1.0;
 /// What a training that was completed adds, in points.
 const TRAINING: f64 = 1.5;
 
@@ -30,12 +38,19 @@ pub(super) enum Asked {
     Level,
     /// How it changed since earlier days. Then trainings matter, and nothing else does.
     Change,
+    /// How burnout changed since earlier days, likewise.
+    Worn,
 }
 
 /// What a study asks.
 pub(super) fn asked(study: &Study) -> Asked {
     match study.schema().outcome.source {
-        Source::Change { .. } => Asked::Change,
+        Source::Change { ref of, .. } => match **of {
+            Source::Scale { ref instrument, .. } if instrument.as_str() != "care-measure" => {
+                Asked::Worn
+            }
+            _ => Asked::Change,
+        },
         _ => Asked::Level,
     }
 }
@@ -77,20 +92,23 @@ pub struct Clinician {
 
 /// What a source is worth: points a unit, and the value at which it adds nothing.
 fn slope(source: &Source, asked: Asked) -> (f64, f64) {
-    if asked == Asked::Change {
-        return match source {
-            Source::Trained { .. } => (TRAINING, 0.0),
-            _ => (0.0, 0.0),
-        };
+    match (asked, source) {
+        (Asked::Level, _) => {}
+        (Asked::Change, Source::Trained { .. }) => return (TRAINING, 0.0),
+        (Asked::Worn, Source::Trained { within: Some(_), .. }) => return (TRAINED, 0.0),
+        _ => return (0.0, 0.0),
     }
     match source {
         Source::Trained { .. } => (TRAINING, 0.0),
-        Source::PresenceMinutesMean => (0.1, 15.0),
-        Source::AiShare => (-4.0, 0.1),
+        Source::PresenceMinutesMean => (0.16, 18.0),
+        Source::AiShare => (-9.0, 0.05),
         Source::ContinuityShare => (2.0, 0.3),
-        Source::ChannelShare(Channel::Phone) => (-2.0, 0.1),
-        Source::ChannelShare(Channel::Ivr) => (-6.0, 0.0),
+        Source::ChannelShare(Channel::Phone) => (-4.0, 0.1),
+        Source::ChannelShare(Channel::Ivr) => (-14.0, 0.0),
         Source::ChannelShare(Channel::Video) => (-0.8, 0.1),
+        Source::ReadmissionShare => (-6.0, 0.1),
+        Source::EdShare => (-4.0, 0.1),
+        Source::RoutineShare => (3.0, 0.3),
         Source::AcuityMean => (-1.5, 3.0),
         Source::Volume => (-2.4 / 90.0, 90.0),
         Source::MinutesMean(None) => (0.13, 22.0),
@@ -105,6 +123,7 @@ fn slope(source: &Source, asked: Asked) -> (f64, f64) {
 
 fn level(source: &Source, level: &FeatureId) -> f64 {
     match (source, level.as_str()) {
+        (Source::Role, "nurse") => 0.8,
         (Source::Specialty, "emergency") => -1.2,
         (Source::Specialty, "oncology") => 1.4,
         (Source::Specialty, "palliative") => 1.8,
@@ -112,10 +131,12 @@ fn level(source: &Source, level: &FeatureId) -> f64 {
     }
 }
 
-fn group(source: &Source) -> f64 {
+fn group(source: &Source, moved: Moved) -> f64 {
     match source {
         Source::PatientGroupShare { column: PatientGroup::DeprivationBand, .. } => 1.8,
+        Source::PatientGroupShare { column: PatientGroup::Group, .. } => 1.5,
         Source::OtherLanguageShare(_) => 1.2,
+        Source::InterpreterShare if moved.compensated => 2.2 + COMPENSATION_GAP,
         Source::InterpreterShare => 2.2,
         Source::NightShare => 1.6,
         _ => 0.0,
@@ -123,19 +144,29 @@ fn group(source: &Source) -> f64 {
 }
 
 /// β in points per scaled unit, in the order of the columns.
-fn planted(study: &Study) -> Vec<f64> {
+fn planted(study: &Study, moved: Moved) -> Vec<f64> {
     let asked = asked(study);
-    let mut beta = vec![if asked == Asked::Change { DRIFT } else { BASE }];
+    let later = f64::from(moved.period);
+    let paid = if moved.compensated { COMPENSATION } else { 0.0 };
+    let base = match asked {
+        Asked::Level => BASE + PERIOD * later + paid,
+        Asked::Change => DRIFT,
+        Asked::Worn => WORN,
+    };
+    let mut beta = vec![base];
     let mut intercept = 0.0;
     for feature in &study.schema().features {
         if feature.levels.is_empty() {
-            let (per_unit, reference) = slope(&feature.source, asked);
+            let (mut per_unit, reference) = slope(&feature.source, asked);
+            if feature.source == Source::AcuityMean && asked == Asked::Level {
+                per_unit += PERIOD_ACUITY * later;
+            }
             intercept += per_unit * (feature.centre - reference);
             beta.push(per_unit * (feature.high - feature.low) / 2.0);
         } else {
             let of = |name: &FeatureId| match asked {
                 Asked::Level => level(&feature.source, name),
-                Asked::Change => 0.0,
+                Asked::Change | Asked::Worn => 0.0,
             };
             let reference = feature.levels.first().map_or(0.0, of);
             intercept += reference;
@@ -153,16 +184,17 @@ pub(super) fn apply(
     study: &Study,
     sites: &[(SiteId, Kind)],
     facts: &[Facts],
+    moved: Moved,
 ) -> Result<(Truth, Vec<Clinician>), PopulationError> {
-    let beta = planted(study);
+    let beta = planted(study, moved);
     let mut rows = Vec::new();
     for (site, hospital) in facts.iter().enumerate() {
         rows.extend(row::members(study, site, hospital)?);
     }
     let groups = study.schema().groups.iter();
     // What changed did so alike for all groups and hospitals.
-    let share = if asked(study) == Asked::Change { 0.0 } else { 1.0 };
-    let groups: Vec<f64> = groups.map(|g| share * group(&g.source)).collect();
+    let share = if asked(study) == Asked::Level { 1.0 } else { 0.0 };
+    let groups: Vec<f64> = groups.map(|g| share * group(&g.source, moved)).collect();
     let added: Vec<f64> = rows.iter().map(|row| share * added(row, &groups, sites)).collect();
     let expressed = least_squares(rows.iter().map(|row| row.x.as_slice()).zip(&added));
     let left: Vec<f64> =

@@ -38,6 +38,16 @@ impl Default for Size {
     }
 }
 
+/// Which of several periods of the same people it is, and what has changed by then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// 0 is the first. What relational care depends on drifts a little from period to period.
+    pub period: u32,
+    /// Whether emotional labour is compensated by then: relational care rises, burnout falls, and the gap of those whose
+    /// patients need an interpreter becomes smaller.
+    pub compensated: bool,
+}
+
 /// The population cannot be made, or not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum PopulationError {
@@ -57,7 +67,7 @@ pub enum PopulationError {
     },
     /// The study's outcome is not what the synthetic patients answer.
     #[error(
-        "the outcome is `{found}`; synthetic patients answer scale:care-measure:total, or say how it changed"
+        "the outcome is `{found}`; synthetic patients answer scale:care-measure:total, or say how it changed; clinicians, how change:DAYS:scale:copenhagen-burnout:client did"
     )]
     Outcome {
         /// The study's source.
@@ -140,6 +150,19 @@ impl Population {
     /// # Errors
     /// [`PopulationError`] if the size is out of bounds or the study's outcome is another.
     pub fn generate(study: &Study, seed: u64, size: Size) -> Result<Self, PopulationError> {
+        Self::generate_at(study, seed, size, Moved::default())
+    }
+
+    /// The same hospitals and people in a later period, which is the study's.
+    ///
+    /// # Errors
+    /// As [`Population::generate`].
+    pub fn generate_at(
+        study: &Study,
+        seed: u64,
+        size: Size,
+        moved: Moved,
+    ) -> Result<Self, PopulationError> {
         let outcome = &study.schema().outcome.source;
         if !answered(outcome) {
             return Err(PopulationError::Outcome { found: outcome.to_string() });
@@ -149,19 +172,25 @@ impl Population {
         let facts: Vec<Facts> = (0..)
             .zip(&planned)
             .map(|(at, (_, kind, heads))| {
-                let (mut rng, mut later) = (facts::rng(seed, 2 * at), facts::rng(seed, LATER + at));
-                facts::hospital(*kind, *heads, days, (&mut rng, &mut later))
+                let mut lots = facts::Lots {
+                    first: facts::rng(seed, 2 * at),
+                    later: facts::rng(seed, LATER + at),
+                    again: again(seed, moved, 2 * at),
+                };
+                facts::hospital(*kind, *heads, days, moved, &mut lots)
             })
             .collect();
         let sites: Vec<(SiteId, Kind)> = planned.into_iter().map(|s| (s.0, s.1)).collect();
-        let (truth, clinicians) = law::apply(study, &sites, &facts)?;
+        let (truth, clinicians) = law::apply(study, &sites, &facts, moved)?;
         let surveys = (0..)
             .zip(facts.iter().enumerate())
             .map(|(stream, (at, facts))| {
                 let own: Vec<Clinician> =
                     clinicians.iter().filter(|c| c.site == at).cloned().collect();
                 let mut rng = facts::rng(seed, 2 * stream + 1);
-                survey::answers(facts, &own, days, (&mut rng, law::asked(study)))
+                let mut again = again(seed, moved, 2 * stream + 1);
+                let chance = (moved.period > 0).then_some(&mut again);
+                survey::answers(facts, &own, days, (&mut rng, chance), law::asked(study))
             })
             .collect();
         Ok(Population { truth, sites, facts, surveys, clinicians, asked: law::asked(study) })
@@ -185,12 +214,23 @@ impl Population {
     /// Mean of each clinician's complete questionnaires of the period in points, where there is one, in the order
     /// of [`Population::clinicians`]; less that of the earlier days, where the study compares them.
     pub fn outcomes(&self) -> Vec<Option<f64>> {
+        if self.asked == Asked::Worn {
+            return self.clinicians.iter().map(|c| self.worn(c)).collect();
+        }
         let now = self.means(|survey, from_us| survey.authored_us >= from_us);
         if self.asked == Asked::Level {
             return now;
         }
         let before = self.means(|survey, from_us| survey.authored_us < from_us);
         now.into_iter().zip(before).map(|(now, before)| Some(now? - before?)).collect()
+    }
+
+    /// By how much the burnout score of a clinician changed.
+    fn worn(&self, clinician: &Clinician) -> Option<f64> {
+        let facts = self.facts.get(clinician.site)?;
+        let person = facts.persons.iter().find(|person| person.number == clinician.number)?;
+        let score = |sheet: Option<&facts::Sheet>| row::sheet(sheet).first().copied();
+        Some(score(person.sheet.as_ref())? - score(person.earlier.as_ref())?)
     }
 
     fn means(&self, of: impl Fn(&Survey, i64) -> bool) -> Vec<Option<f64>> {
@@ -247,13 +287,22 @@ impl Population {
 /// Streams of what came later to the synthetic hospitals stand beyond those of the first things.
 const LATER: u64 = 1_000;
 
+/// The generator of what happened in a later period, one a purpose.
+fn again(seed: u64, moved: Moved, stream: u64) -> rand::rngs::ChaCha20Rng {
+    facts::rng(seed, 10 * LATER * u64::from(moved.period) + stream)
+}
+
 /// Whether synthetic patients answer it: a level, or the change of one.
 fn answered(source: &Source) -> bool {
     match source {
-        Source::Change { of, .. } => answered(of),
-        Source::Scale { instrument, scale } => {
-            instrument.as_str() == "care-measure" && scale.as_str() == "total"
-        }
+        Source::Change { of, .. } => answered(of) || is_scale(of, "copenhagen-burnout", "client"),
+        source => is_scale(source, "care-measure", "total"),
+    }
+}
+
+fn is_scale(source: &Source, id: &str, name: &str) -> bool {
+    match source {
+        Source::Scale { instrument, scale } => instrument.as_str() == id && scale.as_str() == name,
         _ => false,
     }
 }

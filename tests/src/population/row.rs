@@ -96,7 +96,9 @@ fn number(source: &Source, prior: (f64, u32), person: &Person, seen: &Seen<'_>) 
     let flag = |is: bool| f64::from(u8::from(is));
     let months = &person.months;
     match source {
-        Source::Scale { .. } => shrunk(&sheet(person.sheet.as_ref()), prior),
+        Source::Scale { instrument, .. } if instrument.as_str() == "copenhagen-burnout" => {
+            shrunk(&sheet(person.sheet.as_ref()), prior)
+        }
         Source::Volume => mean(months.map(|m| m.encounters)),
         Source::Hours => mean(months.map(|m| m.hours)),
         Source::TrainingHours => months.map(|m| f64::from(m.training_hours)).iter().sum(),
@@ -156,7 +158,7 @@ fn of_visit(source: &Source, visit: &Visit) -> Option<f64> {
                 PatientGroup::AgeBand => visit.more.age_band,
                 PatientGroup::DeprivationBand => visit.more.deprivation,
                 PatientGroup::Payer => visit.more.payer,
-                PatientGroup::Group => None,
+                PatientGroup::Group => visit.more.group,
             };
             group.map(|group| flag(group == word.as_str()))
         }
@@ -192,7 +194,7 @@ fn declared(person: &Person, stratum: Stratum) -> Option<&'static str> {
 }
 
 /// The client scale of the burnout questionnaire, if enough items were answered.
-fn sheet(sheet: Option<&Sheet>) -> Vec<f64> {
+pub(super) fn sheet(sheet: Option<&Sheet>) -> Vec<f64> {
     let items = sheet.map_or([None; 6], |sheet| sheet.items);
     let answered: Vec<f64> = items.into_iter().flatten().map(f64::from).collect();
     if answered.len() < 3 {

@@ -23,7 +23,8 @@ pub(super) fn answers(
     facts: &Facts,
     clinicians: &[Clinician],
     days: Days,
-    (rng, asked): (&mut ChaCha20Rng, Asked),
+    (rng, again): (&mut ChaCha20Rng, Option<&mut ChaCha20Rng>),
+    asked: Asked,
 ) -> Vec<Survey> {
     let means: BTreeMap<u32, (f64, f64)> = clinicians
         .iter()
@@ -37,11 +38,14 @@ pub(super) fn answers(
             let own = CLINICIAN_SD * own;
             let means = match asked {
                 Asked::Level => (one.expected + own, one.expected + own),
+                Asked::Worn => (BASE + own, BASE + own),
                 Asked::Change => (BASE + own, BASE + own + one.expected),
             };
             (one.number, means)
         })
         .collect();
+    // Clinicians are the same in every period, chance is not.
+    let rng = again.unwrap_or(rng);
     let mut surveys = Vec::new();
     for visit in facts.visits.iter().filter(|visit| visit.flaw.is_none()) {
         if !rng.random_bool(RESPONSE_RATE) {
@@ -66,7 +70,7 @@ pub(super) fn answers(
     }
     surveys.sort_by_key(|survey| (survey.authored_us, survey.visit));
     for (survey, number) in surveys.iter_mut().zip(1..) {
-        survey.number = number;
+        survey.number = facts.offset.saturating_add(number);
     }
     surveys
 }

@@ -3,7 +3,8 @@
 //! Drawn after everything else and from a generator of its own, so that what happened otherwise is the same with it
 //! and without. Presence follows from length, channel and assistance; the rest is by lot. Trainings are no secret: a third
 //! of a hospital's clinicians completed one in the three months before the period, one in ten long before.
-use super::{Channel, DAY_US, Facts, Flaw, Person, Visit};
+use super::lot::{About, lot};
+use super::{Channel, DAY_US, Days, Facts, Flaw, Person, Visit};
 use crate::population::profile::Kind;
 use rand::RngExt;
 use rand::rngs::ChaCha20Rng;
@@ -13,6 +14,10 @@ use std::collections::BTreeMap;
 const PROGRAMMES: [&str; 2] = ["listening", "breaking-news"];
 /// Languages beside the main one.
 const LANGUAGES: [&str; 3] = ["tr", "ar", "uk"];
+/// Points by which burnout rises in half a year.
+pub(in crate::population) const WORN: f64 = 1.0;
+/// Points that a training takes off it.
+pub(in crate::population) const TRAINED: f64 = -4.0;
 /// The main language of every synthetic hospital.
 const MAIN: &str = "de";
 
@@ -45,6 +50,7 @@ pub(in crate::population) struct More {
     pub(in crate::population) age_band: Option<&'static str>,
     pub(in crate::population) deprivation: Option<&'static str>,
     pub(in crate::population) payer: Option<&'static str>,
+    pub(in crate::population) group: Option<&'static str>,
 }
 
 /// What a patient brings to every encounter.
@@ -54,6 +60,7 @@ struct Patient {
     age_band: &'static str,
     deprivation: Option<&'static str>,
     payer: &'static str,
+    group: &'static str,
 }
 
 /// Fills it in for a hospital whose period begins at `from_us`.
@@ -64,9 +71,25 @@ pub(super) fn fill(facts: &mut Facts, kind: Kind, from_us: i64, rng: &mut ChaCha
     }
     let mut patients = BTreeMap::new();
     for visit in &mut facts.visits {
-        let patient = *patients.entry(visit.patient).or_insert_with(|| patient(kind, rng));
+        let number = visit.patient;
+        let patient = *patients.entry(number).or_insert_with(|| patient(kind, number, rng));
         visit.more = more(visit, patient, kind, rng);
+        if patient.deprivation == Some("high") {
+            visit.readmitted |= lot(About::Readmission, visit.number) < 0.07;
+            visit.emergency |= lot(About::Emergency, visit.number) < 0.09;
+        }
     }
+}
+
+/// Points by which the burnout level of a clinician changed since the earlier days: a little up for all, down for those
+/// who completed a training in between.
+pub(super) fn changed(person: &Person, days: Days) -> f64 {
+    let between = |to_us: i64| days.earlier.is_some_and(|(_, end)| to_us >= end);
+    let trained = person
+        .courses
+        .iter()
+        .any(|course| course.to_us.is_some_and(|to_us| between(to_us) && to_us <= days.period.0));
+    if trained { WORN + TRAINED } else { WORN }
 }
 
 fn pick<T: Copy>(rng: &mut ChaCha20Rng, of: &[T], otherwise: T) -> T {
@@ -100,20 +123,27 @@ fn courses(person: &Person, from_us: i64, rng: &mut ChaCha20Rng) -> Vec<Course> 
     vec![Course { programme, from_us: to_us - lasted * DAY_US, to_us: ends, hours }]
 }
 
-fn patient(kind: Kind, rng: &mut ChaCha20Rng) -> Patient {
+fn patient(kind: Kind, number: u32, rng: &mut ChaCha20Rng) -> Patient {
     let high = match kind {
         Kind::SafetyNet => 0.5,
         Kind::Rural => 0.3,
         Kind::Teaching | Kind::NoWearables => 0.2,
         Kind::Suburban => 0.08,
     };
-    let lot: f64 = rng.random();
-    let band = if lot < high { "high" } else { pick(rng, &["middle", "low"], "middle") };
+    let newcomers = match kind {
+        Kind::SafetyNet => 0.3,
+        Kind::Teaching => 0.16,
+        Kind::NoWearables => 0.1,
+        Kind::Suburban | Kind::Rural => 0.04,
+    };
+    let band: f64 = rng.random();
+    let band = if band < high { "high" } else { pick(rng, &["middle", "low"], "middle") };
     Patient {
         language: pick(rng, &LANGUAGES, "tr"),
         age_band: pick(rng, &["child", "adult", "adult", "over-65", "over-80"], "adult"),
         deprivation: Some(band).filter(|_| rng.random_bool(0.97)),
         payer: if rng.random_bool(0.8) { "public" } else { "private" },
+        group: if lot(About::Group, number) < newcomers { "asylum" } else { "resident" },
     }
 }
 
@@ -141,5 +171,6 @@ fn more(visit: &Visit, patient: Patient, kind: Kind, rng: &mut ChaCha20Rng) -> M
         age_band: Some(patient.age_band),
         deprivation: patient.deprivation,
         payer: Some(patient.payer),
+        group: Some(patient.group),
     }
 }

@@ -84,15 +84,15 @@ fn strata(table: Table, facts: &Facts, names: [&str; 3]) -> Table {
 }
 
 /// What is known of encounters beside what every hospital writes: columns under these names and, in minutes, those of
-/// scribe, call and presence; interruptions, language, and the patient's age, deprivation and payer.
-fn more(table: Table, facts: &Facts, names: [&str; 8]) -> Table {
+/// scribe, call and presence; interruptions, language, and the patient's age, deprivation, payer and group.
+fn more(table: Table, facts: &Facts, names: [&str; 9]) -> Table {
     let each = || facts.visits.iter().map(|v| v.more);
     let text =
         |of: fn(&More) -> Option<&'static str>| each().map(move |m| of(&m).map(str::to_owned));
     let length = |of: fn(&More) -> Option<i32>| {
         each().map(move |m| of(&m).map(|tenths| f64::from(tenths) / 10.0))
     };
-    let [scribe, call, presence, interruptions, language, age, deprivation, payer] = names;
+    let [scribe, call, presence, interruptions, language, age, deprivation, payer, group] = names;
     table
         .real(scribe, length(|m| m.scribe))
         .real(call, length(|m| m.call))
@@ -102,6 +102,7 @@ fn more(table: Table, facts: &Facts, names: [&str; 8]) -> Table {
         .maybe_text(age, text(|m| m.age_band))
         .maybe_text(deprivation, text(|m| m.deprivation))
         .maybe_text(payer, text(|m| m.payer))
+        .maybe_text(group, text(|m| m.group))
 }
 
 /// The list of trainings, as the office of further education keeps it: days in UTC, no end while one goes on.
@@ -154,10 +155,13 @@ fn months(facts: &Facts) -> impl Iterator<Item = (&Person, (i32, u8), Month)> {
     })
 }
 
-/// Everybody who handed a burnout questionnaire in, with it.
+/// Everybody who handed a burnout questionnaire in, with it; the earlier one first where there are two.
 fn sheets(facts: &Facts) -> impl Iterator<Item = (&Person, Sheet)> {
     let each = facts.persons.iter();
-    each.filter_map(|person| person.sheet.map(|sheet| (person, sheet)))
+    each.flat_map(|person| {
+        let both = [person.earlier, person.sheet].into_iter().flatten();
+        both.map(move |sheet| (person, sheet))
+    })
 }
 
 /// Item `index` of an array of answers.

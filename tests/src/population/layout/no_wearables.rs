@@ -98,6 +98,7 @@ fn episodes(facts: &Facts) -> Table {
             "Patient-Age",
             "Deprivation",
             "Payer",
+            "Patient-Group",
         ],
     )
 }

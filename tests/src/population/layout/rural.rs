@@ -4,9 +4,10 @@ use super::super::facts::{Channel, Facts, Role, Survey};
 use super::super::profile::Specialty;
 use super::super::table::Table;
 use super::{
-    Folder, PopulationError, SUMMER_HOURS, courses, day_and_minute, item, minutes, months,
+    Folder, PopulationError, SUMMER_HOURS, courses, day_and_minute, item, local, minutes, months,
     sessions, sheets, tick,
 };
+use time::{Date, Duration, Month};
 
 fn who(number: u32) -> String {
     format!("r{number}")
@@ -16,12 +17,23 @@ fn card(number: u32) -> String {
     format!("K{number:05}")
 }
 
-/// What the clocks of Berlin show: in 2026 they are put forward on 29 March and back on 25 October, at 01:00 UTC.
+/// What the clocks of Berlin show: they are put forward on the last Sunday of March and back on that of October, at
+/// 01:00 UTC.
 fn clock(us: i64) -> String {
-    let summer = (1_774_746_000_000_000..1_792_890_000_000_000).contains(&us);
-    let hours = if summer { SUMMER_HOURS } else { SUMMER_HOURS - 1 };
+    let hours = if summer(us) { SUMMER_HOURS } else { SUMMER_HOURS - 1 };
     let (day, minute) = day_and_minute(us, hours);
     format!("{day} {minute}")
+}
+
+fn summer(us: i64) -> bool {
+    let at = local(us, 0);
+    let turn = |month: Month| {
+        let last = Date::from_calendar_date(at.year(), month, 31).ok()?;
+        let sunday = last - Duration::days(last.weekday().number_days_from_sunday().into());
+        Some(sunday.with_hms(1, 0, 0).ok()?.assume_utc())
+    };
+    let turns = turn(Month::March).zip(turn(Month::October));
+    turns.is_some_and(|(forward, back)| at >= forward && at < back)
 }
 
 pub(super) fn write(
@@ -104,6 +116,7 @@ fn visits(facts: &Facts) -> Table {
             "age of patient",
             "hardship",
             "pays",
+            "came as",
         ],
     )
 }

@@ -92,7 +92,17 @@ fn encounters(facts: &Facts) -> Table {
     super::more(
         table,
         facts,
-        ["Scribe", "Call", "With Patient", "Breaks", "Lang", "Pt Age", "SES", "Coverage"],
+        [
+            "Scribe",
+            "Call",
+            "With Patient",
+            "Breaks",
+            "Lang",
+            "Pt Age",
+            "SES",
+            "Coverage",
+            "Pt Group",
+        ],
     )
 }
 

@@ -100,6 +100,7 @@ fn visits(facts: &Facts) -> Table {
             "patientAge",
             "deprivation",
             "payer",
+            "patientGroup",
         ],
     )
 }

@@ -95,6 +95,7 @@ fn contacts(facts: &Facts) -> Table {
             "Patient Age",
             "Deprivation",
             "Payer",
+            "Patient Group",
         ],
     )
 }
