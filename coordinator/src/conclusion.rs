@@ -4,10 +4,13 @@
 //! post-processing. How a pool is divided by sums, noisy or exact, is [`divide`]'s work, so that a
 //! rehearsal divides its known truth by the same rule.
 mod division;
+mod found;
+pub mod means;
 mod money;
 mod parts;
 
 pub use division::{Divided, Division, Ground, Share, divide};
+pub use found::exact_quantiles;
 
 use crate::model::dial::{Direction, Phi};
 use crate::model::gram::Inputs;
@@ -106,6 +109,10 @@ pub struct Truth {
     pub cents: BTreeMap<String, i64>,
     /// Cents by level, by the feature of a service line.
     pub lines: BTreeMap<String, BTreeMap<String, i64>>,
+    /// Quantiles of each histogram, by rising share.
+    pub quantiles: BTreeMap<String, Vec<f64>>,
+    /// Effects of sites, in points.
+    pub sites: BTreeMap<String, f64>,
 }
 
 /// Concludes a round; `truth` is known in a rehearsal only.
@@ -144,6 +151,10 @@ pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, Conc
         fit: scene.fit(),
         coefficients: scene.coefficients(),
         fairness: scene.fairness()?,
+        histograms: scene.histograms(),
+        sites: scene.sites(),
+        change: scene.change(),
+        answer: Vec::new(),
         allocation: divided.as_ref().and_then(|divided| scene.allocation(divided)),
         service_lines: divided
             .as_ref()

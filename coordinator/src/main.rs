@@ -3,7 +3,7 @@ use clap::{Parser, Subcommand};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use tacit_coordinator::command::{
-    allocate, fit, init, next, plan, report, roster, run, serve, verify,
+    allocate, evaluate, fit, init, next, plan, report, roster, run, serve, verify,
 };
 use tacit_shared::fault::{Audience, Fault};
 
@@ -27,6 +27,8 @@ enum Command {
     Plan(plan::PlanArgs),
     /// Write the study of the next period, in the frame that earlier results give
     Next(next::NextArgs),
+    /// Compares the periods of a study, and says whether its stop rule holds
+    Evaluate(evaluate::EvaluateArgs),
     /// Run one round of a study with the sites of a roster
     Run(run::RunArgs),
     /// Write a round's signed transcript for an auditor
@@ -49,6 +51,7 @@ async fn dispatch(command: &Command) -> Result<String, Fault> {
         Command::Roster(args) => roster::run(args),
         Command::Check(args) => roster::check(args),
         Command::Plan(args) => plan::run(args),
+        Command::Evaluate(args) => evaluate::run(args).await,
         Command::Next(args) => next::run(args).await,
         Command::Run(args) => run::run(args).await,
         Command::Export(args) => verify::export(args).await,

@@ -4,7 +4,9 @@
 //! processes are shared: nodes and coordinator are tasks of this one.
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use tacit_coordinator::command::{init as host_init, roster as host_roster, run as host_run};
+use tacit_coordinator::command::{
+    init as host_init, next as host_next, roster as host_roster, run as host_run,
+};
 use tacit_coordinator::config::Config as HostConfig;
 use tacit_coordinator::link::session::Progress as RoundProgress;
 use tacit_link::keys::ENROLMENT;
@@ -222,6 +224,33 @@ impl Federation {
             store.close().await;
         }
         Ok(all)
+    }
+
+    /// Has the convener write the study of the next period, which the members then import for and approve.
+    ///
+    /// # Errors
+    /// The fault of `tacit-coordinator next`.
+    pub async fn advance(&mut self) -> Result<(), Fault> {
+        let out = self.study_path();
+        let args = host_next::NextArgs {
+            dir: self.coordinator_dir(),
+            round: None,
+            results: 6,
+            from: None,
+            to: None,
+            same_period: false,
+            out: out.clone(),
+        };
+        host_next::run(&args).await?;
+        let text = std::fs::read_to_string(&out).map_err(|e| Fault::operator(e.to_string()))?;
+        self.study = Study::parse(&text).map_err(|e| e.into_fault("the next study"))?;
+        self.set_up.study_text = text;
+        Ok(())
+    }
+
+    /// Gives the members other files to import.
+    pub fn bring(&mut self, members: Vec<Member>) {
+        self.members = members;
     }
 
     /// The members, in the order of the roster.

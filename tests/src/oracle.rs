@@ -20,6 +20,8 @@ pub struct Row {
     pub y: f64,
     /// Membership in each group.
     pub member: Vec<bool>,
+    /// The bin in each histogram.
+    pub bins: Vec<usize>,
     /// The share of the clinician's encounters that they excluded.
     pub excluded: f64,
     /// The site, counted from 0.
@@ -30,7 +32,8 @@ impl Row {
     /// The same row, out of the type that guards it.
     pub fn of(row: &FeatureRow, site: usize) -> Self {
         let (x, member) = (row.x().to_vec(), row.member().to_vec());
-        Self { x, y: row.y(), member, excluded: row.excluded(), site }
+        let bins = row.bins().to_vec();
+        Self { x, y: row.y(), member, bins, excluded: row.excluded(), site }
     }
 }
 
@@ -151,6 +154,12 @@ pub fn quanta(study: &Study, sites: usize, row: &Row) -> Vec<i64> {
             let here = flag(site == row.site && row.member.get(*group) == Some(&true));
             wire.push(here * (f.site_groups.sqrt() / many));
         }
+    }
+    let asked = &study.schema().histograms;
+    let each = f.histograms.sqrt() / f64::from(u8::try_from(asked.len()).unwrap_or(u8::MAX)).sqrt();
+    for (histogram, own) in asked.iter().zip(&row.bins) {
+        let bins = 0..usize::try_from(histogram.bins).unwrap_or(0);
+        wire.extend(bins.map(|bin| flag(bin == *own) * each));
     }
     for value in [flag(shrunk), flag(cut), row.excluded] {
         wire.push(value * (f.meta / 3.0).sqrt());

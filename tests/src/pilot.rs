@@ -2,16 +2,19 @@
 //!
 //! It does what a consortium would do, with the same commands, and shows the truth beside each
 //! estimate because here it is known.
+mod periods;
 mod screen;
 mod truth;
 
 use crate::federation::{Federation, Member, SetUp, adapted, folder};
-use crate::population::{Hospital, Population, PopulationError, Size};
+use crate::population::{Hospital, Moved, Population, PopulationError, Size};
 use screen::Screen;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use tacit_coordinator::command::report;
+use tacit_coordinator::command::{evaluate, report};
+use tacit_coordinator::conclusion::Truth;
+use tacit_coordinator::evaluation::Reading;
 use tacit_coordinator::report::Report;
 use tacit_node::intake::progress::Silent;
 use tacit_shared::fault::Fault;
@@ -49,6 +52,9 @@ pub struct Options {
     /// A study: empathy-billing, equity-value, empathy-premium, training-effect, contact-channel, or a file
     #[arg(long, default_value = "empathy-billing")]
     pub study: String,
+    /// Quarters to rehearse one after the other, 1 to 8: the same hospitals and people, whose truth drifts
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub periods: u8,
     /// ε of the release for one clinician, at the study's δ
     #[arg(long)]
     pub epsilon: Option<f64>,
@@ -66,42 +72,85 @@ pub async fn run(options: &Options) -> Result<(), Fault> {
     let screen = Screen::new();
     let sites = usize::from(options.sites);
     let study_text = adapted(&study_text(&options.study)?, options.epsilon, sites)?;
+    let study_text = periods::evaluated(&study_text, options.periods)?;
     let study = Study::parse(&study_text).map_err(|e| e.into_fault(&options.study))?;
     clear(&options.out)?;
-
-    let stage = screen.stage(&format!("{sites} hospitals write their files"));
-    let size = Size { sites, clinicians: options.clinicians as usize };
-    let (population, hospitals) = {
-        let (study, seed, dir) = (study.clone(), options.seed, options.out.join("hospitals"));
-        let made = tokio::task::spawn_blocking(move || write(&study, seed, size, &dir)).await;
-        made.map_err(|e| Fault::bug(e.to_string()))?.map_err(|e| Fault::user(e.to_string()))?
-    };
-    stage.done(&format!("{} clinicians, three months", population.clinicians().len()));
+    let (population, hospitals) = files(&screen, options, &study, Moved::default()).await?;
 
     let stage = screen.stage("The sites enrol and pin the roster");
-    let federation = Federation::enrol(set_up(options, &study, study_text)?, members(&hospitals));
-    let federation = Arc::new(federation.await?);
+    let set_up = set_up(options, &study, study_text.clone())?;
+    let federation = Federation::enrol(set_up, members(&hospitals)).await?;
     stage.done(&format!("roster {}", federation.roster()?.digest().short()));
 
-    import(&screen, &federation).await?;
-
-    let stage = screen.stage("The privacy officers approve the study");
-    federation.approve().await?;
-    stage.done(&format!("study {}", study.digest().short()));
-
-    let stage = screen.stage("One round over QUIC");
-    let watch = stage.watch();
-    federation.round(watch).await?;
-    stage.done("the noisy sum is open, nothing else");
-
-    let stage = screen.stage("Fit, fairness, division of the pool");
-    let truth = truth::of(&federation, &population).await?;
+    let mut rehearsal = Rehearsal { screen, federation: Arc::new(federation), known: Vec::new() };
+    let mut truth = rehearsal.period(&study, &population).await?;
+    for period in 1..options.periods {
+        truth = periods::later(&mut rehearsal, options, &study_text, period).await?;
+    }
+    let Rehearsal { screen, federation, known } = rehearsal;
     let report = report::load(&federation.coordinator_dir(), None, Some(&truth)).await?;
     report::write(&report, &options.out)?;
-    stage.done("report written");
-
     screen.summary(&report, &options.out, started.elapsed());
+    if options.periods > 1 {
+        let evaluated = evaluate::load(&federation.coordinator_dir(), &known).await?;
+        evaluate::write(&evaluated, &options.out)?;
+        screen.evaluation(&evaluated, &options.out);
+    }
     if options.serve { serve(&screen, report).await } else { Ok(()) }
+}
+
+/// A rehearsal on its way.
+struct Rehearsal {
+    screen: Screen,
+    federation: Arc<Federation>,
+    /// What each period so far says without noise.
+    known: Vec<Vec<Reading>>,
+}
+
+impl Rehearsal {
+    /// Imports, approves, runs the round; returns what is true of the period. `plain` is its study without a frame.
+    async fn period(&mut self, plain: &Study, population: &Population) -> Result<Truth, Fault> {
+        let (screen, federation) = (&self.screen, &self.federation);
+        import(screen, federation).await?;
+        let stage = screen.stage("The privacy officers approve the study");
+        federation.approve().await?;
+        stage.done(&format!("study {}", federation.study().digest().short()));
+
+        let stage = screen.stage("One round over QUIC");
+        let watch = stage.watch();
+        federation.round(watch).await?;
+        stage.done("the noisy sum is open, nothing else");
+
+        let stage = screen.stage("Fit, fairness, division of the pool");
+        let (truth, readings) = truth::of(federation, population, plain).await?;
+        self.known.push(readings);
+        stage.done("held against the truth");
+        Ok(truth)
+    }
+}
+
+async fn files(
+    screen: &Screen,
+    options: &Options,
+    study: &Study,
+    moved: Moved,
+) -> Result<(Population, Vec<Hospital>), Fault> {
+    let stage = screen.stage(&format!("{} hospitals write their files", options.sites));
+    let size = Size { sites: usize::from(options.sites), clinicians: options.clinicians as usize };
+    let (study, seed, mut dir) = (study.clone(), options.seed, options.out.join("hospitals"));
+    if moved.period > 0 {
+        dir = dir.join(format!("period-{}", moved.period + 1));
+    }
+    let (from, _) = study.period();
+    let made = tokio::task::spawn_blocking(move || {
+        let population = Population::generate_at(&study, seed, size, moved)?;
+        let hospitals = population.write(&dir)?;
+        Ok::<_, PopulationError>((population, hospitals))
+    });
+    let made = made.await.map_err(|e| Fault::bug(e.to_string()))?;
+    let made = made.map_err(|e| Fault::user(e.to_string()))?;
+    stage.done(&format!("{} clinicians, three months from {from}", made.0.clinicians().len()));
+    Ok(made)
 }
 
 async fn import(screen: &Screen, federation: &Arc<Federation>) -> Result<(), Fault> {
@@ -136,17 +185,6 @@ async fn serve(screen: &Screen, report: Report) -> Result<(), Fault> {
     tacit_coordinator::web::serve(listener, tacit_coordinator::web::one(report), stop).await
 }
 
-fn write(
-    study: &Study,
-    seed: u64,
-    size: Size,
-    dir: &Path,
-) -> Result<(Population, Vec<Hospital>), PopulationError> {
-    let population = Population::generate(study, seed, size)?;
-    let hospitals = population.write(dir)?;
-    Ok((population, hospitals))
-}
-
 fn members(hospitals: &[Hospital]) -> Vec<Member> {
     let member = |hospital: &Hospital| Member {
         site: hospital.site.clone(),
@@ -161,7 +199,9 @@ fn members(hospitals: &[Hospital]) -> Vec<Member> {
 fn set_up(options: &Options, study: &Study, study_text: String) -> Result<SetUp, Fault> {
     let epsilon = study.privacy().epsilon;
     // A synthetic site allows what it is asked; a real one decides for itself.
-    let budget = |epsilon| Epsilon::new(epsilon).map_err(|e| Fault::user(e.to_string()));
+    let rounds = f64::from(options.periods);
+    let budget =
+        |epsilon: f64| Epsilon::new(rounds * epsilon).map_err(|e| Fault::user(e.to_string()));
     Ok(SetUp {
         dir: folder(&options.out),
         study_text,

@@ -58,7 +58,15 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     // `store → link` and `model → … → web` are two chains; they meet in the commands.
     (
         "coordinator",
-        &[&["model"], &["allocation"], &["report"], &["conclusion"], &["web"], &["command"]],
+        &[
+            &["model"],
+            &["allocation"],
+            &["report"],
+            &["conclusion"],
+            &["evaluation"],
+            &["web"],
+            &["command"],
+        ],
     ),
     ("coordinator", &[&["config", "store"], &["link"], &["command"]]),
 ];
@@ -76,6 +84,7 @@ const PURE: &[&str] = &[
     "coordinator/src/allocation",
     "coordinator/src/report",
     "coordinator/src/conclusion",
+    "coordinator/src/evaluation",
 ];
 const IO: &[&str] =
     &["tokio::", "sqlx::", "quinn::", "std::fs", "std::net", "std::env", "std::process"];

@@ -1,6 +1,7 @@
 //! The commands of `tacit-coordinator`, one file each: arguments, what they do, what they print.
 
 pub mod allocate;
+pub mod evaluate;
 pub mod fit;
 pub mod init;
 pub mod next;

@@ -65,10 +65,10 @@ pub struct NextArgs {
 }
 
 /// A stored result with what it takes to read it.
-struct Held {
-    study: Study,
-    plan: Plan,
-    aggregate: Aggregate,
+pub(super) struct Held {
+    pub(super) study: Study,
+    pub(super) plan: Plan,
+    pub(super) aggregate: Aggregate,
     result: Digest,
     config: Digest,
 }
@@ -106,7 +106,8 @@ pub async fn run(args: &NextArgs) -> Result<String, Fault> {
     Ok(told(args, &study, &frame))
 }
 
-fn read(
+/// A stored result, its signature held against the coordinator's own.
+pub(super) fn read(
     finished: &Finished,
     key: &tacit_shared::secagg::key::identity::VerifyingKey,
 ) -> Result<Held, Fault> {

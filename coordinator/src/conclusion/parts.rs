@@ -40,11 +40,11 @@ impl Scene<'_> {
         outcome.high - outcome.low
     }
 
-    fn low(&self) -> f64 {
+    pub(super) fn low(&self) -> f64 {
         self.round.study.schema().outcome.low
     }
 
-    fn shown(&self) -> bool {
+    pub(super) fn shown(&self) -> bool {
         self.fitted.quality != Quality::Withheld
     }
 
@@ -325,7 +325,7 @@ fn unit((column, baseline): (&Column, bool), family: Family) -> String {
     }
 }
 
-fn interval(found: ModelInterval, points: impl Fn(f64) -> f64) -> Interval {
+pub(super) fn interval(found: ModelInterval, points: impl Fn(f64) -> f64) -> Interval {
     match found {
         ModelInterval::Bounded { low, high } => {
             Interval::Between { low: points(low), high: points(high) }

@@ -2,6 +2,7 @@
 //!
 //! The gates are those of the statistics: coefficients at κ ≥ 1 only, and without a warning at κ ≥ 2
 //! only; where they are withheld, neither money nor a fairness measure follows from them.
+mod found;
 mod money;
 
 use super::ReportError;
@@ -23,6 +24,7 @@ pub(super) fn check(data: &ReportData) -> Checked {
     check_fit(data)?;
     check_coefficients(data)?;
     check_fairness(&data.fairness, data.rehearsal)?;
+    found::check(data)?;
     money::check_money(data)?;
     check_inputs(&data.inputs)
 }

@@ -4,7 +4,10 @@
 //! are points of the study's outcome, money is in cents of the pool's currency, and every interval is
 //! meant to hold the true value 95 times in 100. Whether the numbers agree with each other is for
 //! [`super::Report::new`] to check; how they read is left to [`super::html`].
-pub use super::scored::{Definition, ScoredByPart};
+pub use super::found::{
+    ChangePart, HistogramPart, MeanPart, QuantilePart, SiteEffectPart, SitesPart,
+};
+pub use super::scored::{Definition, InputsPart, ScoredByPart};
 pub use super::shares::{
     CodeRow, CodesPart, EquityPart, EquityProof, ServiceLineRow, ServiceLinesPart,
 };
@@ -23,6 +26,8 @@ pub struct ReportData {
     pub generated_by: String,
     /// Whether the hospitals are synthetic, so that the truth is known and stands beside each estimate.
     pub rehearsal: bool,
+    /// The answer in words; [`super::Report::new`] writes it from the figures, whatever was here.
+    pub answer: Vec<String>,
     /// What was asked.
     pub study: StudyPart,
     /// Who was asked.
@@ -37,6 +42,12 @@ pub struct ReportData {
     pub coefficients: Vec<Coefficient>,
     /// How the formula treats the groups of the study.
     pub fairness: FairnessPart,
+    /// How numbers spread over clinicians, in the order of the study.
+    pub histograms: Vec<HistogramPart>,
+    /// How hospitals differ; `None` if the noise does not tell, or the coefficients are withheld.
+    pub sites: Option<SitesPart>,
+    /// What changed for some and for the others; `None` unless the study compares changes.
+    pub change: Option<ChangePart>,
     /// How the pool is divided; `None` if it is not, as when the coefficients are withheld.
     pub allocation: Option<AllocationPart>,
     /// The same pool among service lines; empty if the study does not ask for it.
@@ -377,20 +388,4 @@ pub struct AllocationRow {
     pub at: Bound,
     /// In a rehearsal, what the same rule gives on the data without noise, cents.
     pub truth_cents: Option<i64>,
-}
-
-/// Digests (SHA-256, 64 hexadecimal digits) of everything the report follows from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InputsPart {
-    /// The study that the officers approved.
-    pub study: String,
-    /// The roster that the hospitals agreed on.
-    pub roster: String,
-    /// What every site signed before the round.
-    pub round_config: String,
-    /// The opened sum.
-    pub result: String,
-    /// The signed messages of the round.
-    pub transcript: String,
 }

@@ -33,7 +33,7 @@ pub fn page_among(report: &Report, links: &Markup) -> String {
                 }
             }
             (links)
-            (contents())
+            (contents(data))
         }
         main id="main" { (sections(data)) }
         footer {
@@ -71,44 +71,52 @@ pub fn content_policy() -> String {
     format!("default-src 'none'; style-src 'sha256-{sum}'; base-uri 'none'; form-action 'none'")
 }
 
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("answer", "The answer"),
     ("question", "What was asked"),
     ("who", "Who took part"),
     ("worth", "What it is worth"),
     ("fairness", "Fairness"),
+    ("spread", "How it spreads"),
     ("money", "Money"),
     ("privacy", "Privacy and limits"),
     ("verify", "How to verify"),
 ];
 
-fn contents() -> Markup {
+fn contents(data: &ReportData) -> Markup {
     html! {
         nav aria-label="Contents" {
-            ul { @for (id, name) in SECTIONS { li { a href={ "#" (id) } { (name) } } } }
+            ul { @for (id, name) in shown(data) { li { a href={ "#" (id) } { (name) } } } }
         }
     }
 }
 
 fn sections(data: &ReportData) -> Markup {
-    let inside: [Markup; 8] = [
-        html! { div.answer { @for paragraph in words::answer(data) { p { (paragraph) } } } },
+    let inside: [Markup; 9] = [
+        html! { div.answer { @for paragraph in &data.answer { p { (paragraph) } } } },
         section::asked::question(data),
         section::asked::who(data),
         section::worth::worth(data),
         section::fair::fairness(data),
+        section::spread::spread(data),
         section::money::money(data),
         section::trust::privacy(data),
         section::trust::verify(data),
     ];
     html! {
-        @for ((id, name), inside) in SECTIONS.iter().zip(&inside) {
+        @for ((id, name), inside) in SECTIONS.iter().zip(&inside).filter(|(section, _)| shown(data).any(|s| s == **section)) {
             section aria-labelledby=(id) {
                 h2 id=(id) { (name) }
                 (inside)
             }
         }
     }
+}
+
+/// The sections that have anything to show.
+fn shown(data: &ReportData) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let spread = !data.histograms.is_empty() || data.sites.is_some();
+    SECTIONS.into_iter().filter(move |(id, _)| *id != "spread" || spread)
 }
 
 fn short(digest: &str) -> String {

@@ -4,14 +4,18 @@
 //! sum to the pool, nothing is printed that the gates withhold, and a truth stands beside an estimate
 //! in a rehearsal only. Where the numbers come from is the business of the model and the allocation.
 
+mod answer;
+mod bars;
 mod check;
 pub mod csv;
 mod curve;
 pub mod data;
 pub mod fhir;
+pub mod found;
 pub mod html;
-mod number;
+pub(crate) mod number;
 mod picture;
+mod pictures;
 #[cfg(test)]
 pub(crate) mod sample;
 mod scale;
@@ -73,6 +77,7 @@ impl Report {
         }
         check::check(&data)?;
         data.privacy.words = words::promise(&data.privacy);
+        data.answer = answer::answer(&data);
         Ok(Self { data })
     }
 

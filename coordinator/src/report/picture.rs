@@ -6,12 +6,13 @@ use super::data::{
     AllocationPart, AllocationRow, Bound, Coefficient, CoefficientKind, Interval, ReportData,
 };
 use super::number::{decimal, percent, units};
+pub(crate) use super::pictures::{change, histogram, sites};
 use super::svg::{self, Mark, Row, Rows};
 use super::words::{equal_share, per_head};
 use maud::{Markup, html};
 
 /// A picture with its caption.
-fn figure(drawing: &Markup, caption: &str) -> Markup {
+pub(super) fn figure(drawing: &Markup, caption: &str) -> Markup {
     html! {
         figure {
             (drawing)
@@ -21,7 +22,7 @@ fn figure(drawing: &Markup, caption: &str) -> Markup {
 }
 
 /// The row's words as one sentence for the description.
-fn told(rows: &[Row]) -> String {
+pub(super) fn told(rows: &[Row]) -> String {
     let each: Vec<String> =
         rows.iter().map(|row| format!("{}: {}.", row.label, row.value)).collect();
     each.join(" ")

@@ -1,4 +1,4 @@
-//! By which definitions the answers behind a report were scored, as plain data.
+//! What a report rests on: the definitions by which answers were scored, and the digests of all inputs.
 //!
 //! The study pins them; a hospital with any other took no part, so one list holds for all.
 use serde::{Deserialize, Serialize};
@@ -25,4 +25,20 @@ pub enum Definition {
     Instrument,
     /// Several readings put together.
     Composite,
+}
+
+/// Digests (SHA-256, 64 hexadecimal digits) of everything the report follows from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputsPart {
+    /// The study that the officers approved.
+    pub study: String,
+    /// The roster that the hospitals agreed on.
+    pub roster: String,
+    /// What every site signed before the round.
+    pub round_config: String,
+    /// The opened sum.
+    pub result: String,
+    /// The signed messages of the round.
+    pub transcript: String,
 }

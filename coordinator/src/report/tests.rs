@@ -111,6 +111,9 @@ fn only_a_rehearsal_knows_the_truth() {
         (group.before.truth, group.after.truth) = (None, None);
     }
     let held = Report::new(data.clone()).unwrap_err().to_string();
+    assert!(held.starts_with("`histograms[0].quantiles[0].truth`"), "{held}");
+    sample::forget_spreads(&mut data);
+    let held = Report::new(data.clone()).unwrap_err().to_string();
     assert!(held.starts_with("`allocation.rows[0].truth_cents`"), "{held}");
     for row in &mut data.allocation.as_mut().unwrap().rows {
         row.truth_cents = None;
@@ -139,6 +142,20 @@ fn the_other_views_of_the_money_are_held_to_their_numbers() {
     let mut data = sample::data();
     data.codes.as_mut().unwrap().rows[0].share_cents -= 1;
     assert_eq!(Report::new(data), Err(ReportError::Pool { sum: 99_999_999, pool: 100_000_000 }));
+}
+
+#[test]
+fn distributions_sites_and_changes_agree_with_the_rest() {
+    let falls = |d: &mut ReportData| d.histograms[0].quantiles[3].value = 1.0;
+    assert_eq!(refused(falls), "histograms[0].quantiles[3].value");
+    assert_eq!(refused(|d| d.histograms[0].sd = -1.0), "histograms[0].sd");
+    assert_eq!(refused(|d| d.sites.as_mut().unwrap().rows.swap(0, 1)), "sites.rows");
+    assert_eq!(refused(|d| d.change.as_mut().unwrap().difference = 0.0), "change.difference");
+    let renamed = |d: &mut ReportData| d.change.as_mut().unwrap().coefficient = "age".to_owned();
+    assert_eq!(refused(renamed), "change.coefficient");
+    let mut data = sample::withheld();
+    data.sites = sample::data().sites;
+    assert!(Report::new(data).is_err());
 }
 
 #[test]

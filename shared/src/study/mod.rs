@@ -7,6 +7,7 @@ pub mod allocation;
 mod check;
 pub mod codes;
 mod design;
+pub mod evaluation;
 pub mod family;
 pub mod layout;
 pub mod modality;
@@ -23,6 +24,7 @@ use crate::fault::Fault;
 use crate::id::{Digest, FeatureId, GroupId, StudyName};
 use allocation::Allocation;
 use codes::Codes;
+use evaluation::Evaluation;
 use family::Family;
 use pin::Pin;
 use recipient::Recipient;
@@ -215,6 +217,8 @@ struct File {
     codes: Option<Codes>,
     #[serde(default)]
     warm: Option<Warm>,
+    #[serde(default)]
+    evaluation: Option<Evaluation>,
 }
 
 /// A study that was read and found sound.
@@ -346,6 +350,11 @@ impl Study {
     /// What the period takes over from earlier results; `None` in a first period.
     pub fn warm(&self) -> Option<&Warm> {
         self.file.warm.as_ref()
+    }
+
+    /// What is compared over periods, if anything is.
+    pub fn evaluation(&self) -> Option<&Evaluation> {
+        self.file.evaluation.as_ref()
     }
 
     /// The fairness asked for.

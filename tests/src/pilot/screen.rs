@@ -4,6 +4,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use tacit_coordinator::evaluation::{Evaluated, page};
 use tacit_coordinator::link::session::Progress;
 use tacit_coordinator::report::Report;
 use tacit_coordinator::report::data::Interval;
@@ -86,6 +87,23 @@ impl Screen {
             self.line(&format!("  {}", out.join(file).display()));
         }
         self.line(&format!("Rehearsed in {:.1} s.", took.as_secs_f64()));
+    }
+}
+
+impl Screen {
+    /// What moved over the periods, and whether to go on.
+    pub(super) fn evaluation(&self, evaluated: &Evaluated, out: &Path) {
+        self.line("");
+        for row in evaluated.rows.iter().filter(|row| row.named) {
+            self.line(&format!("  {}", page::told(row)));
+        }
+        for rule in &evaluated.verdict.rules {
+            self.line(&format!("  {rule}"));
+        }
+        self.line(&evaluated.verdict.words);
+        for file in ["evaluation.html", "evaluation.json"] {
+            self.line(&format!("  {}", out.join(file).display()));
+        }
     }
 }
 

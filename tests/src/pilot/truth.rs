@@ -6,16 +6,23 @@ use crate::federation::Federation;
 use crate::oracle;
 use crate::population::Population;
 use std::collections::BTreeMap;
-use tacit_coordinator::conclusion::{Division, Ground, Truth, divide, fit_study};
+use tacit_coordinator::conclusion::{Division, Ground, Truth, divide, exact_quantiles, fit_study};
+use tacit_coordinator::evaluation::{Reading, snapshot};
+use tacit_coordinator::model::SiteResult;
 use tacit_shared::fault::Fault;
+use tacit_shared::study::Study;
 use tacit_shared::study::allocation::By;
 
-/// The truth of a federation of synthetic hospitals.
+/// The truth of a federation of synthetic hospitals in the period of `study`, which has no frame of earlier results, and
+/// what its rows say without noise of everything that is compared over periods.
 ///
 /// # Errors
 /// A fault if the sites cannot be read, or if their exact rows make no fit.
-pub(super) async fn of(federation: &Federation, population: &Population) -> Result<Truth, Fault> {
-    let study = federation.study();
+pub(super) async fn of(
+    federation: &Federation,
+    population: &Population,
+    study: &Study,
+) -> Result<(Truth, Vec<Reading>), Fault> {
     let columns = study.schema().columns();
     let per_unit = |(name, points): &(String, f64)| {
         let column = columns.iter().find(|column| column.name == *name)?;
@@ -47,6 +54,20 @@ pub(super) async fn of(federation: &Federation, population: &Population) -> Resu
         By::Sites | By::Codes => None,
     };
     let lines = divided.divisions.iter().filter_map(line).collect();
-    let gaps = fitted.groups.iter().filter_map(gap).collect();
-    Ok(Truth { coefficients, gaps, cents, lines })
+    let histograms = study.schema().histograms.iter().enumerate();
+    let quantiles = histograms.map(|(at, asked)| {
+        let bins = rows.iter().filter_map(|row| row.bins.get(at).copied());
+        (asked.id.to_string(), exact_quantiles(asked, bins))
+    });
+    let effect = |site: &SiteResult| Some((site.name.clone(), site.effect?.value * range));
+    let (_, readings) = snapshot::read(study, &sites, &exact).map_err(|e| bug(&e))?;
+    let truth = Truth {
+        coefficients,
+        gaps: fitted.groups.iter().filter_map(gap).collect(),
+        cents,
+        lines,
+        quantiles: quantiles.collect(),
+        sites: fitted.sites.iter().filter_map(effect).collect(),
+    };
+    Ok((truth, readings))
 }

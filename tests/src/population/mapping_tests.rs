@@ -111,7 +111,7 @@ async fn load(db: &mut SqliteConnection, hospital: &Hospital) {
 
 const ROWS: &str = "
     WITH sound AS (SELECT * FROM encounter WHERE acuity BETWEEN 1 AND 5 AND minutes >= 0),
-    e AS (SELECT person, avg(acuity) a, avg(minutes) m, avg(interpreter) i, min(acuity) lo, max(acuity) hi
+    e AS (SELECT person, avg(acuity) a, avg(min(max(minutes, 2), 42)) m, avg(interpreter) i, min(acuity) lo, max(acuity) hi
           FROM sound GROUP BY person),
     d AS (SELECT person, avg(volume) v, 1.0 * sum(night_hours) / sum(hours) n, count(*) months
           FROM period GROUP BY person),
@@ -145,7 +145,7 @@ async fn hold(population: &Population, site: usize, hospital: &Hospital) {
         let x = &clinician.x;
         close((row.get::<f64, _>(1) - 3.0) / 2.0, x[1], "acuity");
         close((row.get::<f64, _>(4) - 90.0) / 90.0, x[2], "volume");
-        close((row.get::<f64, _>(2).clamp(2.0, 42.0) - 22.0) / 20.0, x[3], "minutes");
+        close((row.get::<f64, _>(2) - 22.0) / 20.0, x[3], "minutes");
         let burnout = row.get::<Option<f64>, _>(8).unwrap_or(45.0);
         close((burnout - 45.0) / 50.0, x[4], "burnout");
         let level = match row.get::<&str, _>(0) {

@@ -1,7 +1,7 @@
 //! One row a clinician, from what happened: the definitions a node follows, on exact facts.
 //!
 //! ```text
-//! mean of v = centre + Σ(v − centre) / max(n, n₀)        centre, n₀: of the study
+//! mean of v = centre + Σ(clamp(v, low, high) − centre) / max(n, n₀)        bounds, centre, n₀: of the study
 //! ```
 //! Only values that are known count. A change or a composite as a feature is no part of the truth: it has the centre here.
 //! Scaling and levels are `tacit_shared`'s own. Flawed encounters do not count; a patient seen by two
@@ -45,7 +45,10 @@ pub(super) fn members(
             outcome: schema.outcome.centre,
             features: features.collect::<Result<_, _>>()?,
             groups: groups
-                .map(|g| number(&g.source, (g.centre, g.prior_count), person, seen))
+                .map(|g| {
+                    let (bounds, prior) = ((g.low, g.high), (g.centre, g.prior_count));
+                    number(&g.source, (bounds, prior), person, seen)
+                })
                 .collect(),
             histograms: schema.histograms.iter().map(|h| h.centre).collect(),
         };
@@ -86,13 +89,18 @@ fn value(feature: &Feature, person: &Person, seen: &Seen<'_>) -> Result<Value, P
         Source::Stratum(stratum) => level(declared(person, *stratum).unwrap_or("not-stated")),
         other => {
             let prior = (feature.centre, feature.prior_count);
-            Ok(Value::Number(number(other, prior, person, seen)))
+            let bounds = (feature.low, feature.high);
+            Ok(Value::Number(number(other, (bounds, prior), person, seen)))
         }
     }
 }
 
-/// A source that is a number; `prior` is the study's centre and n₀.
-fn number(source: &Source, prior: (f64, u32), person: &Person, seen: &Seen<'_>) -> f64 {
+/// Lowest and highest value counted, centre and n₀ of a part of the study.
+type Asked = ((f64, f64), (f64, u32));
+
+/// A source that is a number.
+fn number(source: &Source, asked: Asked, person: &Person, seen: &Seen<'_>) -> f64 {
+    let ((low, high), prior) = asked;
     let flag = |is: bool| f64::from(u8::from(is));
     let months = &person.months;
     match source {
@@ -119,7 +127,8 @@ fn number(source: &Source, prior: (f64, u32), person: &Person, seen: &Seen<'_>) 
         }
         Source::NightShare => mean(months.map(|m| m.night_hours)) / mean(months.map(|m| m.hours)),
         other => {
-            let values: Vec<f64> = seen.visits.iter().filter_map(|v| of_visit(other, v)).collect();
+            let values = seen.visits.iter().filter_map(|v| of_visit(other, v));
+            let values: Vec<f64> = values.map(|value| value.clamp(low, high)).collect();
             shrunk(&values, prior)
         }
     }

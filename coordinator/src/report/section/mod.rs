@@ -3,6 +3,7 @@
 pub(crate) mod asked;
 pub(crate) mod fair;
 pub(crate) mod money;
+pub(crate) mod spread;
 pub(crate) mod trust;
 pub(crate) mod worth;
 

@@ -25,6 +25,7 @@ pub(crate) fn worth(data: &ReportData) -> Markup {
         @if data.fit.quality == FitQuality::Weak {
             p.banner role="note" { "The fit is weak (κ\u{a0}=\u{a0}" (kappa) ", below 2): read each value with its range." }
         }
+        @if let Some(change) = &data.change { (picture::change(change, data)) }
         @if let Some(picture) = picture::effects(data) { (picture) }
         (coefficients(data))
         p.small {

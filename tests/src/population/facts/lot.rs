@@ -12,7 +12,7 @@ pub(super) enum About {
     Emergency,
 }
 
-/// A number in [0, 1) that follows from a purpose and a number (the mixer of SplitMix64).
+/// A number in [0, 1) that follows from a purpose and a number (the mixer of `SplitMix64`).
 pub(super) fn lot(about: About, number: u32) -> f64 {
     let purpose: u64 = match about {
         About::Assistance => 1,

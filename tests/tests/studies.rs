@@ -1,0 +1,194 @@
+//! Each study is rehearsed at a small size to a report that answers it, and a second period follows from a first.
+//!
+//! Noise is fresh in every run: what is held is that an estimate is not farther from the truth than three times its
+//! interval reaches, which a normal error does once in 200 million.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+use std::path::Path;
+use tacit_coordinator::command::{evaluate, report};
+use tacit_coordinator::report::Report;
+use tacit_coordinator::report::data::{FitQuality, Interval, ReportData};
+use tacit_node::command::approve;
+use tacit_node::intake::progress::Silent;
+use tacit_shared::protocol::config::Deadlines;
+use tacit_shared::study::Study;
+use tacit_shared::units::Epsilon;
+use tacit_tests::federation::{Federation, Member, SetUp, adapted};
+use tacit_tests::pilot::{self, Options};
+use tacit_tests::population::{Hospital, Moved, Population, Size};
+
+const SITES: usize = 3;
+const CLINICIANS: usize = 420;
+
+/// The report of a small rehearsal with little noise.
+async fn rehearsed(study: &str) -> ReportData {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        sites: 3,
+        clinicians: 600,
+        seed: 5,
+        out: dir.path().to_owned(),
+        study: study.to_owned(),
+        periods: 1,
+        epsilon: Some(20.0),
+        serve: false,
+    };
+    Box::pin(pilot::run(&options)).await.unwrap();
+    let json = std::fs::read_to_string(dir.path().join("report.json")).unwrap();
+    let data = Report::from_json(&json).unwrap().data().clone();
+    sane(&data);
+    data
+}
+
+/// Truth lies within three reaches of each interval.
+fn near(interval: Interval, truth: f64, what: &str) {
+    let Interval::Between { low, high } = interval else { return };
+    let (middle, reach) = (f64::midpoint(low, high), (high - low) / 2.0);
+    assert!((truth - middle).abs() <= 3.0 * reach, "{what}: {low} to {high}, truth {truth}");
+}
+
+fn sane(data: &ReportData) {
+    assert!(data.fit.quality != FitQuality::Withheld, "κ = {}", data.fit.kappa);
+    let known = data.coefficients.iter().filter(|c| c.population != Interval::NotEstimable);
+    assert!(known.count() + 1 >= data.coefficients.len(), "{:?}", data.coefficients);
+    for row in &data.coefficients {
+        near(row.population, row.truth.unwrap(), &row.name);
+    }
+    for histogram in &data.histograms {
+        for quantile in &histogram.quantiles {
+            near(quantile.population, quantile.truth.unwrap(), &histogram.name);
+        }
+    }
+    for group in &data.fairness.groups {
+        near(group.before.interval, group.before.truth.unwrap(), &group.name);
+    }
+    assert!(data.answer.len() >= 3 && data.answer.iter().all(|told| told.ends_with('.')));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn emotional_labour_has_a_worth() {
+    let data = rehearsed("empathy-billing").await;
+    assert!(data.histograms.is_empty() && data.change.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_of_patients_are_compared() {
+    let data = rehearsed("equity-value").await;
+    assert_eq!((data.fairness.groups.len(), data.histograms.len()), (3, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn presence_stands_beside_assistance() {
+    let data = rehearsed("empathy-premium").await;
+    let told = data.answer.join("\n");
+    assert!(told.contains("Share of an encounter that an AI assistant carried"), "{told}");
+    assert_eq!(data.histograms.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_training_is_a_difference_in_differences() {
+    let data = rehearsed("training-effect").await;
+    let change = data.change.clone().unwrap();
+    assert_eq!(change.coefficient, "trained");
+    // Planted: −0.4 points for everybody, 1.5 more for those who were trained.
+    near(change.interval, 1.5, "trained less others");
+    near(change.outside.population, -0.4, "others");
+    assert!(data.answer[0].contains("the difference in differences is"), "{}", data.answer[0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_are_told_apart() {
+    let data = rehearsed("contact-channel").await;
+    assert_eq!(data.histograms.len(), 4);
+    assert!(data.histograms.iter().all(|histogram| histogram.quantiles.len() == 5));
+}
+
+fn members(hospitals: Vec<Hospital>) -> Vec<Member> {
+    let member = |hospital: Hospital| Member {
+        site: hospital.site,
+        name: hospital.name,
+        files: hospital.files,
+        mapping: hospital.mapping,
+        recordings: hospital.recordings_dir,
+    };
+    hospitals.into_iter().map(member).collect()
+}
+
+async fn round(federation: &Federation) {
+    for member in federation.members() {
+        federation.import(member, &Silent).await.unwrap();
+    }
+    federation.approve().await.unwrap();
+    federation.round(|_| {}).await.unwrap();
+}
+
+async fn first_period(dir: &Path) -> Federation {
+    let (_, text) = pilot::STUDIES[1];
+    let study_text = adapted(text, Some(20.0), SITES).unwrap();
+    let study = Study::parse(&study_text).unwrap();
+    let size = Size { sites: SITES, clinicians: CLINICIANS };
+    let population = Population::generate(&study, 5, size).unwrap();
+    let hospitals = population.write(&dir.join("first")).unwrap();
+    let set_up = SetUp {
+        dir: dir.join("federation"),
+        study_text,
+        max_colluders: 1,
+        profile: None,
+        budget: (Epsilon::new(90.0).unwrap(), Epsilon::new(200.0).unwrap()),
+        deadlines: Deadlines {
+            advertise_ms: 60_000,
+            shares_ms: 60_000,
+            masked_ms: 60_000,
+            vote_ms: 60_000,
+            unmask_ms: 60_000,
+        },
+    };
+    let federation = Federation::enrol(set_up, members(hospitals)).await.unwrap();
+    round(&federation).await;
+    federation
+}
+
+/// The fault of a node asked to approve this text.
+async fn refused(federation: &Federation, dir: &Path, text: &str) -> String {
+    let file = dir.join("tampered.toml");
+    std::fs::write(&file, text).unwrap();
+    let digest = Some(Study::parse(text).unwrap().digest());
+    let dir = federation.dir(&federation.members()[0]);
+    let decide = approve::DecideArgs { dir, file, digest };
+    let args = approve::ApproveArgs { decide, accept_small_cells: true, key: None };
+    approve::approve_with(&args).await.unwrap_err().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_period_follows_and_a_tampered_frame_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut federation = first_period(dir.path()).await;
+    federation.advance().await.unwrap();
+    let study = federation.study().clone();
+    assert_eq!(study.period().0.to_string(), "2026-10-01");
+
+    let text = std::fs::read_to_string(federation.study_path()).unwrap();
+    let mut table: toml::Table = text.parse().unwrap();
+    let prior = table["warm"]["prior"].as_array_mut().unwrap();
+    prior[1] = toml::Value::Float(prior[1].as_float().unwrap() + 0.01);
+    let found = refused(&federation, dir.path(), &table.to_string()).await;
+    assert!(found.contains("prior"), "{found}");
+
+    let size = Size { sites: SITES, clinicians: CLINICIANS };
+    let moved = Moved { period: 1, compensated: true };
+    let population = Population::generate_at(&study, 5, size, moved).unwrap();
+    federation.bring(members(population.write(&dir.path().join("second")).unwrap()));
+    round(&federation).await;
+
+    let report = report::load(&federation.coordinator_dir(), None, None).await.unwrap();
+    assert_eq!(report.data().study.from, "2026-10-01");
+    let evaluated = evaluate::load(&federation.coordinator_dir(), &[]).await.unwrap();
+    let sides: Vec<bool> = evaluated.periods.iter().map(|period| period.compensated).collect();
+    assert_eq!(sides, [false, true]);
+    // Planted: 0.8 points up in all. Nothing that the study would stop by.
+    let outcome = &evaluated.rows[0];
+    assert_eq!(outcome.watched, "outcome");
+    let (low, high) = outcome.moved.unwrap().interval.unwrap();
+    near(Interval::Between { low, high }, 0.8, "the outcome since compensation began");
+    assert!(!evaluated.verdict.stop, "{:?}", evaluated.verdict);
+    assert_eq!(evaluated.verdict.rules.len(), 3);
+}
