@@ -16,8 +16,7 @@ pub(super) fn population(seed: u64, size: Size) -> (Study, Population) {
 pub(super) fn programmes(outcome: &str, low: &str, high: &str, centre: &str) -> String {
     let (head, rest) = STUDY.split_once("[outcome]").unwrap();
     let (_, rest) = rest.split_once("[privacy]").unwrap();
-    let (privacy, rest) = rest.split_once("[fairness]").unwrap();
-    let (_, allocation) = rest.split_once("[allocation]").unwrap();
+    let (privacy, _) = rest.split_once("[fairness]").unwrap();
     let head = head.replace("links_per_patient = 1 ", "links_per_patient = 1000 ");
     let mut text = format!(
         "{head}[outcome]\nid = \"care\"\nlabel = \"Care\"\nsource = \"{outcome}\"\nunit = \"points\"\nlow = {low}\n\
@@ -65,7 +64,8 @@ pub(super) fn programmes(outcome: &str, low: &str, high: &str, centre: &str) -> 
         );
     }
     format!(
-        "{text}[privacy]{privacy}[fairness]\ngroups = [\"deprived\"]\nphi = 0.5\n[allocation]{allocation}"
+        "{text}[privacy]{privacy}[fairness]\ngroups = [\"deprived\"]\nphi = 0.5\n[allocation]\npool_cents = 100000\n\
+         currency = \"EUR\"\nfloor_percent_per_head = 85\ncap_percent_per_head = 120\n"
     )
 }
 
