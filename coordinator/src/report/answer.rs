@@ -21,9 +21,7 @@ pub(crate) fn answer(data: &ReportData) -> Vec<String> {
         None if data.service_lines.is_empty() && data.codes.is_none() => {
             "No money is divided by this report.".to_owned()
         }
-        None => {
-            "The pool is divided among service lines or codes, not among hospitals.".to_owned()
-        }
+        None => "The pool is divided among service lines or codes, not among hospitals.".to_owned(),
     });
     paragraphs.retain(|paragraph| !paragraph.is_empty());
     paragraphs
@@ -34,7 +32,7 @@ fn changed(change: &ChangePart, data: &ReportData) -> String {
     let (inside, outside) = (&change.inside, &change.outside);
     let side = |value: f64| if value < 0.0 { "less" } else { "more" };
     let plain = format!(
-        "From the earlier days to this period, “{}” changed by {} points on average for “{}” ({}) and by {} points for everybody else \
+        "From the earlier days to this period, “{}” was {} points on average for “{}” ({}) and {} points for everybody else \
          ({}): {} points {} for the former{}.",
         data.study.outcome.label,
         signed(inside.mean),

@@ -12,8 +12,8 @@ use super::data::{
 
 /// What the answer says about [`data`].
 pub(crate) const ANSWER: [&str; 6] = [
-    "From the earlier days to this period, “Relational care reported by patients” changed by +1.50 points on \
-     average for “Clinicians of emergency medicine” (95\u{a0}%\u{a0}range 1.20 to 1.80) and by −0.25 points \
+    "From the earlier days to this period, “Relational care reported by patients” was +1.50 points on \
+     average for “Clinicians of emergency medicine” (95\u{a0}%\u{a0}range 1.20 to 1.80) and −0.25 points \
      for everybody else (95\u{a0}%\u{a0}range −0.40 to −0.10): 1.75 points more for the former \
      (95\u{a0}%\u{a0}range 1.40 to 2.10). With the other features held equal, the difference in differences is \
      +2.71 points (95\u{a0}%\u{a0}range 1.19 to 4.38, told from zero).",
