@@ -90,11 +90,10 @@ pub async fn run(args: &NextArgs) -> Result<String, Fault> {
         Fault::user("there is no such result in this folder")
             .hint("`tacit-coordinator run` runs a round")
     })?;
-    let held = held.split_off(at);
-    let newest = held.first().map(|h| h.config);
+    let newest = held.get(at).map(|h| h.config);
     let (_, text, _) = transcript::files(&store, newest).await?;
     store.pool().close().await;
-    let (next, frame) = derived(args, &text, &held)?;
+    let (next, frame) = derived(args, &text, (&held, at))?;
     // What a node would refuse is not handed out.
     let study = Study::parse(&next).map_err(|e| e.into_fault("the next study"))?;
     if let Some(what) = warm::differs(&study, &frame) {
@@ -125,7 +124,12 @@ pub(super) fn read(
 }
 
 /// The next study's text and the frame in it.
-fn derived(args: &NextArgs, text: &str, held: &[Held]) -> Result<(String, Frame), Fault> {
+fn derived(
+    args: &NextArgs,
+    text: &str,
+    (all, at): (&[Held], usize),
+) -> Result<(String, Frame), Fault> {
+    let held = all.get(at..).unwrap_or_default();
     let mut table: toml::Table =
         toml::from_str(text).map_err(|e| Fault::operator(e.to_string()).at("the stored study"))?;
     let newest = held.first().ok_or_else(|| Fault::bug("no result"))?;
@@ -151,7 +155,12 @@ fn derived(args: &NextArgs, text: &str, held: &[Held]) -> Result<(String, Frame)
         let shares = shares(&newest.study, !frame.warm.directions.is_empty());
         put(&mut table, "privacy", "shares", shares.into())?;
     }
-    let spent = newest.study.privacy().spend_percent;
+    // Every release of the period counts, whichever result it goes on from.
+    let of_period = |h: &&Held| {
+        h.study.name() == newest.study.name() && h.study.period() == newest.study.period()
+    };
+    let spent = |h: &Held| h.study.privacy().spend_percent;
+    let spent = all.iter().filter(of_period).map(spent).fold(0, u32::saturating_add);
     let left = if args.same_period { 100_u32.saturating_sub(spent) } else { 100 };
     if left == 0 {
         return Err(Fault::user("the result spent all of its period's privacy")

@@ -101,7 +101,8 @@ impl Scene<'_> {
         let epsilon = |cost: Cost| cost.epsilon(delta).map_or(f64::INFINITY, Epsilon::value);
         let rounds = study.privacy().rounds_per_year;
         let once = charges.clinician;
-        let year = (1..rounds).try_fold(once, |sum, _| sum.checked_add(once));
+        let year =
+            (1..study.privacy().releases_a_year()).try_fold(once, |sum, _| sum.checked_add(once));
         let mu = once.mu().ok();
         let power = Probability::new(0.05)
             .ok()
@@ -206,7 +207,7 @@ impl Scene<'_> {
             _ => None,
         };
         let phi = applied.map_or(0.0, |result| result.phi.value());
-        let curve = applied.map_or_else(Vec::new, |result| self.curve(result));
+        let curve = if self.shown() { self.curve() } else { Vec::new() };
         let mut groups = Vec::new();
         if self.shown() && self.round.study.family().is_additive() {
             for at in 0..self.fitted.groups.len() {
@@ -216,13 +217,13 @@ impl Scene<'_> {
         Ok(FairnessPart { phi, groups, curve })
     }
 
-    fn curve(&self, result: &DialResult) -> Vec<CurvePoint> {
+    fn curve(&self) -> Vec<CurvePoint> {
         let largest = |gaps: &[f64]| gaps.iter().fold(0.0_f64, |most, gap| most.max(gap.abs()));
         let point = |p: &crate::model::CurvePoint| {
             let gap_points = largest(&p.gaps) * self.range();
             Some(CurvePoint { phi: p.phi, r_squared: p.r_squared?, gap_points })
         };
-        result.curve.iter().filter_map(point).collect()
+        self.fitted.curve.iter().filter_map(point).collect()
     }
 
     /// One group; `None` if it does not stand clear of its noise.

@@ -61,6 +61,8 @@ pub struct Spec {
     pub sites: Vec<String>,
     /// The dial, if the study closes a gap.
     pub dial: Option<DialSpec>,
+    /// Groups, counted from 0, and a direction: what closing their gaps would cost, whether they are closed or not.
+    pub explore: Option<(Vec<usize>, Direction)>,
 }
 
 /// Which gaps to close, by how much and along which direction.
@@ -101,6 +103,9 @@ pub struct Fitted {
     pub between: Option<Between>,
     /// What became of the dial; `None` if the study has none.
     pub dial: Option<DialOutcome>,
+    /// Accuracy against fairness, from φ = 0 to 1, for the groups asked about; empty where noise hides it. Along the
+    /// release's own direction it is a rough one: the noise makes gaps look cheaper to close.
+    pub curve: Vec<CurvePoint>,
     #[serde(skip)]
     t: DVector<f64>,
     #[serde(skip)]
@@ -183,8 +188,6 @@ pub struct DialResult {
     pub realised: Vec<f64>,
     /// Accuracy of the fair fit.
     pub after: OverallMeasures,
-    /// Accuracy against fairness, from φ = 0 to 1.
-    pub curve: Vec<CurvePoint>,
     /// Parameters of the published estimators that give the same fit; for one group only.
     pub equivalents: Option<Equivalents>,
 }
@@ -217,6 +220,12 @@ pub fn fit(spec: &Spec, inputs: &Inputs) -> Result<Fitted, ModelError> {
     let t = solution.t();
     let lost = solution.lost_to_noise(inputs.gram(), t)?;
     let before = measure::overall(inputs, t, lost)?;
+    let way = spec.explore.as_ref().filter(|_| solution.quality() != Quality::Withheld);
+    let way = way.and_then(|(groups, direction)| {
+        // Groups lost in noise have no curve, which is a finding and no failure.
+        dial::shift(inputs, &solution, groups, direction).ok()
+    });
+    let curve = way.map_or_else(|| Ok(Vec::new()), |way| curve(inputs, &way, lost))?;
     let attempt = spec.dial.as_ref().map(|dial| apply(dial, inputs, &solution, lost));
     let shift = match &attempt {
         Some(Ok((shift, _))) => Some(shift),
@@ -256,6 +265,7 @@ pub fn fit(spec: &Spec, inputs: &Inputs) -> Result<Fitted, ModelError> {
         sites,
         between,
         dial,
+        curve,
         t: t.clone(),
         published,
         predicting,
@@ -283,6 +293,17 @@ fn apply(
     }
     let shift = dial::shift(inputs, solution, &spec.groups, &spec.direction)?;
     let after = overall_after(inputs, &shift.at(spec.phi), lost, &spec.direction)?;
+    let equivalents = match spec.groups.as_slice() {
+        &[only] => Some(dial::equivalents(inputs, solution, only, spec.phi)?),
+        _ => None,
+    };
+    let result =
+        DialResult { phi: spec.phi, realised: shift.realised().to_vec(), after, equivalents };
+    Ok((shift, result))
+}
+
+/// What closing gaps along a way would cost.
+fn curve(inputs: &Inputs, shift: &Shift, lost: f64) -> Result<Vec<CurvePoint>, ModelError> {
     let mut curve = Vec::new();
     for step in 0..=CURVE_STEPS {
         let phi = Phi::new(f64::from(step) / f64::from(CURVE_STEPS))?;
@@ -293,18 +314,7 @@ fn apply(
             gaps: shift.gaps().iter().map(|gap| gap * (1.0 - phi.value())).collect(),
         });
     }
-    let equivalents = match spec.groups.as_slice() {
-        &[only] => Some(dial::equivalents(inputs, solution, only, spec.phi)?),
-        _ => None,
-    };
-    let result = DialResult {
-        phi: spec.phi,
-        realised: shift.realised().to_vec(),
-        after,
-        curve,
-        equivalents,
-    };
-    Ok((shift, result))
+    Ok(curve)
 }
 
 fn overall_after(

@@ -113,6 +113,7 @@ fn spec(dial: Option<DialSpec>) -> Spec {
         coefficients: names(&["constant", "volume", "acuity", "minutes"]),
         groups: names(&["nights", "language"]),
         sites: names(&["north", "south"]),
+        explore: dial.as_ref().map(|d| (d.groups.clone(), d.direction.clone())),
         dial,
     }
 }
@@ -192,7 +193,7 @@ fn a_fit_reports_the_dial_with_its_price() {
     let Some(DialOutcome::Applied(result)) = &fitted.dial else {
         panic!("{:?}", fitted.dial);
     };
-    let curve: Vec<f64> = result.curve.iter().map(|point| point.r_squared.unwrap()).collect();
+    let curve: Vec<f64> = fitted.curve.iter().map(|point| point.r_squared.unwrap()).collect();
     assert_eq!(curve.len(), 11);
     let price = |at: usize| curve[0] - curve[at];
     assert!(price(10) > 0.0);

@@ -233,7 +233,7 @@ fn study_part(study: &Study, approved: Option<SmallCells>) -> StudyPart {
         small_cells_accepted: approved == Some(SmallCells::Accepted),
         epsilon: study.privacy().epsilon,
         delta: study.privacy().delta,
-        releases_a_year: study.privacy().rounds_per_year,
+        releases_a_year: study.privacy().releases_a_year(),
         outcome: format!("{} ({})", outcome.label, outcome.source),
         limits: study.limits().to_vec(),
     }

@@ -95,10 +95,11 @@ fn cost(study: &Study, plan: &Plan, spent: Charges, budgets: Budgets) -> Vec<Str
     let mut lines = vec!["What it costs:".to_owned()];
     lines.extend(accounts.map(account));
     let rounds = study.privacy().rounds_per_year;
-    let year = (1..rounds).try_fold(charges.clinician, |sum, _| sum.checked_add(charges.clinician));
+    let year = (1..study.privacy().releases_a_year())
+        .try_fold(charges.clinician, |sum, _| sum.checked_add(charges.clinician));
     if let Some(year) = year {
         let epsilon = epsilon(year, plan.delta());
-        lines.push(format!("  a year of {rounds} such releases costs one clinician ε {epsilon}"));
+        lines.push(format!("  a year of {rounds} such periods costs one clinician ε {epsilon}"));
     }
     lines
 }

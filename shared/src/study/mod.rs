@@ -97,6 +97,15 @@ fn whole() -> u32 {
     100
 }
 
+impl Privacy {
+    /// How many releases like this one spend what a year of whole periods does, rounded up: of a release that spends a
+    /// part of its period, the others spend the rest.
+    pub fn releases_a_year(&self) -> u32 {
+        let percent = self.rounds_per_year.saturating_mul(100);
+        percent.div_ceil(self.spend_percent.max(1))
+    }
+}
+
 /// Shares f of the squared norm of a row; they sum to 1 at most.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -169,12 +169,15 @@ fn dial(exact: &Exact, fitted: &Fitted, trial: &Trial) -> Result<(Vec<bool>, Opt
     if !matches!(fitted.dial, Some(DialOutcome::Applied(_))) {
         return Ok((Vec::new(), None));
     }
+    let (published, exact_sums) = (fitted.published(), &exact.inputs);
     let truth = match fitted.direction() {
-        Some((Direction::Frozen(_), steps)) if !exact.inputs.all().later.along.is_empty() => {
-            measure::moved_group(&exact.inputs, 0, (fitted.t(), steps)).map_err(bug)?
+        Some((Direction::Frozen(_), steps)) if !exact_sums.all().later.along.is_empty() => {
+            measure::moved_group(exact_sums, 0, (fitted.t(), steps))
         }
-        _ => measure::group(&exact.inputs, 0, fitted.published()).map_err(bug)?,
+        _ => measure::group(exact_sums, 0, published),
     };
+    // A group that exact sums lose in the noise they would have is not judged.
+    let Ok(truth) = truth else { return Ok((Vec::new(), None)) };
     let closed = 1.0 - truth.mean_residual_difference.value / exact.gap;
     let after = fitted.groups.first().and_then(|g| g.after.as_ref());
     let judged = trial.study.warm().is_some();

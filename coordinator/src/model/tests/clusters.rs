@@ -41,6 +41,7 @@ fn spec_of_sites() -> Spec {
         groups: Vec::new(),
         sites: (0..SITES).map(|site| format!("site {site}")).collect(),
         dial: None,
+        explore: None,
     }
 }
 
