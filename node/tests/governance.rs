@@ -62,6 +62,9 @@ fn study(heart: bool) -> String {
         )
         .unwrap();
     }
+    // Without a factor there are no service lines and no codes.
+    let (tail, _) = tail.split_once("# Proposed codes").unwrap();
+    let tail = tail.replacen("by = [\"sites\", \"levels:specialty\", \"codes\"]", "", 1);
     let text = format!("{head}{features}# Groups stay outside{tail}");
     text.replacen(", { name = \"policymakers\", class = \"policy\" }", "", 1)
 }

@@ -166,7 +166,7 @@ prior_count = 3
 [[features]]
 id = "other"
 label = "Another"
-source = "other-language-share:german"
+source = "other-language-share:french"
 low = 0.0
 high = 1.0
 centre = 0.4

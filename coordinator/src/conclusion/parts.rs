@@ -7,13 +7,13 @@
 use super::{Round, Truth};
 use crate::model::dial::Equivalents as ModelEquivalents;
 use crate::model::linear::Quality;
-use crate::model::measure::{Figure, GroupMeasures, fitted_mean};
+use crate::model::measure::{Figure, GroupMeasures, OverallMeasures, fitted_mean};
 use crate::model::uncertainty::Interval as ModelInterval;
 use crate::model::{DialOutcome, DialResult, Fitted, ModelError};
 use crate::report::data::{
     Coefficient, CoefficientKind, CurvePoint, Definition, Equivalents, FairnessPart,
     FederationPart, FitPart, FitQuality, GapMeasures, GroupFairness, InputsPart, Interval, Noisy,
-    OutcomePart, PatientPrivacy, PrivacyPart, QualityPart, ScoredByPart, StudyPart,
+    OutcomePart, OverallFit, PatientPrivacy, PrivacyPart, QualityPart, ScoredByPart, StudyPart,
 };
 use nalgebra::DVector;
 use tacit_model::moments::{Moments, Noisy as Moment};
@@ -214,7 +214,27 @@ impl Scene<'_> {
                 groups.extend(self.group(at, applied)?);
             }
         }
-        Ok(FairnessPart { phi, groups, curve })
+        let additive = self.shown() && self.round.study.family().is_additive();
+        let overall = |measures: &OverallMeasures| self.overall(measures);
+        Ok(FairnessPart {
+            phi,
+            groups,
+            curve,
+            overall_before: additive.then(|| overall(&self.fitted.before)).flatten(),
+            overall_after: applied.and_then(|result| overall(&result.after)),
+        })
+    }
+
+    /// How a formula fits everybody, in points; `None` where noise leaves no such number.
+    fn overall(&self, measures: &OverallMeasures) -> Option<OverallFit> {
+        let residual = measures.overall_mean_residual?;
+        let r_squared = measures.r_squared?;
+        Some(OverallFit {
+            residual: residual.value * self.range(),
+            residual_interval: figure_interval(residual, self.range()),
+            r_squared: r_squared.value,
+            r_squared_interval: figure_interval(r_squared, 1.0),
+        })
     }
 
     fn curve(&self) -> Vec<CurvePoint> {
@@ -273,12 +293,23 @@ impl Scene<'_> {
         let net = measures.net_compensation_group.value;
         let formula = fitted_mean(inputs.gram(), inputs.group(at)?, t)?.map(|mean| mean.value);
         let points = |scaled: f64| self.low() + range * scaled;
-        let ratio = formula.map_or(1.0, |mean| points(mean) / points(mean - net));
+        let ratio = |net: f64| formula.map_or(1.0, |mean| points(mean) / points(mean - net));
+        // The formula's mean is far better known than the outcome's, so the ratio moves with what is between them.
+        let ratio_interval = match measures.net_compensation_group.interval() {
+            ModelInterval::Bounded { low, high } => {
+                Interval::Between { low: ratio(low), high: ratio(high) }
+            }
+            ModelInterval::NotEstimable => figure_interval(measures.net_compensation_group, 1.0),
+        };
         Ok(GapMeasures {
             mean_residual_difference: gap.value * range,
             interval: figure_interval(gap, range),
-            predictive_ratio: ratio,
+            predictive_ratio: ratio(net),
+            predictive_ratio_interval: ratio_interval,
             net_compensation: net * range,
+            net_compensation_interval: figure_interval(measures.net_compensation_group, range),
+            fair_covariance: measures.fair_covariance.value * range,
+            fair_covariance_interval: figure_interval(measures.fair_covariance, range),
             truth,
         })
     }

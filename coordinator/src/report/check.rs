@@ -241,6 +241,14 @@ fn check_fairness(fairness: &FairnessPart, rehearsal: bool) -> Checked {
             "is not a finite number of at least 0",
         )?;
     }
+    for (name, fit) in [("before", &fairness.overall_before), ("after", &fairness.overall_after)] {
+        let Some(fit) = fit else { continue };
+        let key = format!("fairness.overall_{name}");
+        finite(&format!("{key}.residual"), fit.residual)?;
+        finite(&format!("{key}.r_squared"), fit.r_squared)?;
+        interval(&format!("{key}.residual_interval"), fit.residual_interval)?;
+        interval(&format!("{key}.r_squared_interval"), fit.r_squared_interval)?;
+    }
     let next = fairness.curve.iter().skip(1);
     let rising = fairness.curve.iter().zip(next).all(|(a, b)| a.phi < b.phi);
     ensure(rising, "fairness.curve", "is not in the order of rising phi")
@@ -251,6 +259,14 @@ fn check_measures(key: &str, measures: &GapMeasures, rehearsal: bool) -> Checked
     interval(&format!("{key}.interval"), measures.interval)?;
     finite(&format!("{key}.predictive_ratio"), measures.predictive_ratio)?;
     finite(&format!("{key}.net_compensation"), measures.net_compensation)?;
+    finite(&format!("{key}.fair_covariance"), measures.fair_covariance)?;
+    for (name, found) in [
+        ("predictive_ratio_interval", measures.predictive_ratio_interval),
+        ("net_compensation_interval", measures.net_compensation_interval),
+        ("fair_covariance_interval", measures.fair_covariance_interval),
+    ] {
+        interval(&format!("{key}.{name}"), found)?;
+    }
     truth(&format!("{key}.truth"), measures.truth, rehearsal)
 }
 

@@ -276,6 +276,10 @@ pub struct FairnessPart {
     pub groups: Vec<GroupFairness>,
     /// What a dial of φ would cost, by rising φ; may be empty.
     pub curve: Vec<CurvePoint>,
+    /// How the formula fits everybody before the dial; `None` if the coefficients are withheld.
+    pub overall_before: Option<OverallFit>,
+    /// The same after the dial, where it was used.
+    pub overall_after: Option<OverallFit>,
 }
 
 /// How the formula treats one group, against everybody else.
@@ -306,10 +310,32 @@ pub struct GapMeasures {
     pub interval: Interval,
     /// Mean of the formula over mean of the outcome in the group; below 1: valued too low.
     pub predictive_ratio: f64,
+    /// Interval of the predictive ratio.
+    pub predictive_ratio_interval: Interval,
     /// Mean of the formula less mean of the outcome in the group, points; below 0: valued too low.
     pub net_compensation: f64,
+    /// Interval of the net compensation, points.
+    pub net_compensation_interval: Interval,
+    /// Covariance of belonging to the group and what the formula leaves, points; above 0: valued too low.
+    pub fair_covariance: f64,
+    /// Interval of the covariance, points.
+    pub fair_covariance_interval: Interval,
     /// In a rehearsal, the mean residual difference without noise, points.
     pub truth: Option<f64>,
+}
+
+/// How a formula fits everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OverallFit {
+    /// Mean outcome less mean of the formula, points.
+    pub residual: f64,
+    /// Its interval, points.
+    pub residual_interval: Interval,
+    /// Share of the outcome's variance that the formula explains.
+    pub r_squared: f64,
+    /// Its interval.
+    pub r_squared_interval: Interval,
 }
 
 /// The same fit in the words of other authors.

@@ -7,7 +7,8 @@ pub(crate) use spreads::forget_spreads;
 use super::data::{
     Coefficient, CoefficientKind, CurvePoint, Definition, Equivalents, FORMAT, FairnessPart,
     FederationPart, FitPart, FitQuality, GapMeasures, GroupFairness, InputsPart, Interval, Noisy,
-    OutcomePart, PatientPrivacy, PrivacyPart, QualityPart, ReportData, ScoredByPart, StudyPart,
+    OutcomePart, OverallFit, PatientPrivacy, PrivacyPart, QualityPart, ReportData, ScoredByPart,
+    StudyPart,
 };
 
 /// What the answer says about [`data`].
@@ -267,7 +268,17 @@ fn fairness() -> FairnessPart {
             high: gap + half,
         }),
         predictive_ratio: 1.0 - gap / 42.0,
+        predictive_ratio_interval: half.map_or(Interval::NotOffered, |half| Interval::Between {
+            low: 1.0 - (gap + half) / 42.0,
+            high: 1.0 - (gap - half) / 42.0,
+        }),
         net_compensation: -gap * 0.88,
+        net_compensation_interval: half.map_or(Interval::NotOffered, |half| Interval::Between {
+            low: -(gap + half) * 0.88,
+            high: -(gap - half) * 0.88,
+        }),
+        fair_covariance: gap * 0.1,
+        fair_covariance_interval: Interval::NotOffered,
         truth: Some(truth),
     };
     FairnessPart {
@@ -297,5 +308,17 @@ fn fairness() -> FairnessPart {
                 gap_points: 2.47 * (1.0 - phi),
             })
             .to_vec(),
+        overall_before: Some(OverallFit {
+            residual: 0.0,
+            residual_interval: Interval::Between { low: -0.2, high: 0.2 },
+            r_squared: 0.4517,
+            r_squared_interval: Interval::Between { low: 0.43, high: 0.473 },
+        }),
+        overall_after: Some(OverallFit {
+            residual: 0.0,
+            residual_interval: Interval::NotOffered,
+            r_squared: 0.4391,
+            r_squared_interval: Interval::NotOffered,
+        }),
     }
 }

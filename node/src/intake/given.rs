@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tacit_shared::fault::Fault;
 
 /// What FHIR bulk data lands in, whichever resources it has.
-const FHIR: [&str; 8] = [
+const FHIR: [&str; 9] = [
     "raw_encounter",
     "raw_response",
     "raw_answer",
@@ -26,6 +26,7 @@ const FHIR: [&str; 8] = [
     "raw_practitioner_role",
     "raw_consent",
     "raw_patient",
+    "raw_export",
 ];
 
 /// Looks at the files once: names that fit, a mapping that reads them all, and what tells each from another one.

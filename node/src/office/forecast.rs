@@ -241,16 +241,16 @@ mod tests {
         close(found.kappa, 1.75 / 8.0 * 4000.0 * 0.28_f64.sqrt() / (4.0 * 2.8927 * 16.0));
         close(found.width_ratio, (1.0 + 125.0 * 2.8927_f64.powi(2) * 8.0 / (0.61 * 4000.0)).sqrt());
         assert_eq!(found.verdict, Feasibility::Weak);
-        // √(K+1) = √3; ρ = 9 points; 10 percent are 400.
+        // √(K+1) = √3; ρ = 11 points; 10 percent are 400.
         close(
             found.groups[0].value,
-            1.96 * 2.8927 * 3_f64.sqrt() * 9.0 / (0.08_f64.sqrt() * 400.0),
+            1.96 * 2.8927 * 3_f64.sqrt() * 11.0 / (0.08_f64.sqrt() * 400.0),
         );
         close(found.sites[0].value, 1.96 * 2.8927 / 0.07_f64.sqrt());
-        close(found.sites[1].value, 1.96 * 2.8927 * 9.0 / (0.05_f64.sqrt() * 800.0));
+        close(found.sites[1].value, 1.96 * 2.8927 * 11.0 / (0.05_f64.sqrt() * 800.0));
         // Acuity: rms .29 of half a range of 2 levels.
         let acuity = &found.coefficients[1];
-        close(acuity.value, 1.96 * 3.0 * found.width_ratio / (4000_f64.sqrt() * 0.29));
+        close(acuity.value, 1.96 * 11.0 / 3.0 * found.width_ratio / (4000_f64.sqrt() * 0.29));
         assert_eq!(acuity.unit, "points for 2.00 level");
         assert_eq!(found.coefficients.len(), 8);
     }

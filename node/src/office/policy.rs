@@ -201,7 +201,7 @@ mod tests {
         assert!(error.ends_with("profile `self-report-only` does not allow that class"), "{error}");
         let patients = with("public").replacen(
             "scale:copenhagen-burnout:client",
-            "scale:care-measure:total",
+            "scale:care-measure:understanding",
             1,
         );
         let patients = patients.replacen(

@@ -26,6 +26,7 @@ pub(crate) fn fairness(data: &ReportData) -> Markup {
         @if after && fairness.phi > 0.0 {
             p.small { "No range is offered for the gap after the dial; the notes at the end say why." }
         }
+        (overall(data))
         @if let Some(picture) = picture::price(data) {
             h3 { "What closing the gap costs" }
             (picture)
@@ -39,8 +40,9 @@ fn groups(data: &ReportData) -> Markup {
         "Group and formula",
         "Gap, points",
         "95\u{a0}% range",
-        "Predictive ratio",
-        "Net compensation, points",
+        "Predictive ratio and its range",
+        "Net compensation, points, and its range",
+        "Fair covariance, points",
     ]);
     if data.rehearsal {
         names.push("Gap without noise".to_owned());
@@ -60,14 +62,47 @@ fn group_rows(group: &GroupFairness, rehearsal: bool) -> Markup {
                 th scope="row" { (group.label) span.unit { (name) ", " (noisy(group.heads)) " clinicians" } }
                 td.num { (decimal(measures.mean_residual_difference, 2)) }
                 td.num { (range(measures.interval, 2)) }
-                td.num { (decimal(measures.predictive_ratio, 3)) }
-                td.num { (decimal(measures.net_compensation, 2)) }
+                td.num {
+                    (decimal(measures.predictive_ratio, 3))
+                    span.unit { (range(measures.predictive_ratio_interval, 3)) }
+                }
+                td.num {
+                    (decimal(measures.net_compensation, 2))
+                    span.unit { (range(measures.net_compensation_interval, 2)) }
+                }
+                td.num {
+                    (decimal(measures.fair_covariance, 3))
+                    span.unit { (range(measures.fair_covariance_interval, 3)) }
+                }
                 @if rehearsal {
                     td.num { (measures.truth.map_or("–".to_owned(), |t| decimal(t, 2))) }
                 }
             }
         }
     }
+}
+
+/// How well the formula fits everybody, before and after the dial.
+fn overall(data: &ReportData) -> Markup {
+    let fits = [
+        ("before the dial", data.fairness.overall_before),
+        ("after it", data.fairness.overall_after),
+    ];
+    let told: Vec<String> = fits
+        .into_iter()
+        .filter_map(|(when, fit)| {
+            let fit = fit?;
+            Some(format!(
+                "Over everybody {when}, the outcome lies {} points from the formula on average ({}), which explains \
+                 {} of its variance ({}).",
+                decimal(fit.residual, 2),
+                range(fit.residual_interval, 2),
+                decimal(fit.r_squared, 3),
+                range(fit.r_squared_interval, 3),
+            ))
+        })
+        .collect();
+    html! { @if !told.is_empty() { p.small { (told.join(" ")) } } }
 }
 
 fn equivalents(data: &ReportData) -> Markup {
