@@ -155,6 +155,9 @@ fn study_with_recordings() -> String {
     let features = study["features"].as_array_mut().unwrap();
     features.retain(|feature| feature["id"].as_str() == Some("volume"));
     features.push(FEATURE.parse::<toml::Table>().unwrap().into());
+    // Without a factor there are no service lines and no codes.
+    study.remove("codes");
+    study["allocation"].as_table_mut().unwrap().remove("by");
     // The profile for research allows readers of class research and oversight.
     study["recipients"].as_array_mut().unwrap().truncate(1);
     toml::to_string(&study).unwrap()

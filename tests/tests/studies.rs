@@ -4,11 +4,16 @@
 //! interval reaches, which a normal error does once in 200 million.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 use std::path::Path;
+use tacit_coordinator::command::verify::{ExportArgs, export as export_transcript};
 use tacit_coordinator::command::{evaluate, report};
 use tacit_coordinator::report::Report;
 use tacit_coordinator::report::data::{FitQuality, Interval, ReportData};
 use tacit_node::command::approve;
+use tacit_node::command::learn::{self, LearnArgs};
+use tacit_node::command::opening::{self, OpeningArgs};
 use tacit_node::intake::progress::Silent;
+use tacit_node::store::Store;
+use tacit_shared::id::Digest;
 use tacit_shared::protocol::config::Deadlines;
 use tacit_shared::study::Study;
 use tacit_shared::units::Epsilon;
@@ -158,6 +163,60 @@ async fn refused(federation: &Federation, dir: &Path, text: &str) -> String {
     approve::approve_with(&args).await.unwrap_err().to_string()
 }
 
+/// The study with one number moved.
+fn moved_by(text: &str, place: &[&str], by: f64) -> String {
+    let mut table: toml::Table = text.parse().unwrap();
+    let (first, rest) = place.split_first().unwrap();
+    let mut value = table.get_mut(*first).unwrap();
+    for key in rest {
+        value = match key.parse::<usize>() {
+            Ok(at) => &mut value[at],
+            Err(_) => &mut value[*key],
+        };
+    }
+    *value = toml::Value::Float(value.as_float().unwrap() + by);
+    table.to_string()
+}
+
+/// A node looks at what it released; one that lost the result learns it from the transcript.
+async fn opened_and_learnt(federation: &Federation, dir: &Path, next: &str) {
+    let node = federation.dir(&federation.members()[0]);
+    let store = Store::open(&node.join(tacit_node::store::FILE)).await.unwrap();
+    let round: String =
+        sqlx::query_scalar("SELECT round FROM result").fetch_one(store.pool()).await.unwrap();
+    let round = round.parse().unwrap();
+    let look = OpeningArgs { dir: node.clone(), round, out: Some(dir.join("opening")) };
+    let page = opening::run(&look).await.unwrap();
+    assert!(page.contains("is one of rows") && page.contains("holds the exact sum"), "{page}");
+    let other = OpeningArgs { round: Digest::new([7; 32]), out: None, ..look };
+    let fault = opening::run(&other).await.unwrap_err().to_string();
+    assert!(fault.contains("released nothing"), "{fault}");
+
+    sqlx::query("DELETE FROM result").execute(store.pool()).await.unwrap();
+    store.close().await;
+    let lost = refused(federation, dir, next).await;
+    assert!(lost.contains("does not hold the earlier result"), "{lost}");
+    let transcript = dir.join("transcript.tacit");
+    let coordinator = federation.coordinator_dir();
+    let export = ExportArgs { dir: coordinator, round: None, out: transcript.clone() };
+    export_transcript(&export).await.unwrap();
+    let warm = Study::parse(next).unwrap().warm().unwrap().results[0];
+    let learn = |result| LearnArgs { dir: node.clone(), transcript: transcript.clone(), result };
+    let shown = learn::run(&learn(None)).await.unwrap();
+    assert!(
+        shown.contains("Nothing was taken over") && shown.contains(&warm.to_string()),
+        "{shown}"
+    );
+    let wrong = learn::run(&learn(Some(Digest::new([7; 32])))).await.unwrap_err().to_string();
+    assert!(wrong.contains("its result is"), "{wrong}");
+    assert!(
+        refused(federation, dir, next).await.contains("does not hold"),
+        "a look takes nothing over"
+    );
+    let taken = learn::run(&learn(Some(warm))).await.unwrap();
+    assert!(taken.contains("Taken over"), "{taken}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_period_follows_and_a_tampered_frame_does_not() {
     let dir = tempfile::tempdir().unwrap();
@@ -167,11 +226,16 @@ async fn a_second_period_follows_and_a_tampered_frame_does_not() {
     assert_eq!(study.period().0.to_string(), "2026-10-01");
 
     let text = std::fs::read_to_string(federation.study_path()).unwrap();
-    let mut table: toml::Table = text.parse().unwrap();
-    let prior = table["warm"]["prior"].as_array_mut().unwrap();
-    prior[1] = toml::Value::Float(prior[1].as_float().unwrap() + 0.01);
-    let found = refused(&federation, dir.path(), &table.to_string()).await;
-    assert!(found.contains("prior"), "{found}");
+    for (place, named) in [
+        (&["warm", "prior", "1"][..], "warm.prior"),
+        (&["warm", "whitening", "2", "1"], "warm.whitening"),
+        (&["privacy", "norm_cap"], "privacy.norm_cap"),
+        (&["outcome", "residual_bound"], "outcome.residual_bound"),
+    ] {
+        let found = refused(&federation, dir.path(), &moved_by(&text, place, 0.01)).await;
+        assert!(found.contains(&format!("another `{named}`")), "{found}");
+    }
+    opened_and_learnt(&federation, dir.path(), &text).await;
 
     let size = Size { sites: SITES, clinicians: CLINICIANS };
     let moved = Moved { period: 1, compensated: true };

@@ -40,6 +40,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         &[
             &["error"],
             &["solve"],
+            &["later"],
             &["gram"],
             &["linear", "filter", "moments"],
             &["sane"],

@@ -83,13 +83,16 @@ async fn held(store: &Store) -> Result<Vec<Held>, Fault> {
     Ok(held)
 }
 
-/// `None` if the roster is not the round's.
+/// `None` if the roster is not the round's, or the study is one that this program does not read any more: it must not
+/// stand in the way of others.
 fn read(row: &SqliteRow) -> Result<Option<Held>, Fault> {
     let text = |column| row.try_get::<String, _>(column).map_err(|e| fault(&e));
     let signed: Vec<u8> = row.try_get("signed").map_err(|e| fault(&e))?;
-    let study = Study::parse(&text("study")?).map_err(|e| e.into_fault("an approved study"))?;
-    let roster = Roster::parse(&text("roster")?).map_err(|e| e.into_fault("a pinned roster"))?;
-    Ok(result(&signed, study, &roster))
+    let (study, roster) = (Study::parse(&text("study")?), Roster::parse(&text("roster")?));
+    Ok(match (study, roster) {
+        (Ok(study), Ok(roster)) => result(&signed, study, &roster),
+        _ => None,
+    })
 }
 
 fn result(signed: &[u8], study: Study, roster: &Roster) -> Option<Held> {

@@ -11,6 +11,7 @@
 mod error;
 pub mod filter;
 pub mod gram;
+mod later;
 pub mod linear;
 pub mod moments;
 pub mod sane;

@@ -23,7 +23,8 @@ const ENTRY_MAX: f64 = 1e4;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Warm {
-    /// Digests of the signed results it follows from, the newest first.
+    /// Digests of the signed results it follows from, the newest first; 64 hexadecimal digits each in a file.
+    #[serde(with = "hex")]
     pub results: Vec<Digest>,
     /// W: column j has its j + 1 numbers down to the diagonal, which is above 0. The first is 1.
     pub whitening: Vec<Vec<f64>>,
@@ -33,6 +34,23 @@ pub struct Warm {
     /// Empty where the earlier results gave none.
     #[serde(default)]
     pub directions: Vec<Vec<f64>>,
+}
+
+/// Digests as people write them.
+mod hex {
+    use crate::id::Digest;
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(digests: &[Digest], to: S) -> Result<S::Ok, S::Error> {
+        digests.iter().map(ToString::to_string).collect::<Vec<String>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Digest>, D::Error> {
+        let texts = Vec::<String>::deserialize(from)?;
+        let read = |text: &String| text.parse().map_err(D::Error::custom);
+        texts.iter().map(read).collect()
+    }
 }
 
 /// Checks the frame as written against a design of `p` columns.

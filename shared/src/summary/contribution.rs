@@ -196,6 +196,55 @@ mod tests {
         }
     }
 
+    /// A later period with every block: W and b₀ as large as a study may state them, two directions, histograms.
+    fn extreme(entry: f64, family: &str) -> Study {
+        let gaussian = family == "gaussian";
+        let warm = format!(
+            "[warm]\nresults = [\"{}\"]\nwhitening = [[1.0], [{entry:?}, 1.5], [0.1, {entry:?}, 2.0], [0.0, 0.3, {entry:?}, 0.7]]\n\
+             prior = [0.4, {entry:?}, -0.1, 0.05]\n{}",
+            "ab".repeat(32),
+            if gaussian { "directions = [[0.0, 0.6, 0.8, 0.0]]\n" } else { "" }
+        );
+        let later = "group_labour = 0.02\ngroup_direction = 0.04\nsite_labour = 0.05\nhistograms = 0.05\nmatrix = 0.14";
+        let plain = "histograms = 0.05\nmatrix = 0.25";
+        let histogram = "[[histograms]]\nid = \"length\"\nlabel = \"x\"\nsource = \"minutes-mean\"\nunit = \"minute\"\n\
+                         low = 0.0\nhigh = 60.0\ncentre = 20.0\nbins = 6\n\n[privacy]";
+        let text = SOUND
+            .replacen("matrix = 0.3", if gaussian { later } else { plain }, 1)
+            .replacen("[privacy]", histogram, 1)
+            .replacen("[fairness]", &format!("[model]\nfamily = \"{family}\"\n\n[fairness]"), 1);
+        let text = if gaussian {
+            text
+        } else {
+            text.replacen("groups = [\"interpreter-panel\"]", "groups = []", 1)
+        };
+        Study::parse(&format!("{text}\n{warm}")).unwrap()
+    }
+
+    proptest! {
+        /// Before the gate: it would hide a block that is longer than its share.
+        #[test]
+        fn no_block_of_a_later_period_is_longer_than_its_share(
+            acuity in -1e3..1e3_f64, outcome in -1e3..1e3_f64, share in -2.0..2.0_f64,
+            minutes in -1e3..1e3_f64, level in 0..3_usize, entry in -1e4..1e4_f64, family in 0..4_usize,
+        ) {
+            let family = ["gaussian", "poisson", "logistic", "gamma"][family];
+            let study = extreme(entry, family);
+            let (layout, site) = layout(&study);
+            let level = ["internal", "emergency", "oncology"][level].parse().unwrap();
+            let features = vec![Value::Number(acuity), Value::Level(level)];
+            let measured = Measured { outcome, features, groups: vec![share], histograms: vec![minutes] };
+            let row = FeatureRow::new(study.schema(), &measured).unwrap().excluding(share);
+            let wire = wire(&layout, site, &row);
+            let length = |run: &[f64]| run.iter().map(|v| v * v).sum::<f64>().sqrt();
+            prop_assert!(length(&wire) <= 1.0 + 1e-9, "{}", length(&wire));
+            for block in layout.blocks() {
+                let run = &wire[block.start..block.start + block.length];
+                prop_assert!(length(run) <= block.most * (1.0 + 1e-9), "{:?}", block.part);
+            }
+        }
+    }
+
     #[test]
     fn what_a_clinician_excluded_moves_one_number_by_a_third_of_the_meta_share_at_most() {
         let study = Study::parse(SOUND).unwrap();
