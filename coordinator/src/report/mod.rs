@@ -12,6 +12,7 @@ mod curve;
 pub mod data;
 pub mod fhir;
 pub mod found;
+mod gaps;
 pub mod html;
 pub(crate) mod number;
 mod picture;
