@@ -3,7 +3,6 @@
 //! `cargo bench -p tacit-tests --bench accuracy` prints the tables of docs/performance.md; seeds are fixed. Every figure
 //! comes from rows that became contributions, were summed as integers, given the sampler's own noise and read back as a
 //! signed aggregate; `-- --quick` takes a tenth of the draws.
-#![expect(clippy::print_stdout, reason = "a bench prints its tables")]
 #[path = "common/mod.rs"]
 mod common;
 
@@ -35,10 +34,10 @@ async fn history(setting: &Setting, periods: u64, seed: u64) -> Result<History, 
         let opened = trial.noised(&trial.exact(&table).await?, 2_000 * seed + period)?;
         past.insert(0, (trial, opened));
         let earlier: Vec<(&Trial, &Aggregate)> = past.iter().map(|(t, a)| (t, a)).collect();
-        trial = past
-            .first()
-            .map(|(t, _)| t.next(setting, &earlier))
-            .unwrap_or_else(|| setting.first())?;
+        trial = match past.first() {
+            Some((newest, _)) => newest.next(setting, &earlier)?,
+            None => setting.first()?,
+        };
     }
     let table = setting.table(&trial, 1_000 * seed + periods)?;
     let sum = trial.exact(&table).await?;

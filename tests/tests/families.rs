@@ -1,10 +1,15 @@
 //! Counts, yes and no, and positive numbers: each period is one step from the formula of the last, and comes to the
 //! maximum of the likelihood that other software finds.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may panic, and says what it found"
+)]
 use nalgebra::DVector;
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt as _, SeedableRng as _};
-use rand_distr::{Distribution as _, Gamma, Poisson, StandardNormal};
+use rand_distr::{Distribution, Gamma, Poisson, StandardNormal};
 use tacit_coordinator::conclusion::fit_study;
 use tacit_coordinator::model::glm::{self, Family as Likelihood};
 use tacit_coordinator::model::uncertainty::Interval;
@@ -74,13 +79,24 @@ fn cases() -> Vec<Case> {
 
 /// Rows of a case with their outcomes as counted.
 fn table(case: &Case, trial: &Trial, seed: u64) -> (Table, Vec<(Vec<f64>, f64)>) {
+    table_of(case, trial, (SETTING.clinicians, &[0.0; 5]), seed)
+}
+
+/// So many rows, spread over hospitals that add this to the linear predictor.
+fn table_of(
+    case: &Case,
+    trial: &Trial,
+    (clinicians, added): (usize, &[f64]),
+    seed: u64,
+) -> (Table, Vec<(Vec<f64>, f64)>) {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let (mut rows, mut plain) = (Vec::new(), Vec::new());
-    for _ in 0..SETTING.clinicians {
+    for _ in 0..clinicians {
+        let site = rng.random_range(0..added.len());
         let normal = |rng: &mut ChaCha20Rng| -> f64 { StandardNormal.sample(rng) };
         let mut x = vec![1.0];
         x.extend((1..8).map(|_| (normal(&mut rng) / 3.0).clamp(-1.0, 1.0)));
-        let eta = case.level + x.iter().zip(LAW).map(|(x, b)| x * b).sum::<f64>();
+        let eta = case.level + added[site] + x.iter().zip(LAW).map(|(x, b)| x * b).sum::<f64>();
         let y = (case.draw)(eta, &mut rng).clamp(case.bounds.0, case.bounds.1);
         let features = trial.study.schema().features.iter().zip(x.iter().skip(1));
         let value = |(f, x): (&tacit_shared::study::schema::Feature, &f64)| {
@@ -93,7 +109,7 @@ fn table(case: &Case, trial: &Trial, seed: u64) -> (Table, Vec<(Vec<f64>, f64)>)
             histograms: vec![],
         };
         let row = FeatureRow::new(trial.study.schema(), &measured).unwrap();
-        rows.push((rng.random_range(0..5), row));
+        rows.push((site, row));
         plain.push((x, y));
     }
     (Table::of(rows), plain)
@@ -130,7 +146,9 @@ async fn periods_come_to_the_maximum_of_the_likelihood() {
         let mut trial = SETTING.first_with(&case.words).unwrap();
         let (rows, plain) = table(&case, &trial, 9);
         let best = glm::fit(case.likelihood, 8, case.level, |pass| {
-            plain.iter().for_each(|(x, y)| pass.add(x, *y, 1.0));
+            for (x, y) in &plain {
+                pass.add(x, *y, 1.0);
+            }
             Ok::<(), ModelError>(())
         })
         .unwrap();
@@ -175,4 +193,41 @@ async fn periods_come_to_the_maximum_of_the_likelihood() {
             assert!((0.85..3.0).contains(&ratio), "{:?} {at}: {ratio}", case.likelihood);
         }
     }
+}
+
+/// Hospitals that differ in their rates: the intervals count it.
+#[tokio::test]
+async fn hospitals_that_differ_widen_the_intervals_of_a_rate() {
+    // A whole study's shares: hospitals must stand clear of their noise to be told apart.
+    let setting = Setting { sites: 12, clinicians: 6_000, products_only: false, ..SETTING };
+    let case = &cases()[0];
+    let mut rng = ChaCha20Rng::seed_from_u64(5);
+    let mut effects = || -> Vec<f64> {
+        (0..12).map(|_| 0.2 * Distribution::<f64>::sample(&StandardNormal, &mut rng)).collect()
+    };
+    let mut trial = setting.first_with(&case.words).unwrap();
+    for period in 0..2 {
+        let (rows, _) = table_of(case, &trial, (6_000, &effects()), period);
+        let exact = trial.exact(&rows).await.unwrap();
+        let opened = trial.noised(&exact, 10 + period).unwrap();
+        trial = trial.next(&setting, &[(&trial, &opened)]).unwrap();
+    }
+    // A rate over hospitals is the mean of theirs, not that of a typical one.
+    let level = case.level + 0.2 * 0.2 / 2.0;
+    let names: Vec<String> = (1..=12).map(|at| format!("site-{at}")).collect();
+    let (mut held, mut all) = (0, 0);
+    for seed in 0..60 {
+        let (rows, _) = table_of(case, &trial, (6_000, &effects()), 100 + seed);
+        let sum = trial.exact(&rows).await.unwrap();
+        let moments = Moments::of(&trial.plan, &trial.noised(&sum, seed).unwrap()).unwrap();
+        let fitted = fit_study(&trial.study, &names, moments.inputs()).unwrap();
+        // The intercept is what hospitals differ in.
+        if let Interval::Bounded { low, high } = fitted.coefficients[0].population {
+            all += 1;
+            held += usize::from(low <= level && level <= high);
+        }
+    }
+    println!("{held} of {all} intervals hold the rate");
+    // Of 60 at 95 %: fewer than 51 once in five thousand.
+    assert!(all > 55 && held * 100 >= all * 85, "{held} of {all}");
 }

@@ -138,7 +138,7 @@ impl Node {
                 continue;
             }
             // The line stays up between rounds: a new one would be sent the refused round again.
-            while let Some(ended) = self.serve(&mut line, &mut round).await? {
+            while let Some(ended) = Box::pin(self.serve(&mut line, &mut round)).await? {
                 if stay.once {
                     line.hang_up().await;
                     let _ = tokio::time::timeout(FAREWELL, endpoint.wait_idle()).await;

@@ -8,7 +8,7 @@
 //! gamma      μ = exp(x·b₀)          v = 1            r = y/μ − 1, y in its own unit, above 0
 //! ```
 //! For other families than the first, ρ is in Pearson units, standard deviations of one observation. Each period is one
-//! Newton step from the formula of the last (McCullagh and Nelder 1989, §2.5); with b₀ of an earlier result it comes to
+//! Newton step from the formula of the last (Nelder and Wedderburn 1972); with b₀ of an earlier result it comes to
 //! within noise of the maximum of the likelihood. So the wire, W, the caps and the coordinator are what they are for
 //! least squares.
 use super::schema::Outcome;

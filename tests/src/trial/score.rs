@@ -149,7 +149,7 @@ pub fn score(
         },
         None => (Vec::new(), f64::INFINITY),
     };
-    let (after, closed) = dial(exact, &fitted, trial)?;
+    let (after, closed) = dial(exact, &fitted, trial);
     Ok(Score {
         kappa: fitted.kappa,
         excess: plain.excess(&beta(fitted.t())?),
@@ -165,9 +165,9 @@ pub fn score(
 }
 
 /// Whether the intervals after the dial hold, and what it closed.
-fn dial(exact: &Exact, fitted: &Fitted, trial: &Trial) -> Result<(Vec<bool>, Option<f64>), Fault> {
+fn dial(exact: &Exact, fitted: &Fitted, trial: &Trial) -> (Vec<bool>, Option<f64>) {
     if !matches!(fitted.dial, Some(DialOutcome::Applied(_))) {
-        return Ok((Vec::new(), None));
+        return (Vec::new(), None);
     }
     let (published, exact_sums) = (fitted.published(), &exact.inputs);
     let truth = match fitted.direction() {
@@ -177,11 +177,11 @@ fn dial(exact: &Exact, fitted: &Fitted, trial: &Trial) -> Result<(Vec<bool>, Opt
         _ => measure::group(exact_sums, 0, published),
     };
     // A group that exact sums lose in the noise they would have is not judged.
-    let Ok(truth) = truth else { return Ok((Vec::new(), None)) };
+    let Ok(truth) = truth else { return (Vec::new(), None) };
     let closed = 1.0 - truth.mean_residual_difference.value / exact.gap;
     let after = fitted.groups.first().and_then(|g| g.after.as_ref());
     let judged = trial.study.warm().is_some();
-    Ok((after.filter(|_| judged).map_or_else(Vec::new, |found| held(found, &truth)), Some(closed)))
+    (after.filter(|_| judged).map_or_else(Vec::new, |found| held(found, &truth)), Some(closed))
 }
 
 /// Which of the four intervals hold.
@@ -213,7 +213,7 @@ fn misplaced(exact: &Exact, inputs: &Inputs, fitted: &Fitted) -> Result<f64, Fau
 }
 
 fn amounts(inputs: &Inputs, heads: &[f64], t: &DVector<f64>) -> Result<Vec<f64>, Fault> {
-    let pool = 1_000_000_00_i64;
+    let pool = 100_000_000_i64;
     let all: f64 = heads.iter().sum();
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let per_head = pool as f64 / all;

@@ -65,7 +65,8 @@ impl Node {
     pub(super) async fn prepare(&self, digest: Digest) -> Result<(Study, Arc<Context>), Fault> {
         let study = self.approved(digest).await?;
         self.permitted(&study).await?;
-        earlier::holds(&self.store, &study).await?;
+        // Boxed: rare, and large beside what a session holds.
+        Box::pin(earlier::holds(&self.store, &study)).await?;
         feature::check_fits(&study, &self.catalogue)?;
         let plan = Plan::new(&study, &self.roster).map_err(|e| Fault::user(e.to_string()))?;
         // Asked before anything is answered: a site that cannot pay must not hold up the others.
