@@ -270,7 +270,8 @@ fn seed(round: &Round<'_>) -> [u8; 32] {
 fn notes(study: &Study, fitted: &Fitted) -> Vec<String> {
     let mut notes = vec![
         clustering(fitted),
-        "The intervals of amounts count the privacy noise in everything that leads to them, the direction of the dial included.".to_owned(),
+        "The intervals of amounts count the privacy noise in everything that leads to them."
+            .to_owned(),
     ];
     if !study.family().is_additive() {
         notes.push(

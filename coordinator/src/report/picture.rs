@@ -91,38 +91,47 @@ pub(crate) fn gaps(data: &ReportData) -> Option<Markup> {
     if groups.is_empty() {
         return None;
     }
+    let moved = data.fairness.phi > 0.0;
     let rows: Vec<Row> = groups
         .iter()
         .map(|group| {
             let (before, after) = (&group.before, &group.after);
             let (from, to) = (before.mean_residual_difference, after.mean_residual_difference);
             let mut marks = vec![];
-            for measures in [before, after] {
+            let judged = if moved { vec![before, after] } else { vec![before] };
+            for measures in judged {
                 if let Interval::Between { low, high } = measures.interval {
                     marks.push(Mark::Thin(low, high));
                 }
             }
-            marks.push(Mark::Link(from, to));
-            marks.extend(before.truth.map(Mark::Truth));
-            marks.extend([Mark::Ring(from), Mark::Dot(to)]);
-            Row {
-                label: group.label.clone(),
-                value: format!("{} → {}", decimal(from, 2), decimal(to, 2)),
-                marks,
+            if moved {
+                marks.extend([Mark::Link(from, to), Mark::Ring(from)]);
             }
+            marks.extend(before.truth.map(Mark::Truth));
+            marks.push(Mark::Dot(to));
+            let value = if moved {
+                format!("{} → {}", decimal(from, 2), decimal(to, 2))
+            } else {
+                decimal(from, 2)
+            };
+            Row { label: group.label.clone(), value, marks }
         })
         .collect();
-    let mut legend = vec![
-        (Mark::Ring(0.0), "before the dial"),
-        (Mark::Dot(0.0), "after"),
-        (Mark::Thin(0.0, 0.0), "95\u{a0}% range"),
-    ];
+    let mut legend = if moved {
+        vec![(Mark::Ring(0.0), "before the dial"), (Mark::Dot(0.0), "after")]
+    } else {
+        vec![(Mark::Dot(0.0), "gap")]
+    };
+    legend.push((Mark::Thin(0.0, 0.0), "95\u{a0}% range"));
     let mut caption =
         "Each row shows by how many points the formula values a group too low (right of \
-         zero) or too high (left) against everybody else, before and after the dial"
+         zero) or too high (left) against everybody else"
             .to_owned();
+    if moved {
+        caption.push_str(", before and after the dial");
+    }
     if data.rehearsal {
-        legend.push((Mark::Truth(0.0), "truth before"));
+        legend.push((Mark::Truth(0.0), if moved { "truth before" } else { "truth" }));
         caption.push_str(", and the diamond is the gap in the data without noise");
     }
     caption.push('.');
@@ -152,7 +161,8 @@ pub(crate) fn price(data: &ReportData) -> Option<Markup> {
         .map(|(row, point)| {
             let chosen = (point.phi - phi).abs() < 1e-9;
             let label = if chosen {
-                Some(format!("φ = {}, chosen", decimal(point.phi, 2)))
+                let word = if phi > 0.0 { "chosen" } else { "as it is" };
+                Some(format!("φ = {}, {word}", decimal(point.phi, 2)))
             } else if row == 0 || row == last {
                 Some(format!("φ = {}", decimal(point.phi, 2)))
             } else {

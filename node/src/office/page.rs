@@ -85,7 +85,7 @@ fn worth(preview: &Preview) -> Vec<String> {
         2,
     ));
     for (title, list) in [
-        ("coefficients of the formula, a first period", &preview.forecast.coefficients),
+        ("coefficients of the formula", &preview.forecast.coefficients),
         (
             "gaps of groups, up to three times as wide with the formula's own noise",
             &preview.forecast.groups,

@@ -1,5 +1,5 @@
 //! How the formula treats the groups, before and after the dial.
-use super::super::data::{GroupFairness, Interval, ReportData};
+use super::super::data::{GapMeasures, GroupFairness, Interval, ReportData};
 use super::super::number::decimal;
 use super::super::picture;
 use super::super::words::range;
@@ -18,7 +18,7 @@ pub(crate) fn fairness(data: &ReportData) -> Markup {
         p {
             "A formula can be right on average and still value one group of clinicians too low. The gap of a "
             "group is its mean outcome above the formula, less that of everybody else. One dial, φ, moves the "
-            "formula from the best fit (0) to no gap (1); this study has it at "
+            "formula from the best fit (0) to no gap (1); the formula of this report has it at "
             (decimal(fairness.phi, 2)) "."
         }
         @if let Some(picture) = picture::gaps(data) { (picture) }
@@ -48,16 +48,16 @@ fn groups(data: &ReportData) -> Markup {
         names.push("Gap without noise".to_owned());
     }
     let body = html! {
-        tbody { @for group in &data.fairness.groups { (group_rows(group, data.rehearsal)) } }
+        tbody { @for group in &data.fairness.groups { (group_rows(group, (data.rehearsal, data.fairness.phi > 0.0))) } }
     };
     let caption = "Fairness of the formula by group. A gap above 0, a ratio below 1 and a net compensation \
                    below 0 each say that the group is valued too low.";
     table("groups", caption, &names, &body)
 }
 
-fn group_rows(group: &GroupFairness, rehearsal: bool) -> Markup {
+fn group_rows(group: &GroupFairness, (rehearsal, moved): (bool, bool)) -> Markup {
     html! {
-        @for (name, measures) in [("before the dial", &group.before), ("after the dial", &group.after)] {
+        @for (name, measures) in formulas(group, moved) {
             tr {
                 th scope="row" { (group.label) span.unit { (name) ", " (noisy(group.heads)) " clinicians" } }
                 td.num { (decimal(measures.mean_residual_difference, 2)) }
@@ -82,12 +82,19 @@ fn group_rows(group: &GroupFairness, rehearsal: bool) -> Markup {
     }
 }
 
+/// The formulas to show a group under: one, where the dial was not used.
+fn formulas(group: &GroupFairness, moved: bool) -> Vec<(&'static str, &GapMeasures)> {
+    if moved {
+        vec![("before the dial", &group.before), ("after the dial", &group.after)]
+    } else {
+        vec![("without a dial", &group.before)]
+    }
+}
+
 /// How well the formula fits everybody, before and after the dial.
 fn overall(data: &ReportData) -> Markup {
-    let fits = [
-        ("before the dial", data.fairness.overall_before),
-        ("after it", data.fairness.overall_after),
-    ];
+    let before = if data.fairness.phi > 0.0 { "before the dial" } else { "without a dial" };
+    let fits = [(before, data.fairness.overall_before), ("after it", data.fairness.overall_after)];
     let told: Vec<String> = fits
         .into_iter()
         .filter_map(|(when, fit)| {
