@@ -22,9 +22,9 @@ use time::{Date, Month};
 const SHARES: [(&str, f64); 15] = [
     ("matrix", 0.18),
     ("moment", 0.33),
-    ("square", 0.03),
+    ("square", 0.01),
     ("group_heads", 0.02),
-    ("group_residual", 0.10),
+    ("group_residual", 0.12),
     ("group_features", 0.02),
     ("group_labour", 0.02),
     ("group_direction", 0.04),

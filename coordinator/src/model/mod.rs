@@ -252,7 +252,7 @@ pub fn fit(spec: &Spec, inputs: &Inputs) -> Result<Fitted, ModelError> {
     let predicting = if filtered { filter::solve(inputs.gram())? } else { published.clone() };
     let dial = attempt.map(|attempt| match attempt {
         Ok((_, result)) => DialOutcome::Applied(result),
-        Err(error) => DialOutcome::Withheld { reason: error.to_string() },
+        Err(error) => DialOutcome::Withheld { reason: told(&error, &spec.groups) },
     });
     Ok(Fitted {
         quality: solution.quality(),
@@ -300,6 +300,23 @@ fn apply(
     let result =
         DialResult { phi: spec.phi, realised: shift.realised().to_vec(), after, equivalents };
     Ok((shift, result))
+}
+
+/// An error in words that name the group.
+fn told(error: &ModelError, groups: &[String]) -> String {
+    let named = |index: &usize| groups.get(*index).cloned().unwrap_or_default();
+    match error {
+        ModelError::DirectionTooNoisy { index } => {
+            format!("noise would decide how the gap of `{}` is closed", named(index))
+        }
+        ModelError::TooSmall { index } => {
+            format!(
+                "`{}`, or the rest beside it, is too small to be told from its noise",
+                named(index)
+            )
+        }
+        other => other.to_string(),
+    }
 }
 
 /// What closing gaps along a way would cost.

@@ -235,7 +235,7 @@ fn a_direction_from_earlier_periods_keeps_its_intervals() {
     assert_eq!(
         fitted.dial,
         Some(DialOutcome::Withheld {
-            reason: ModelError::DirectionTooNoisy { index: 1 }.to_string()
+            reason: "noise would decide how the gap of `language` is closed".to_owned()
         })
     );
 }

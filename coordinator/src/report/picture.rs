@@ -3,7 +3,8 @@
 //! What is drawn is what the tables beside the pictures say; a description in words goes with each.
 use super::curve::{self, Curve, Point};
 use super::data::{
-    AllocationPart, AllocationRow, Bound, Coefficient, CoefficientKind, Interval, ReportData,
+    AllocationPart, AllocationRow, Bound, Coefficient, CoefficientKind, CurvePoint, Interval,
+    ReportData,
 };
 use super::number::{decimal, percent, units};
 pub(crate) use super::pictures::{change, histogram, sites};
@@ -149,7 +150,10 @@ pub(crate) fn gaps(data: &ReportData) -> Option<Markup> {
 
 /// What the dial costs; `None` if the report has no curve.
 pub(crate) fn price(data: &ReportData) -> Option<Markup> {
-    let points = &data.fairness.curve;
+    // A formula that explains less than none is no choice: the line ends before it.
+    let explains = |p: &&CurvePoint| p.r_squared >= 0.0;
+    let all = &data.fairness.curve;
+    let points: Vec<&CurvePoint> = all.iter().take_while(explains).collect();
     if points.len() < 2 {
         return None;
     }
@@ -187,9 +191,14 @@ pub(crate) fn price(data: &ReportData) -> Option<Markup> {
         y_axis: "variation explained".to_owned(),
         points: shown,
     };
-    let caption = "Going left along the line closes the gap between groups, and the height says how \
-         much of the variation between clinicians the formula still explains.";
-    Some(figure(&curve::curve(&picture), caption))
+    let mut caption =
+        "Going left along the line closes the gap between groups, and the height says how \
+         much of the variation between clinicians the formula still explains."
+            .to_owned();
+    if points.len() < all.len() {
+        caption.push_str(" Where the line ends the formula would explain nothing any more.");
+    }
+    Some(figure(&curve::curve(&picture), &caption))
 }
 
 /// What each site gets in all.

@@ -27,7 +27,7 @@ pub(crate) const ANSWER: [&str; 6] = [
     "The formula that fits best values “Panels that often need an interpreter” 2.47 points too low against \
      everybody else (95\u{a0}%\u{a0}range 1.55 to 3.39). With the fairness dial at φ = 0.50 (0 leaves the gap, \
      1 closes it), the formula that pays values it 1.23 points too low; how sure that is cannot be said. The \
-     price is that the formula explains 43.9\u{a0}% of the variation instead of 45.2\u{a0}%. It values “Night \
+     price is that the formula explains 43.9\u{a0}% of the variation instead of 45.2\u{a0}%. The best formula values “Night \
      staff” 0.31 points too high, a gap that the noise does not tell from zero.",
     "“Minutes of a call” is 17.90 minutes for the clinician in the middle (95\u{a0}%\u{a0}range 17.34 to \
      18.46); a tenth of clinicians lie below 8.40 and a tenth above 27.80.",

@@ -266,7 +266,7 @@ pub(super) fn fairness(data: &ReportData) -> Vec<String> {
              values it {off}{reach}."
         )
     } else {
-        "No gap is closed: the formula that pays is the same.".to_owned()
+        "No gap is closed in this report; the notes at its end say why if one was to be.".to_owned()
     };
     let mut sentences = vec![before, after];
     sentences.extend(cost(data));
@@ -276,7 +276,7 @@ pub(super) fn fairness(data: &ReportData) -> Vec<String> {
             format!("“{}” is not estimable at this privacy level.", other.label)
         }
         interval => format!(
-            "It values “{}” {}{}.",
+            "The best formula values “{}” {}{}.",
             other.label,
             points_off(&other.before),
             certainty(interval)

@@ -92,15 +92,18 @@ pub fn forecast(study: &Study, plan: &Plan, heads: u32) -> Forecast {
         k if k >= 1.0 => Feasibility::Weak,
         _ => Feasibility::Hopeless,
     };
+    // Of counts and shares coefficients are percents of a rate nobody knows yet, and no gap or total is offered.
+    let additive = study.family().is_additive();
+    let in_units = |list: Vec<HalfWidth>| if additive { list } else { Vec::new() };
     Forecast {
         heads,
         kappa,
         width_ratio,
         heads_enough: heads_enough.ceil(),
         verdict,
-        coefficients: coefficients(study, n, width_ratio),
-        groups: groups(study, plan, n, noise),
-        sites: site_totals(study, plan, n / sites.max(1.0), noise),
+        coefficients: in_units(coefficients(study, n, width_ratio)),
+        groups: in_units(groups(study, plan, n, noise)),
+        sites: in_units(site_totals(study, plan, n / sites.max(1.0), noise)),
     }
 }
 

@@ -51,6 +51,17 @@ fn read(study: &Study) -> Vec<String> {
         let label = &group.label;
         lines.push(format!("  group     {label} ({} at least {})", group.source, group.at_least));
     }
+    for histogram in &schema.histograms {
+        lines.push(format!(
+            "  histogram {} ({}), {} bins from {} to {} {}",
+            histogram.label,
+            histogram.source,
+            histogram.bins,
+            histogram.low,
+            histogram.high,
+            histogram.unit
+        ));
+    }
     lines
 }
 

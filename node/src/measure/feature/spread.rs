@@ -89,7 +89,8 @@ fn told(study: &Study) -> Vec<(String, String, Option<f64>)> {
     let outcome = (schema.outcome.label.clone(), schema.outcome.unit.clone(), None);
     let features = schema.features.iter().map(|f| (f.label.clone(), f.unit.clone(), None));
     let groups = schema.groups.iter().map(|g| (g.label.clone(), String::new(), Some(g.at_least)));
-    std::iter::once(outcome).chain(features).chain(groups).collect()
+    let histograms = schema.histograms.iter().map(|h| (h.label.clone(), h.unit.clone(), None));
+    std::iter::once(outcome).chain(features).chain(groups).chain(histograms).collect()
 }
 
 async fn spread(
