@@ -274,7 +274,10 @@ fn groups_that_leave_nobody_or_repeat_each_other_are_withheld() {
             .unwrap();
     assert_eq!(
         fitted.dial,
-        Some(DialOutcome::Withheld { reason: ModelError::TooSmall { index: 0 }.to_string() })
+        Some(DialOutcome::Withheld {
+            reason: "`nights`, or the rest beside it, is too small to be told from its noise"
+                .to_owned()
+        })
     );
     assert!(fitted.groups[0].before.is_none());
 }
