@@ -78,3 +78,20 @@ fn clear(measures: Result<GroupMeasures, ModelError>) -> Result<Option<GroupMeas
         Err(error) => Err(error),
     }
 }
+
+/// An error in words that name the group.
+pub(super) fn told(error: &ModelError, groups: &[String]) -> String {
+    let named = |index: &usize| groups.get(*index).cloned().unwrap_or_default();
+    match error {
+        ModelError::DirectionTooNoisy { index } => {
+            format!("noise would decide how the gap of `{}` is closed", named(index))
+        }
+        ModelError::TooSmall { index } => {
+            format!(
+                "`{}`, or the rest beside it, is too small to be told from its noise",
+                named(index)
+            )
+        }
+        other => other.to_string(),
+    }
+}

@@ -37,7 +37,7 @@ pub mod within;
 use dial::{Direction, Equivalents, Phi, Shift};
 use gram::Inputs;
 pub use judged::GroupResult;
-use judged::{Fair, group_results};
+use judged::{Fair, group_results, told};
 use linear::{Quality, Solution};
 use measure::{OverallMeasures, SiteResidual};
 use site::{Between, SiteEffect};
@@ -300,23 +300,6 @@ fn apply(
     let result =
         DialResult { phi: spec.phi, realised: shift.realised().to_vec(), after, equivalents };
     Ok((shift, result))
-}
-
-/// An error in words that name the group.
-fn told(error: &ModelError, groups: &[String]) -> String {
-    let named = |index: &usize| groups.get(*index).cloned().unwrap_or_default();
-    match error {
-        ModelError::DirectionTooNoisy { index } => {
-            format!("noise would decide how the gap of `{}` is closed", named(index))
-        }
-        ModelError::TooSmall { index } => {
-            format!(
-                "`{}`, or the rest beside it, is too small to be told from its noise",
-                named(index)
-            )
-        }
-        other => other.to_string(),
-    }
 }
 
 /// What closing gaps along a way would cost.
