@@ -295,10 +295,14 @@ impl Scene<'_> {
         let points = |scaled: f64| self.low() + range * scaled;
         let ratio = |net: f64| formula.map_or(1.0, |mean| points(mean) / points(mean - net));
         // The formula's mean is far better known than the outcome's, so the ratio moves with what is between them.
+        let observed = |net: f64| formula.map_or(f64::NAN, |mean| points(mean - net));
         let ratio_interval = match measures.net_compensation_group.interval() {
-            ModelInterval::Bounded { low, high } => {
-                Interval::Between { low: ratio(low), high: ratio(high) }
+            // A mean that may be zero, as of a change, has no ratio to speak of.
+            ModelInterval::Bounded { low, high } if observed(low) * observed(high) > 0.0 => {
+                let (a, b) = (ratio(low), ratio(high));
+                Interval::Between { low: a.min(b), high: a.max(b) }
             }
+            ModelInterval::Bounded { .. } => Interval::NotEstimable,
             ModelInterval::NotEstimable => figure_interval(measures.net_compensation_group, 1.0),
         };
         Ok(GapMeasures {
