@@ -9,7 +9,7 @@
 use super::labour::Labour;
 use crate::model::ModelError;
 use crate::model::gram::Gram;
-use crate::model::levels::{Levels, column};
+use crate::model::levels::Levels;
 use nalgebra::DVector;
 use std::ops::Range;
 use tacit_shared::id::FeatureId;
@@ -101,7 +101,7 @@ impl CodeBook {
             Some(Volume { column, centre: feature.centre, half_range, units: rule.volume_units })
         });
         let levels = Levels::new(gram, &dummies.collect::<Vec<_>>())?;
-        let columns = (0..schema.width()).map(|j| column(gram, j)).collect::<Result<_, _>>()?;
+        let columns = (0..schema.width()).map(|j| gram.column(j)).collect::<Result<_, _>>()?;
         Ok(Some(Self { codes, levels, volume, columns }))
     }
 

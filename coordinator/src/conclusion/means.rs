@@ -95,8 +95,7 @@ pub fn difference(inputs: &Inputs, part: &GroupSums, variance: f64) -> Option<Le
 
 /// Mean of a scaled column over everybody; `variance` is that of one clinician's value.
 pub fn column(inputs: &Inputs, at: usize, variance: f64) -> Option<Level> {
-    let inverse = inputs.gram().frame().w.clone().try_inverse()?;
-    let (all, back) = (inputs.all(), inverse.column_iter().nth(at)?);
+    let (all, back) = (inputs.all(), inputs.gram().column(at).ok()?);
     let base = back.iter().next().copied()?;
     let rest = back.iter().zip(all.x.iter()).skip(1);
     let value = rest.map(|(w, x)| w * x).sum::<f64>();

@@ -173,8 +173,7 @@ fn along_same_release(
     rows.push(mean);
     distances.push(0.0);
     let step = equality(solution.factor(), &rows, &distances)?;
-    let p = inputs.gram().len();
-    let inverse = solution.factor().solve_columns(&DMatrix::identity(p, p))?;
+    let inverse = solution.factor().inverse()?;
     let mut realised = Vec::new();
     for (&group, gap) in groups.iter().zip(found) {
         let noise = row_noise(inputs, group, &inverse)?;

@@ -248,7 +248,7 @@ pub fn fit<E: From<ModelError>>(
             return Err(ModelError::NoMaximum { passes }.into());
         }
         if last {
-            let inverse = factor.solve_columns(&DMatrix::identity(p, p))?;
+            let inverse = factor.inverse()?;
             return Ok(GlmFit { t, inverse, deviance, null_deviance, passes });
         }
     }

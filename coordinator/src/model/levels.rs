@@ -13,7 +13,6 @@ use nalgebra::DVector;
 use super::ModelError;
 use super::gram::{Gram, GroupSums};
 use super::measure::Figure;
-use super::solve::Factor;
 
 /// Where the levels of one factor stand; the reference first. Depends on W alone, not on the noise.
 #[derive(Clone, Debug)]
@@ -27,7 +26,7 @@ impl Levels {
     /// # Errors
     /// [`ModelError::NoSuchCoefficient`] if there is no such column.
     pub fn new(gram: &Gram, columns: &[usize]) -> Result<Self, ModelError> {
-        let others = columns.iter().map(|&at| column(gram, at)).collect::<Result<Vec<_>, _>>()?;
+        let others = columns.iter().map(|&at| gram.column(at)).collect::<Result<Vec<_>, _>>()?;
         let reference = others.iter().fold(gram.unit().clone(), |rest, level| rest - level);
         Ok(Self { at: std::iter::once(reference).chain(others).collect() })
     }
@@ -84,18 +83,6 @@ impl Levels {
     pub fn within(&self, sums: &GroupSums) -> Vec<f64> {
         self.at.iter().map(|a| a.dot(&sums.x)).collect()
     }
-}
-
-/// `W⁻¹e_j`: x̃ times this is `s·x_j`.
-///
-/// # Errors
-/// [`ModelError::NoSuchCoefficient`] if there is no column j.
-pub fn column(gram: &Gram, j: usize) -> Result<DVector<f64>, ModelError> {
-    let mut unit = DVector::zeros(gram.len());
-    let coefficients = gram.len();
-    let entry = unit.get_mut(j).ok_or(ModelError::NoSuchCoefficient { index: j, coefficients })?;
-    *entry = 1.0;
-    Factor::new(&gram.frame().w)?.solve(&unit)
 }
 
 /// Cov(aᵀEb, cᵀEd) of the noise E in A.
@@ -169,10 +156,10 @@ mod tests {
             close(levels.weights(&gram)[level].value, heads);
             close(levels.fitted(&gram, &t)[level], sum(&|row| fitted[row]));
             close(levels.means(&gram, &t)[level].unwrap().value, sum(&|row| fitted[row]) / heads);
-            let along = column(&gram, 1).unwrap();
+            let along = gram.column(1).unwrap();
             close(levels.sums_along(&gram, &along)[level], sum(&|row| x[(row, 1)]));
         }
-        assert!(Levels::new(&gram, &[9]).is_err() && column(&gram, 4).is_err());
+        assert!(Levels::new(&gram, &[9]).is_err() && gram.column(4).is_err());
     }
 
     #[test]

@@ -155,8 +155,7 @@ fn covariance(
     (sigma2, tau2): (f64, f64),
 ) -> Result<DMatrix<f64>, ModelError> {
     let inputs = &sums.inputs;
-    let p = inputs.gram().len();
-    let inverse = solution.factor().solve_columns(&DMatrix::identity(p, p))?;
+    let inverse = solution.factor().inverse()?;
     let response = response(inputs, fairness)?;
     let means = mean_rows(inputs);
     let mut spread = sums.shared.clone();

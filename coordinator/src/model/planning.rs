@@ -68,7 +68,7 @@ pub fn this_release(
     let kept = (layout.cap().powi(2) / moments.trace()).min(1.0);
     let a = moments * (clinicians * kept);
     let kappa = smallest_eigenvalue(&a)? / (2.0 * tau * tau * p).sqrt();
-    let inverse = Factor::new(&a)?.solve_columns(&DMatrix::identity(a.nrows(), a.nrows()))?;
+    let inverse = Factor::new(&a)?.inverse()?;
     let noise = vb + tau * tau * sigma2 / 2.0;
     // Columns back to their own units; W is diagonal and leaves the ratio as it is.
     let added = &inverse * &inverse * noise;

@@ -98,8 +98,7 @@ fn slopes(gram: &Gram) -> Result<DMatrix<f64>, ModelError> {
     if p < 2 {
         return Err(ModelError::Coefficients { found: p, most: super::gram::MOST_COEFFICIENTS });
     }
-    let inverse = Factor::new(&gram.frame().w)?.solve_columns(&DMatrix::identity(p, p))?;
-    Ok(inverse.columns(1, p.saturating_sub(1)).into_owned())
+    Ok(gram.columns()?.columns(1, p.saturating_sub(1)).into_owned())
 }
 
 fn equations(gram: &Gram, sites: &[GroupSums]) -> (DMatrix<f64>, DVector<f64>) {

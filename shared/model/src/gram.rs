@@ -57,6 +57,8 @@ pub struct Gram {
     sums: GramSums,
     noise: GramNoise,
     frame: Frame,
+    /// W, factored.
+    whitening: Factor,
     /// W⁻¹e₁: x̃ᵀ·unit = s.
     unit: DVector<f64>,
     /// W⁻¹b0: x̃ᵀ·prior = s·x·b0.
@@ -104,7 +106,8 @@ impl Gram {
         let unit = whitening.solve(&first)?;
         let prior = whitening.solve(&frame.b0)?;
         let a = (&sums.a + sums.a.transpose()) * 0.5;
-        Ok(Self { sums: GramSums { a, ..sums }, noise, frame, unit, prior, rows: None })
+        let sums = GramSums { a, ..sums };
+        Ok(Self { sums, noise, frame, whitening, unit, prior, rows: None })
     }
 
     /// The same release, of so many rows: where they are weighted, A does not count them.
@@ -156,6 +159,26 @@ impl Gram {
     /// W⁻¹e₁, the constant 1 in whitened coordinates.
     pub fn unit(&self) -> &DVector<f64> {
         &self.unit
+    }
+
+    /// W⁻¹, one column for each of [`Gram::column`].
+    ///
+    /// # Errors
+    /// [`ModelError::Singular`] as [`Factor::inverse`].
+    pub fn columns(&self) -> Result<DMatrix<f64>, ModelError> {
+        self.whitening.inverse()
+    }
+
+    /// W⁻¹eⱼ, by which a row x̃ gives its s·xⱼ.
+    ///
+    /// # Errors
+    /// [`ModelError::NoSuchCoefficient`] if there is no column j.
+    pub fn column(&self, j: usize) -> Result<DVector<f64>, ModelError> {
+        let coefficients = self.len();
+        let mut column = DVector::zeros(coefficients);
+        let entry = column.get_mut(j);
+        *entry.ok_or(ModelError::NoSuchCoefficient { index: j, coefficients })? = 1.0;
+        self.whitening.solve(&column)
     }
 
     /// W⁻¹b0, the prior coefficients in whitened coordinates.

@@ -85,6 +85,15 @@ impl Factor {
         }
         Ok(solution)
     }
+
+    /// The inverse of the matrix.
+    ///
+    /// # Errors
+    /// [`ModelError::Singular`] if a column has no solution.
+    pub fn inverse(&self) -> Result<DMatrix<f64>, ModelError> {
+        let rows = self.scale.len();
+        self.solve_columns(&DMatrix::identity(rows, rows))
+    }
 }
 
 /// Raises the eigenvalues of a symmetric matrix to at least `floor`.

@@ -214,16 +214,15 @@ fn alike(next: &Study, earlier: &Earlier<'_>) -> Result<(), WarmError> {
 
 /// W of the next period, upper triangular with a first column of (1, 0, …).
 fn whitening(gram: &Gram) -> Result<DMatrix<f64>, ModelError> {
-    let p = gram.len();
     let positive = floored(&gram.sums().a, gram.noise_norm())?;
-    let back = Factor::new(&gram.frame().w)?.solve_columns(&DMatrix::identity(p, p))?;
+    let back = gram.columns()?;
     let moments = back.transpose() * positive * &back;
     let heads = moments.iter().next().copied().unwrap_or(0.0);
     let spectrum = floored(&(moments / heads), SPECTRUM_FLOOR)?;
     let level = spectrum.iter().next().copied().unwrap_or(1.0);
     let root = Cholesky::new((&spectrum + spectrum.transpose()) * (0.5 / level));
     let root = root.ok_or(ModelError::NoConvergence)?.l();
-    let mut w = Factor::new(&root.transpose())?.solve_columns(&DMatrix::identity(p, p))?;
+    let mut w = Factor::new(&root.transpose())?.inverse()?;
     w.fill_lower_triangle(0.0, 1);
     if let Some(first) = w.iter_mut().next() {
         *first = 1.0;
@@ -269,7 +268,7 @@ fn direction(
         let cov = DMatrix::identity(p, p) * (spread + half * path.norm_squared())
             + &path * path.transpose() * half;
         let over = to_next.solve_columns(&gram.frame().w)?;
-        let map = over * factor.solve_columns(&DMatrix::identity(p, p))?;
+        let map = over * factor.inverse()?;
         sum += &map * row;
         variance += (&map * cov * map.transpose()).diagonal();
         found += 1;
