@@ -9,7 +9,7 @@ use crate::measure::instrument::Catalogue;
 use crate::office::quality_page::{Quality, Standing, StudyQuality, html, text};
 use crate::store::consent::Access;
 use crate::store::pseudonym::Pseudonyms;
-use crate::store::{self, Store, approval, away, officer, quality};
+use crate::store::{self, Store, approval, away, officer, private, quality};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tacit_shared::fault::Fault;
@@ -121,26 +121,13 @@ async fn approved(store: &Store) -> Result<Vec<Study>, Fault> {
 /// Writes a page that only its owner can read, beside its place, and then puts it there: whoever opens it meets the
 /// old page or the new one, whole.
 fn write(path: &Path, page: &str) -> Result<(), Fault> {
-    use std::io::Write as _;
     let beside = path.with_added_extension(format!("{}.part", std::process::id()));
-    let mut how = std::fs::OpenOptions::new();
-    how.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        how.mode(0o600);
-    }
-    let put = |mut file: std::fs::File| {
-        file.write_all(page.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    };
-    let written = how.open(&beside).and_then(|file| {
-        put(file).inspect_err(|_| {
-            // What stands half written is of no use to anybody.
-            let _ = std::fs::remove_file(&beside);
+    let put = || {
+        std::fs::rename(&beside, path).inspect_err(|_| {
+            let _ = std::fs::remove_file(&beside); // the first error is the one to tell
         })
-    });
+    };
+    let written = private::write(&beside, page.as_bytes()).and_then(|()| put());
     written.map_err(|e| {
         Fault::user(format!("the page cannot be written: {e}")).at(path.display().to_string())
     })

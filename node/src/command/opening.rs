@@ -4,11 +4,9 @@
 //! commitment and whether the exact sum is one of rows. `--out` hands the opening itself, with the exact sum, to an
 //! auditor whom the hospital trusts with it: with it anyone can recompute both.
 use crate::link::enrolled::own_index;
-use crate::store::{self, Store, evidence};
+use crate::store::{self, Store, evidence, private};
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tacit_link::keys::Keys;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::Digest;
@@ -57,7 +55,9 @@ pub async fn run(args: &OpeningArgs) -> Result<String, Fault> {
         ),
     }
     if let (Some(out), Some((opening, ..))) = (&args.out, kept.first()) {
-        hand_out(out, opening)?;
+        private::write(out, opening).map_err(|e| {
+            Fault::operator(format!("cannot be written: {e}")).at(out.display().to_string())
+        })?;
         let _ = write!(
             page,
             "\n  {} holds the exact sum of this site: give it to an auditor the hospital trusts with it, and erase it.",
@@ -65,21 +65,4 @@ pub async fn run(args: &OpeningArgs) -> Result<String, Fault> {
         ); // a String
     }
     Ok(page)
-}
-
-fn hand_out(out: &Path, opening: &[u8]) -> Result<(), Fault> {
-    private(out, opening).map_err(|e| {
-        Fault::operator(format!("cannot be written: {e}")).at(out.display().to_string())
-    })
-}
-
-/// A file that nobody else of this machine reads; one that is there already is not written over.
-fn private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut how = OpenOptions::new();
-    how.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut how, 0o600);
-    let mut file = how.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }

@@ -6,6 +6,7 @@
 use super::{Store, fault};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
+use std::collections::BTreeMap;
 use tacit_model::warm::{Earlier, derive, differs};
 use tacit_shared::codec;
 use tacit_shared::fault::Fault;
@@ -36,17 +37,16 @@ struct Held {
 /// A user's fault if a result is not held here, or the study states something else; a fault of the database.
 pub async fn holds(store: &Store, study: &Study) -> Result<(), Fault> {
     let Some(warm) = study.warm() else { return Ok(()) };
-    let held = held(store).await?;
-    let mut earlier = Vec::new();
-    for result in &warm.results {
-        let found = held.iter().find(|h| h.result == *result).ok_or_else(|| {
-            Fault::user(format!("this site does not hold the earlier result {result}"))
-                .at(PLACE)
-                .hint("`tacit-node learn TRANSCRIPT` takes over a result of a round that this site missed")
-        })?;
-        let Held { study, plan, aggregate, result } = found;
-        earlier.push(Earlier { study, plan, aggregate, result: *result });
-    }
+    let held = held(store, &warm.results).await?;
+    let earlier: Vec<Earlier<'_>> = held
+        .iter()
+        .map(|Held { study, plan, aggregate, result }| Earlier {
+            study,
+            plan,
+            aggregate,
+            result: *result,
+        })
+        .collect();
     let frame = derive(study, &earlier).map_err(|e| {
         Fault::user(format!("nothing follows from the earlier results: {e}")).at(PLACE)
     })?;
@@ -60,8 +60,8 @@ pub async fn holds(store: &Store, study: &Study) -> Result<(), Fault> {
     }
 }
 
-/// Every result this site can read: those of rounds it released in, and those it learnt.
-async fn held(store: &Store) -> Result<Vec<Held>, Fault> {
+/// The results asked for, in that order: of rounds this site released in, or learnt.
+async fn held(store: &Store, wanted: &[Digest]) -> Result<Vec<Held>, Fault> {
     let released = sqlx::query(
         "SELECT result.signed AS signed, approval.text AS study, roster.text AS roster
          FROM result JOIN release_log ON release_log.round = result.round
@@ -70,17 +70,26 @@ async fn held(store: &Store) -> Result<Vec<Held>, Fault> {
                   roster.pinned_unix_s DESC, roster.rowid DESC",
     );
     let learnt = sqlx::query("SELECT signed, study, roster FROM learnt ORDER BY rowid DESC");
-    let mut held: Vec<Held> = Vec::new();
+    let mut found: BTreeMap<Digest, Held> = BTreeMap::new();
     for query in [released, learnt] {
         for row in query.fetch_all(store.pool()).await.map_err(|e| fault(&e))? {
+            if found.len() == wanted.len() {
+                break;
+            }
             // Of several rosters the first that fits: the one that was pinned at the release stands first.
-            if let Some(one) = read(&row)?.filter(|one| held.iter().all(|h| h.result != one.result))
-            {
-                held.push(one);
+            if let Some(one) = read(&row)?.filter(|one| wanted.contains(&one.result)) {
+                found.entry(one.result).or_insert(one);
             }
         }
     }
-    Ok(held)
+    let taken = |result: &Digest| {
+        found.remove(result).ok_or_else(|| {
+            Fault::user(format!("this site does not hold the earlier result {result}"))
+                .at(PLACE)
+                .hint("`tacit-node learn TRANSCRIPT` takes over a result of a round that this site missed")
+        })
+    };
+    wanted.iter().map(taken).collect()
 }
 
 /// `None` if the roster is not the round's, or the study is one that this program does not read any more: it must not

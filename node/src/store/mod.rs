@@ -21,6 +21,7 @@ pub mod ledger;
 pub mod officer;
 pub mod panel;
 pub mod people;
+pub mod private;
 pub mod profile;
 pub mod pseudonym;
 pub mod quality;

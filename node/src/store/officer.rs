@@ -3,12 +3,11 @@
 //! `officer.p8` is readable by its owner only and may be kept elsewhere between decisions: the node needs
 //! the public key alone, which is pinned in its database. What the records mean is the work of
 //! [`crate::office::decision`]; every read checks the whole chain.
-use super::{Store, approval, away, fault};
+use super::{Store, approval, away, fault, private};
 use crate::office::decision::{Decisions, SmallCells, What};
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
 use sqlx::Row as _;
-use std::io::Write as _;
 use std::path::Path;
 use tacit_shared::codec::Bytes;
 use tacit_shared::fault::Fault;
@@ -31,20 +30,12 @@ const FILE_BYTES_MAX: u64 = 64 << 10;
 pub fn create_key(path: &Path) -> Result<IdentityKey, Fault> {
     let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
         .map_err(|_| Fault::bug("the officer's key could not be made"))?;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
     let unwritten = |e: std::io::Error| {
         Fault::operator(format!("the officer's key cannot be written: {e}"))
             .at(path.display().to_string())
             .hint("a key is never overwritten: name another file, or move the old one away")
     };
-    let mut file = options.open(path).map_err(unwritten)?;
-    file.write_all(document.as_ref()).and_then(|()| file.sync_all()).map_err(unwritten)?;
+    private::write(path, document.as_ref()).map_err(unwritten)?;
     IdentityKey::from_pkcs8(document.as_ref()).map_err(|e| Fault::bug(e.to_string()))
 }
 

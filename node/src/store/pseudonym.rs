@@ -6,11 +6,11 @@
 //! The secret lies in a file of its own, apart from the database, readable by its owner alone. The
 //! database remembers a fingerprint of it: a node that lost its key does not quietly start a new one
 //! under which nobody would be recognised again.
-use super::{Store, fault};
+use super::{Store, fault, private};
 use rand::TryRng as _;
 use ring::hmac;
 use std::fmt;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 use tacit_shared::fault::Fault;
 use zeroize::{Zeroize as _, Zeroizing};
@@ -169,7 +169,7 @@ pub(super) fn secret(path: &Path, loss: &str) -> Result<Zeroizing<[u8; SECRET_LE
             rand::rngs::SysRng
                 .try_fill_bytes(&mut *secret)
                 .map_err(|e| Fault::operator(format!("the system gives no randomness: {e}")))?;
-            write_private(path, &*secret).map_err(located)?;
+            private::write(path, &*secret).map_err(located)?;
             Ok(secret)
         }
         Err(error) => Err(located(error)),
@@ -195,19 +195,6 @@ fn check_private(file: &std::fs::File, path: &Path) -> Result<(), Fault> {
 #[cfg(not(unix))]
 fn check_private(_: &std::fs::File, _: &Path) -> Result<(), Fault> {
     Ok(())
-}
-
-fn write_private(path: &Path, secret: &[u8]) -> std::io::Result<()> {
-    let mut how = std::fs::OpenOptions::new();
-    how.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        how.mode(0o600);
-    }
-    let mut file = how.open(path)?;
-    file.write_all(secret)?;
-    file.sync_all()
 }
 
 #[cfg(test)]
