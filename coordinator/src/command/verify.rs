@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use tacit_link::keys::Keys;
-use tacit_link::papers;
+use tacit_link::papers::{self, Proven};
 use tacit_shared::codec::{self, CodecError};
 use tacit_shared::fault::Fault;
 use tacit_shared::id::{Digest, SiteIndex};
-use tacit_shared::protocol::replay::{Verdict, replay};
-use tacit_shared::protocol::transcript::{Papers, seal, seal_holds};
+use tacit_shared::protocol::replay::Verdict;
+use tacit_shared::protocol::transcript::{Papers, seal};
 use tacit_shared::roster::Roster;
-use tacit_shared::secagg::key::identity::VerifyingKey;
 use tacit_shared::study::Study;
 
 /// Arguments of `export`.
@@ -81,21 +80,15 @@ pub async fn export(args: &ExportArgs) -> Result<String, Fault> {
 pub fn verify(args: &VerifyArgs) -> Result<String, Fault> {
     let place = args.transcript.display().to_string();
     let (papers, entries, seal) = papers::read(&args.transcript).map_err(|e| e.at(&place))?;
-    let roster = Roster::parse(&papers.roster).map_err(|e| refused(&e.to_string(), &place))?;
-    let study = Study::parse(&papers.study).map_err(|e| refused(&e.to_string(), &place))?;
+    let proven = papers::prove(&papers, &entries, &seal).map_err(|e| refused(&e, &place))?;
+    let Proven { study, roster, verdict } = proven;
     if let Some(expected) = args.roster.filter(|digest| *digest != roster.digest()) {
         let message = format!("the roster's digest is {}, not {expected}", roster.digest());
         return Err(refused(&message, &place));
     }
-    let verdict = replay(&study, &roster, &entries).map_err(|e| refused(&e.to_string(), &place))?;
     if let Some(expected) = args.result.filter(|digest| *digest != verdict.result) {
         let message = format!("the result's digest is {}, not {expected}", verdict.result);
         return Err(refused(&message, &place));
-    }
-    let coordinator = VerifyingKey::from_bytes(roster.coordinator().signing_key.0);
-    if !seal_holds(&seal, &coordinator, &papers, &entries) {
-        let message = "the coordinator's seal on the whole transcript does not verify";
-        return Err(refused(message, &place));
     }
     Ok(page(&study, &roster, &verdict, entries.len()))
 }

@@ -1,20 +1,17 @@
 //! `tacit-node learn`: takes over the result of a round that this site missed, so that it can take part in a later
 //! period that rests on it.
 //!
-//! The transcript proves the result: every message of the round is recomputed ([`tacit_shared::protocol::replay`]). Which
+//! The transcript proves the result: every message of the round is recomputed ([`tacit_link::papers::prove`]). Which
 //! result it is meant to be is the officer's to say, by its digest.
 use crate::store::{self, Store, approval, earlier};
 use std::path::PathBuf;
-use tacit_link::papers;
+use tacit_link::papers::{self, Proven};
 use tacit_shared::codec;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::Digest;
 use tacit_shared::protocol::message::{Outcome, Signed, ToSite};
-use tacit_shared::protocol::replay::replay;
-use tacit_shared::protocol::transcript::{Entry, seal_holds};
-use tacit_shared::roster::Roster;
+use tacit_shared::protocol::transcript::Entry;
 use tacit_shared::secagg::key::identity::VerifyingKey;
-use tacit_shared::study::Study;
 
 /// Arguments of `learn`.
 #[derive(Clone, Debug, clap::Args)]
@@ -41,13 +38,8 @@ pub async fn run(args: &LearnArgs) -> Result<String, Fault> {
             .hint("ask the convener for the file again")
     };
     let (papers, entries, seal) = papers::read(&args.transcript).map_err(|e| e.at(&place))?;
-    let roster = Roster::parse(&papers.roster).map_err(|e| refused(e.to_string()))?;
-    let study = Study::parse(&papers.study).map_err(|e| refused(e.to_string()))?;
-    let verdict = replay(&study, &roster, &entries).map_err(|e| refused(e.to_string()))?;
-    let coordinator = VerifyingKey::from_bytes(roster.coordinator().signing_key.0);
-    if !seal_holds(&seal, &coordinator, &papers, &entries) {
-        return Err(refused("its seal does not verify".to_owned()));
-    }
+    let Proven { study, roster, verdict } =
+        papers::prove(&papers, &entries, &seal).map_err(refused)?;
     let store = Store::open(&args.dir.join(store::FILE)).await?;
     let pinned = approval::roster(&store).await?.ok_or_else(|| {
         Fault::user("no roster is pinned here").hint("`tacit-node join ROSTER.toml` pins one")
@@ -66,6 +58,7 @@ pub async fn run(args: &LearnArgs) -> Result<String, Fault> {
             verdict.result
         ),
         Some(named) if named == verdict.result => {
+            let coordinator = VerifyingKey::from_bytes(roster.coordinator().signing_key.0);
             let signed = signed(&entries, &coordinator, verdict.result)
                 .ok_or_else(|| refused("it has no signed result".to_owned()))?;
             earlier::learn(&store, named, &signed, (&papers.study, &papers.roster)).await?;

@@ -3,8 +3,8 @@
 //! ```text
 //! file = "tacit-transcript-1\n" ‖ frame(papers) ‖ frame(entry)… ‖ frame(seal)      frame: u32be length, bytes
 //! ```
-//! Reading it proves nothing: that is the work of [`tacit_shared::protocol::replay`] and
-//! [`tacit_shared::protocol::transcript::seal_holds`].
+//! [`read`]ing it proves nothing; [`prove`] has every message recomputed ([`tacit_shared::protocol::replay`]) and holds the
+//! coordinator's seal against all of it.
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write as _};
 use std::path::Path;
@@ -12,8 +12,11 @@ use tacit_shared::codec;
 use tacit_shared::fault::Fault;
 use tacit_shared::frame;
 use tacit_shared::protocol::message::Signed;
-use tacit_shared::protocol::transcript::{Entry, Papers};
-use tacit_shared::roster::SITES_MAX;
+use tacit_shared::protocol::replay::{Verdict, replay};
+use tacit_shared::protocol::transcript::{Entry, Papers, seal_holds};
+use tacit_shared::roster::{Roster, SITES_MAX};
+use tacit_shared::secagg::key::identity::VerifyingKey;
+use tacit_shared::study::Study;
 
 /// What a transcript file begins with.
 const MAGIC: &[u8] = b"tacit-transcript-1\n";
@@ -23,6 +26,33 @@ const ENTRIES_MAX: usize = 6 * SITES_MAX + 16;
 const FRAME_BYTES_MAX: u32 = 64 << 20;
 /// No transcript is longer: a thousand sites with the longest vector stay below 1 GiB.
 const FILE_BYTES_MAX: u64 = 2 << 30;
+
+/// What a transcript proved.
+#[derive(Debug)]
+pub struct Proven {
+    /// The study of the round.
+    pub study: Study,
+    /// Its roster.
+    pub roster: Roster,
+    /// What was recomputed.
+    pub verdict: Verdict,
+}
+
+/// Recomputes a round from its transcript.
+///
+/// # Errors
+/// What keeps it from proving anything, in words.
+pub fn prove(papers: &Papers, entries: &[Entry], seal: &Signed) -> Result<Proven, String> {
+    let roster = Roster::parse(&papers.roster).map_err(|e| e.to_string())?;
+    let study = Study::parse(&papers.study).map_err(|e| e.to_string())?;
+    let verdict = replay(&study, &roster, entries).map_err(|e| e.to_string())?;
+    let coordinator = VerifyingKey::from_bytes(roster.coordinator().signing_key.0);
+    if seal_holds(seal, &coordinator, papers, entries) {
+        Ok(Proven { study, roster, verdict })
+    } else {
+        Err("the coordinator's seal on the whole transcript does not verify".to_owned())
+    }
+}
 
 /// Writes a transcript: papers, entries and seal, each encoded.
 ///
