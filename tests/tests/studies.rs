@@ -232,7 +232,7 @@ async fn a_second_period_follows_and_a_tampered_frame_does_not() {
         (&["privacy", "norm_cap"], "privacy.norm_cap"),
         (&["outcome", "residual_bound"], "outcome.residual_bound"),
     ] {
-        let found = refused(&federation, dir.path(), &moved_by(&text, place, 0.01)).await;
+        let found = refused(&federation, dir.path(), &moved_by(&text, place, -0.01)).await;
         assert!(found.contains(&format!("another `{named}`")), "{found}");
     }
     opened_and_learnt(&federation, dir.path(), &text).await;

@@ -3,7 +3,7 @@
 //! ```text
 //! counts, squares ≥ −6 sd        Σ heads of sites = heads of everyone ± 6 sd        heads of a group ≤ everyone + 6 sd
 //! smallest eigenvalue of A ≥ −2·√(2τ²p)        ‖block‖ ≤ (n + 6 sd)·C·its most + (√length + 6) sd
-//! residuals cut ≤ 1 % of clinicians, beyond 2 sd
+//! residuals cut ≤ 1 % of clinicians, beyond 3 sd
 //! ```
 //! One lying or faulty hospital can spoil a sum, and nobody sees its part. So a sum outside of these bounds is
 //! withheld, and the hospitals are asked to look at what they committed to (`tacit-node opening`). By chance alone six
@@ -21,8 +21,9 @@ use tacit_shared::summary::contribution::CLIP;
 const FAR: f64 = 6.0;
 /// Share of clinicians whose residual may be cut.
 const CUT_MOST: f64 = 0.01;
-/// Standard deviations of noise by which that share must be exceeded.
-const CLEARLY: f64 = 2.0;
+/// Standard deviations of noise by which that share must be exceeded: at exactly that share, one sound result in 740 is
+/// withheld by chance.
+const CLEARLY: f64 = 3.0;
 
 /// Everything that is wrong with a sum, in words; empty for a sound one.
 pub fn faults(plan: &Plan, aggregate: &Aggregate, moments: &Moments) -> Vec<String> {
@@ -37,7 +38,7 @@ pub fn faults(plan: &Plan, aggregate: &Aggregate, moments: &Moments) -> Vec<Stri
     faults
 }
 
-/// Whether more than 1 % of residuals were cut, beyond what two standard deviations of noise explain. Nobody is at
+/// Whether more than 1 % of residuals were cut, beyond what three standard deviations of noise explain. Nobody is at
 /// fault then, but the study's bound.
 pub fn cut_too_often(moments: &Moments) -> bool {
     let cut = moments.residuals_cut();
