@@ -20,8 +20,8 @@ use crate::report::data::{FORMAT, ReportData};
 use crate::report::{Report, ReportError};
 use nalgebra::{DMatrix, DVector};
 use std::collections::BTreeMap;
-use tacit_model::moments::{Moments, MomentsError};
-use tacit_model::sane::faults;
+use tacit_model::moments::Moments;
+use tacit_model::sane::{self, Unsound};
 use tacit_shared::fault::Fault;
 use tacit_shared::id::{Digest, GroupId};
 use tacit_shared::privacy::plan::Plan;
@@ -34,12 +34,9 @@ use tacit_shared::study::{Study, StudyError};
 /// Why nothing could be concluded.
 #[derive(Debug, thiserror::Error)]
 pub enum ConclusionError {
-    /// The aggregate is not the plan's.
+    /// Nothing may be concluded from the sum.
     #[error(transparent)]
-    Moments(#[from] MomentsError),
-    /// No table of rows gives such a sum.
-    #[error("{}", .0.join("; "))]
-    Senseless(Vec<String>),
+    Unsound(#[from] Unsound),
     /// The sums do not determine a fit.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -69,7 +66,7 @@ pub enum ConclusionError {
 impl ConclusionError {
     /// The same, for a person.
     pub fn to_fault(&self) -> Fault {
-        if let ConclusionError::Senseless(_) = self {
+        if let ConclusionError::Unsound(Unsound::Senseless(_)) = self {
             return Fault::user(format!("the result is withheld: {self}")).hint(
                 "ask each hospital's officer to look at what it committed to: `tacit-node opening --round DIGEST`; \
                  nothing of this result is to be used before",
@@ -120,11 +117,7 @@ pub struct Truth {
 /// # Errors
 /// [`ConclusionError`] if the numbers do not make a report.
 pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, ConclusionError> {
-    let moments = Moments::of(round.plan, round.aggregate)?;
-    let found = faults(round.plan, round.aggregate, &moments);
-    if !found.is_empty() {
-        return Err(ConclusionError::Senseless(found));
-    }
+    let moments = sane::read(round.plan, round.aggregate)?;
     let sites = site_names(round, &moments);
     let fitted = fit_study(round.study, &sites, moments.inputs())?;
     let divided = match fitted.quality {
@@ -172,11 +165,7 @@ pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, Conc
 /// # Errors
 /// [`ConclusionError::Withheld`] if no fit is published, and as [`divide`].
 pub fn what_if(round: &Round<'_>, rules: &[&Allocation]) -> Result<Vec<Divided>, ConclusionError> {
-    let moments = Moments::of(round.plan, round.aggregate)?;
-    let found = faults(round.plan, round.aggregate, &moments);
-    if !found.is_empty() {
-        return Err(ConclusionError::Senseless(found));
-    }
+    let moments = sane::read(round.plan, round.aggregate)?;
     if !round.study.family().is_additive() {
         return Err(ConclusionError::NoLabour);
     }

@@ -45,6 +45,18 @@ pub struct Period {
     pub width_ratio: Option<f64>,
 }
 
+/// A period whose release is withheld: nothing is compared with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// First day.
+    pub from: String,
+    /// Day after the last.
+    pub to: String,
+    /// Why, in words.
+    pub reasons: Vec<String>,
+}
+
 /// One number over the periods.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,9 +103,11 @@ pub struct Evaluated {
     pub began: Option<String>,
     /// The periods, the earliest first.
     pub periods: Vec<Period>,
+    /// Periods whose releases are withheld.
+    pub left_out: Vec<LeftOut>,
     /// What the study watches first, then everything else.
     pub rows: Vec<Row>,
-    /// Whether to go on; `None` for a study without rules or without periods on both sides.
+    /// Whether to go on.
     pub verdict: Verdict,
 }
 
@@ -141,13 +155,23 @@ pub fn difference(after: Estimate, before: Estimate) -> Estimate {
     Estimate { value, interval }
 }
 
-/// Compares periods, the earliest first; `readings` and `truth` have one entry a period. `study` is the newest's.
-pub fn evaluate(
-    study: &Study,
-    periods: Vec<Period>,
-    readings: &[Vec<Reading>],
-    truth: &[Vec<Reading>],
-) -> Evaluated {
+/// What is compared; `periods`, `readings` and `truth` have one entry a period, the earliest first, `truth` in a rehearsal
+/// alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Compared {
+    /// The periods.
+    pub periods: Vec<Period>,
+    /// Those that are withheld.
+    pub left_out: Vec<LeftOut>,
+    /// What each period's release says.
+    pub readings: Vec<Vec<Reading>>,
+    /// What its data say without noise.
+    pub truth: Vec<Vec<Reading>>,
+}
+
+/// Compares periods; `study` is the newest's.
+pub fn evaluate(study: &Study, compared: Compared) -> Evaluated {
+    let Compared { periods, left_out, readings, truth } = compared;
     let asked = study.evaluation();
     let named = |watched: &Watched| asked.is_some_and(|asked| asked.watch.contains(watched));
     let all = readings.last().map_or(&[][..], Vec::as_slice);
@@ -155,14 +179,21 @@ pub fn evaluate(
         all.iter().partition(|reading| named(&reading.watched));
     let order = first.into_iter().chain(rest);
     let rows: Vec<Row> = order
-        .map(|reading| row(reading, named(&reading.watched), &periods, (readings, truth)))
+        .map(|reading| row(reading, named(&reading.watched), &periods, (&readings, &truth)))
         .collect();
-    let verdict = verdict(asked.map_or(&[][..], |asked| asked.stop_if.as_slice()), &rows, &periods);
+    let mut verdict =
+        verdict(asked.map_or(&[][..], |asked| asked.stop_if.as_slice()), &rows, &periods);
+    if let Some(newest) = left_out.iter().max_by_key(|out| &out.from)
+        && periods.iter().all(|period| period.from < newest.from)
+    {
+        verdict.words.push_str(" The newest period is withheld and not in this.");
+    }
     Evaluated {
         format: FORMAT,
         title: study.title().to_owned(),
         began: asked.map(|asked| asked.began.clone()),
         periods,
+        left_out,
         rows,
         verdict,
     }
@@ -178,10 +209,12 @@ fn row(
         period.iter().find(|r| r.watched == reading.watched).and_then(|r| r.estimate)
     };
     let values: Vec<Option<Estimate>> = readings.iter().map(of).collect();
+    // A release that does not say it, because noise hides it, is not waited for: that depends on the noise, hardly on what
+    // moved.
+    let said = |value: &Option<Estimate>| value.filter(|value| value.interval.is_some());
     let side = |compensated: bool| {
         let each = periods.iter().zip(&values).filter(|(p, _)| p.compensated == compensated);
-        let each: Option<Vec<Estimate>> = each.map(|(_, value)| *value).collect();
-        each.and_then(|each| mean(&each))
+        mean(&each.filter_map(|(_, value)| said(value)).collect::<Vec<Estimate>>())
     };
     let ends = match values.as_slice() {
         [first, .., last] => first.zip(*last),
@@ -200,12 +233,15 @@ fn row(
 }
 
 /// Whether a rule holds, and what was found.
-fn judge(rule: &Rule, row: &Row) -> (bool, String) {
-    let Some(moved) = row.moved else {
-        return (false, "there are no periods on both sides to compare".to_owned());
-    };
-    let Some((low, high)) = moved.interval else {
-        return (false, "what moved is not estimable".to_owned());
+fn judge(rule: &Rule, row: &Row, both: bool) -> (bool, String) {
+    let Some((moved, (low, high))) = row.moved.and_then(|moved| Some((moved, moved.interval?)))
+    else {
+        let why = if both {
+            "noise hides it in all releases before, or in all since"
+        } else {
+            "there are no periods on both sides to compare"
+        };
+        return (false, why.to_owned());
     };
     let holds = match rule.way {
         Way::Rises => low > rule.by,
@@ -217,19 +253,19 @@ fn judge(rule: &Rule, row: &Row) -> (bool, String) {
 }
 
 fn verdict(rules: &[Rule], rows: &[Row], periods: &[Period]) -> Verdict {
+    let both = periods.iter().any(|p| p.compensated) && periods.iter().any(|p| !p.compensated);
     let mut told = Vec::new();
     let mut held = Vec::new();
     for rule in rules {
         let name = rule.watched.to_string();
         let Some(row) = rows.iter().find(|row| row.watched == name) else { continue };
-        let (holds, found) = judge(rule, row);
+        let (holds, found) = judge(rule, row, both);
         let is = if holds { "holds" } else { "does not hold" };
         told.push(format!("“{rule}” {is}; {found}."));
         if holds {
             held.push(format!("“{rule}” holds"));
         }
     }
-    let both = periods.iter().any(|p| p.compensated) && periods.iter().any(|p| !p.compensated);
     let words = match (rules.is_empty(), both, held.is_empty()) {
         (true, ..) => "Go on: the study states no rule to stop by.".to_owned(),
         (_, false, _) => {
@@ -304,7 +340,8 @@ mod tests {
             kappa: 3.0,
             width_ratio: Some(1.2),
         };
-        evaluate(&study, vec![period(false), period(true), period(true)], &readings, &[])
+        let periods = vec![period(false), period(true), period(true)];
+        evaluate(&study, Compared { periods, readings: readings.to_vec(), ..Compared::default() })
     }
 
     #[test]

@@ -4,18 +4,25 @@
 //! interval reaches, which a normal error does once in 200 million.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 use std::path::Path;
+use tacit_coordinator::command::next::{self, NextArgs};
 use tacit_coordinator::command::verify::{ExportArgs, export as export_transcript};
 use tacit_coordinator::command::{evaluate, report};
 use tacit_coordinator::report::Report;
 use tacit_coordinator::report::data::{FitQuality, Interval, ReportData};
+use tacit_coordinator::store::Store as HostStore;
+use tacit_link::keys::Keys;
 use tacit_node::command::approve;
 use tacit_node::command::learn::{self, LearnArgs};
 use tacit_node::command::opening::{self, OpeningArgs};
 use tacit_node::intake::progress::Silent;
 use tacit_node::store::Store;
+use tacit_shared::codec;
 use tacit_shared::id::Digest;
+use tacit_shared::privacy::plan::Plan;
 use tacit_shared::protocol::config::Deadlines;
+use tacit_shared::protocol::message::{Outcome, Signed};
 use tacit_shared::study::Study;
+use tacit_shared::study::layout::Part;
 use tacit_shared::units::Epsilon;
 use tacit_tests::federation::{Federation, Member, SetUp, adapted};
 use tacit_tests::pilot::{self, Options};
@@ -178,6 +185,15 @@ fn moved_by(text: &str, place: &[&str], by: f64) -> String {
     table.to_string()
 }
 
+/// The study with its first direction the other way round: a length of 1 all the same.
+fn turned_round(text: &str) -> String {
+    let mut table: toml::Table = text.parse().unwrap();
+    for entry in table["warm"]["directions"][0].as_array_mut().unwrap() {
+        *entry = toml::Value::Float(-entry.as_float().unwrap());
+    }
+    table.to_string()
+}
+
 /// A node looks at what it released; one that lost the result learns it from the transcript.
 async fn opened_and_learnt(federation: &Federation, dir: &Path, next: &str) {
     let node = federation.dir(&federation.members()[0]);
@@ -235,6 +251,12 @@ async fn a_second_period_follows_and_a_tampered_frame_does_not() {
         let found = refused(&federation, dir.path(), &moved_by(&text, place, -0.01)).await;
         assert!(found.contains(&format!("another `{named}`")), "{found}");
     }
+    let found = refused(&federation, dir.path(), &turned_round(&text)).await;
+    assert!(found.contains("another `warm.directions`"), "{found}");
+    let other = Digest::new([7; 32]).to_string();
+    let other = text.replace(&study.warm().unwrap().results[0].to_string(), &other);
+    let found = refused(&federation, dir.path(), &other).await;
+    assert!(found.contains("does not hold the earlier result 0707"), "{found}");
     opened_and_learnt(&federation, dir.path(), &text).await;
 
     let size = Size { sites: SITES, clinicians: CLINICIANS };
@@ -255,4 +277,45 @@ async fn a_second_period_follows_and_a_tampered_frame_does_not() {
     near(Interval::Between { low, high }, 0.8, "the outcome since compensation began");
     assert!(!evaluated.verdict.stop, "{:?}", evaluated.verdict);
     assert_eq!(evaluated.verdict.rules.len(), 3);
+    spoiled_is_used_by_nothing(&federation, dir.path()).await;
+}
+
+/// The newest result, with a sum that no table of rows gives, signed as if it had been opened so.
+async fn spoiled_is_used_by_nothing(federation: &Federation, dir: &Path) {
+    let coordinator = federation.coordinator_dir();
+    let store = HostStore::open(&coordinator).await.unwrap();
+    let newest = store.finished().await.unwrap().remove(0);
+    let signed: Signed = codec::decode(&newest.signed).unwrap();
+    let key = Keys::open(&coordinator).unwrap().identity().unwrap();
+    let mut outcome: Outcome = signed.body(&key.verifying_key(), "result").unwrap();
+    let plan = Plan::new(&newest.study, &newest.roster).unwrap();
+    let square = plan.layout().block(Part::Square).unwrap().start;
+    outcome.sum[square] = -(1 << 40);
+    let spoiled = codec::encode(&Signed::of(&key, "result", &outcome).unwrap()).unwrap();
+    sqlx::query("UPDATE round SET signed_result = ? WHERE config = ?")
+        .bind(&spoiled)
+        .bind(newest.config.to_string())
+        .execute(store.pool())
+        .await
+        .unwrap();
+    store.pool().close().await;
+
+    let refused = report::load(&coordinator, None, None).await.unwrap_err().to_string();
+    assert!(refused.contains("the result is withheld") && refused.contains("opening"), "{refused}");
+    let next = NextArgs {
+        dir: coordinator.clone(),
+        round: None,
+        results: 6,
+        from: None,
+        to: None,
+        same_period: false,
+        out: dir.join("third.toml"),
+    };
+    let refused = next::run(&next).await.unwrap_err().to_string();
+    assert!(refused.contains("cannot be one of rows"), "{refused}");
+    assert!(!dir.join("third.toml").exists());
+    let evaluated = evaluate::load(&coordinator, &[]).await.unwrap();
+    assert_eq!((evaluated.periods.len(), evaluated.left_out.len()), (1, 1));
+    assert_eq!(evaluated.left_out[0].from, "2026-10-01");
+    assert!(evaluated.verdict.words.ends_with("The newest period is withheld and not in this."));
 }

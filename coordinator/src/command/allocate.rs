@@ -4,7 +4,7 @@
 //! it is, so this costs no privacy and may be done as often as anyone likes. The signed report is not touched.
 mod table;
 
-use super::report::{opened, stored};
+use super::held::{Folder, Held};
 use crate::conclusion::{ConclusionError, Divided, Share, what_if};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -106,13 +106,14 @@ pub struct WhatIfRow {
 /// # Errors
 /// A user's fault naming what makes no sense, where, what was expected, and what to do.
 pub async fn run(args: &AllocateArgs) -> Result<String, Fault> {
-    let (store, keys, found) = stored(&args.dir, args.round).await?;
-    let opened = opened(&store, &keys, &found).await;
-    store.pool().close().await;
-    let opened = opened?;
+    let folder = Folder::open(&args.dir).await?;
+    let read = read(&folder, args).await;
+    folder.close().await;
+    let (held, transcript) = read?;
+    let found = held.finished();
     let rule = rule(args, &found.study)?;
     let own = found.study.allocation();
-    let divided = what_if(&opened.round(&found), &[own, &rule]).map_err(|e| explain(&e, args))?;
+    let divided = what_if(&held.round(transcript), &[own, &rule]).map_err(|e| explain(&e, args))?;
     let [first, second] = divided.as_slice() else {
         return Err(Fault::bug("two rules were asked for and not two came back"));
     };
@@ -125,6 +126,12 @@ pub async fn run(args: &AllocateArgs) -> Result<String, Fault> {
     } else {
         Ok(table::page(&shown))
     }
+}
+
+async fn read(folder: &Folder, args: &AllocateArgs) -> Result<(Held, Digest), Fault> {
+    let held = folder.one(args.round)?;
+    let transcript = folder.transcript(held.finished().config).await?;
+    Ok((held, transcript))
 }
 
 /// The study's rule with what the arguments change.

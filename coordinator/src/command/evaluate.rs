@@ -1,12 +1,12 @@
 //! `tacit-coordinator evaluate`: what moved over the periods of a study, and whether its stop rule holds.
-use super::next::{Held, read};
+use super::files;
+use super::held::Folder;
 use crate::evaluation::snapshot;
-use crate::evaluation::{Evaluated, Reading, evaluate, page};
-use crate::store::Store;
+use crate::evaluation::{Compared, Evaluated, LeftOut, Reading, evaluate, page};
 use std::path::{Path, PathBuf};
-use tacit_link::keys::Keys;
-use tacit_model::moments::Moments;
+use tacit_model::sane::{self, Unsound};
 use tacit_shared::fault::Fault;
+use tacit_shared::study::evaluation::Evaluation;
 
 /// Arguments of `evaluate`.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,10 +25,12 @@ pub struct EvaluateArgs {
 /// A fault if there is no result, or one is damaged, or the page cannot be written.
 pub async fn run(args: &EvaluateArgs) -> Result<String, Fault> {
     let evaluated = load(&args.dir, &[]).await?;
-    write(&evaluated, &args.out)?;
+    let written = write(&evaluated, &args.out)?;
     let mut lines = vec![evaluated.verdict.words.clone()];
+    lines.extend(evaluated.left_out.iter().map(page::left_out));
     lines.extend(evaluated.rows.iter().filter(|row| row.named).map(page::told));
     lines.extend(evaluated.verdict.rules.iter().cloned());
+    lines.push(written);
     Ok(lines.join("\n"))
 }
 
@@ -37,54 +39,45 @@ pub async fn run(args: &EvaluateArgs) -> Result<String, Fault> {
 /// # Errors
 /// As [`run`].
 pub async fn load(dir: &Path, truth: &[Vec<Reading>]) -> Result<Evaluated, Fault> {
-    let keys = Keys::open(dir)?;
-    let key = keys.identity()?.verifying_key();
-    let store = Store::open(dir).await?;
-    let mut held: Vec<Held> = Vec::new();
-    for finished in store.finished().await? {
-        held.push(read(&finished, &key)?);
-    }
-    store.pool().close().await;
-    let newest = held.first().map(|h| h.study.clone()).ok_or_else(|| {
-        Fault::user("there is no result in this folder")
-            .hint("`tacit-coordinator run` runs a round")
-    })?;
-    held.retain(|h| h.study.name() == newest.name());
+    let folder = Folder::open(dir).await?;
+    let held = folder.position(None).and_then(|newest| folder.of_one_study(newest));
+    folder.close().await;
+    let mut held = held?;
+    let newest = held.first().ok_or_else(|| Fault::bug("no result"))?.finished().study.clone();
     // Of two releases of one period the newer counts: it stands first, and the sort keeps their order.
-    held.sort_by_key(|h| h.study.period());
-    held.dedup_by_key(|h| h.study.period());
-    let (mut periods, mut readings) = (Vec::new(), Vec::new());
-    for one in &held {
-        let moments =
-            Moments::of(&one.plan, &one.aggregate).map_err(|e| Fault::user(e.to_string()))?;
+    held.sort_by_key(|h| h.finished().study.period());
+    held.dedup_by_key(|h| h.finished().study.period());
+    let (mut periods, mut readings, mut known, mut left_out) = (vec![], vec![], vec![], vec![]);
+    for (at, one) in held.iter().enumerate() {
+        let study = &one.finished().study;
+        // What no report is made of, nothing is compared with.
+        let moments = match sane::read(one.plan(), one.aggregate()) {
+            Ok(moments) => moments,
+            Err(Unsound::Senseless(reasons)) => {
+                let (from, to) = study.period();
+                left_out.push(LeftOut { from: from.to_string(), to: to.to_string(), reasons });
+                continue;
+            }
+            Err(error) => return Err(Fault::user(error.to_string())),
+        };
         let names: Vec<String> = moments.sites().iter().map(ToString::to_string).collect();
-        let found = snapshot::read(&one.study, &names, moments.inputs());
-        let (mut period, reading) = found.map_err(|e| Fault::user(e.to_string()))?;
         // By the rule of the newest study, whatever earlier ones said.
-        let began =
-            newest.evaluation().and_then(tacit_shared::study::evaluation::Evaluation::began);
-        period.compensated = began.is_some_and(|began| one.study.period().0 >= began);
+        let began = newest.evaluation().and_then(Evaluation::began);
+        let found = snapshot::read(study, began, &names, moments.inputs());
+        let (period, reading) = found.map_err(|e| Fault::user(e.to_string()))?;
         periods.push(period);
         readings.push(reading);
+        known.extend(truth.get(at).cloned());
     }
-    Ok(evaluate(&newest, periods, &readings, truth))
+    Ok(evaluate(&newest, Compared { periods, left_out, readings, truth: known }))
 }
 
-/// Writes `evaluation.html` and `evaluation.json`.
+/// Writes `evaluation.html` and `evaluation.json`; returns their paths.
 ///
 /// # Errors
 /// An operator's fault naming the file.
-pub fn write(evaluated: &Evaluated, out: &Path) -> Result<(), Fault> {
+pub fn write(evaluated: &Evaluated, out: &Path) -> Result<String, Fault> {
     let json = serde_json::to_string_pretty(evaluated).map_err(|e| Fault::bug(e.to_string()))?;
-    std::fs::create_dir_all(out)
-        .map_err(|e| Fault::operator(e.to_string()).at(out.display().to_string()))?;
-    for (name, text) in
-        [("evaluation.html", page::page(evaluated)), ("evaluation.json", json + "\n")]
-    {
-        let path = out.join(name);
-        std::fs::write(&path, text).map_err(|e| {
-            Fault::operator(format!("cannot be written: {e}")).at(path.display().to_string())
-        })?;
-    }
-    Ok(())
+    let page = page::page(evaluated);
+    files::write_all(out, &[("evaluation.html", page), ("evaluation.json", json + "\n")])
 }

@@ -2,7 +2,9 @@
 
 pub mod allocate;
 pub mod evaluate;
+mod files;
 pub mod fit;
+pub mod held;
 pub mod init;
 pub mod next;
 pub mod plan;

@@ -3,16 +3,13 @@
 //! It takes the newest result's study over key by key, moves the period on, and states W, b₀, the caps and the
 //! directions under `[warm]`. Every node derives the same numbers from its own copies of the results and refuses
 //! others, so nobody has to trust this program. Deriving is [`tacit_model::warm`]'s work.
-use crate::store::{Finished, Store, transcript};
+use super::files;
+use super::held::{Folder, Held};
+use crate::store::Finished;
 use std::path::PathBuf;
-use tacit_link::keys::Keys;
 use tacit_model::warm::{self, Earlier, Frame};
-use tacit_shared::codec;
 use tacit_shared::fault::Fault;
 use tacit_shared::id::Digest;
-use tacit_shared::privacy::plan::Plan;
-use tacit_shared::protocol::message::{Outcome, Signed};
-use tacit_shared::secagg::open::Aggregate;
 use tacit_shared::study::Study;
 use tacit_shared::study::warm::RESULTS_MAX;
 use time::{Date, Month};
@@ -64,104 +61,68 @@ pub struct NextArgs {
     pub out: PathBuf,
 }
 
-/// A stored result with what it takes to read it.
-pub(super) struct Held {
-    pub(super) study: Study,
-    pub(super) plan: Plan,
-    pub(super) aggregate: Aggregate,
-    result: Digest,
-    config: Digest,
-}
-
 /// Writes the next study; returns what was derived, and from what.
 ///
 /// # Errors
 /// A fault if there is no result to go on from, or nothing follows from it.
 pub async fn run(args: &NextArgs) -> Result<String, Fault> {
-    let keys = Keys::open(&args.dir)?;
-    let key = keys.identity()?.verifying_key();
-    let store = Store::open(&args.dir).await?;
-    let mut held = Vec::new();
-    for finished in store.finished().await? {
-        held.push(read(&finished, &key)?);
-    }
-    let at = held.iter().position(|h| args.round.is_none_or(|round| h.config == round));
-    let at = at.ok_or_else(|| {
-        Fault::user("there is no such result in this folder")
-            .hint("`tacit-coordinator run` runs a round")
-    })?;
-    let newest = held.get(at).map(|h| h.config);
-    let (_, text, _) = transcript::files(&store, newest).await?;
-    store.pool().close().await;
-    let (next, frame) = derived(args, &text, (&held, at))?;
+    let folder = Folder::open(&args.dir).await?;
+    let read = read(&folder, args).await;
+    folder.close().await;
+    let (next, frame) = derived(args, &read?)?;
     // What a node would refuse is not handed out.
     let study = Study::parse(&next).map_err(|e| e.into_fault("the next study"))?;
     if let Some(what) = warm::differs(&study, &frame) {
         return Err(Fault::bug(format!("the study written states another `{what}`")));
     }
-    std::fs::write(&args.out, &next).map_err(|e| {
-        Fault::operator(format!("cannot be written: {e}")).at(args.out.display().to_string())
-    })?;
+    files::write(&args.out, &next)?;
     Ok(told(args, &study, &frame))
 }
 
-/// A stored result, its signature held against the coordinator's own.
-pub(super) fn read(
-    finished: &Finished,
-    key: &tacit_shared::secagg::key::identity::VerifyingKey,
-) -> Result<Held, Fault> {
-    let damaged = || {
-        Fault::operator("a stored result is damaged or not signed by this coordinator")
-            .hint("the transcript still holds every message of the round")
+/// What the next study follows from.
+struct Ground {
+    /// The study file of the newest result.
+    text: String,
+    /// Results of that study, the newest first.
+    held: Vec<Held>,
+    /// Percent of the newest period's privacy that all its releases spent.
+    spent: u32,
+}
+
+async fn read(folder: &Folder, args: &NextArgs) -> Result<Ground, Fault> {
+    let at = folder.position(args.round)?;
+    let held = folder.of_one_study(at)?;
+    let newest = held.first().ok_or_else(|| Fault::bug("no result"))?.finished();
+    // Every release of the period counts, whichever result it goes on from.
+    let of_period = |f: &&Finished| {
+        f.study.name() == newest.study.name() && f.study.period() == newest.study.period()
     };
-    let signed: Signed = codec::decode(&finished.signed).map_err(|_| damaged())?;
-    let (outcome, aggregate) =
-        Outcome::verified(&signed, key, finished.roster.len()).ok_or_else(damaged)?;
-    let plan =
-        Plan::new(&finished.study, &finished.roster).map_err(|e| Fault::user(e.to_string()))?;
-    let result = outcome.digest().map_err(|e| Fault::bug(e.to_string()))?;
-    Ok(Held { study: finished.study.clone(), plan, aggregate, result, config: finished.config })
+    let spent = folder.finished().iter().filter(of_period);
+    let spent = spent.map(|f| f.study.privacy().spend_percent).fold(0, u32::saturating_add);
+    let text = folder.study_text(newest.config).await?;
+    Ok(Ground { text, held, spent })
 }
 
 /// The next study's text and the frame in it.
-fn derived(
-    args: &NextArgs,
-    text: &str,
-    (all, at): (&[Held], usize),
-) -> Result<(String, Frame), Fault> {
-    let held = all.get(at..).unwrap_or_default();
-    let mut table: toml::Table =
-        toml::from_str(text).map_err(|e| Fault::operator(e.to_string()).at("the stored study"))?;
-    let newest = held.first().ok_or_else(|| Fault::bug("no result"))?;
+fn derived(args: &NextArgs, ground: &Ground) -> Result<(String, Frame), Fault> {
+    let mut table: toml::Table = toml::from_str(&ground.text)
+        .map_err(|e| Fault::operator(e.to_string()).at("the stored study"))?;
+    let newest = &ground.held.first().ok_or_else(|| Fault::bug("no result"))?.finished().study;
     let most = usize::from(args.results).min(RESULTS_MAX);
-    let same = held.iter().filter(|h| h.study.name() == newest.study.name());
-    let earlier: Vec<Earlier<'_>> = same
-        .take(most)
-        .map(|h| Earlier {
-            study: &h.study,
-            plan: &h.plan,
-            aggregate: &h.aggregate,
-            result: h.result,
-        })
-        .collect();
-    let frame = warm::derive(&newest.study, &earlier).map_err(|e| {
+    let earlier: Vec<Earlier<'_>> =
+        ground.held.iter().take(most).map(Held::earlier).collect::<Result<_, _>>()?;
+    let frame = warm::derive(newest, &earlier).map_err(|e| {
         Fault::user(format!("no frame follows from the results: {e}"))
             .hint("run a first period instead, or name fewer results with --results")
     })?;
-    set_period(args, &newest.study, &mut table)?;
+    set_period(args, newest, &mut table)?;
     put(&mut table, "outcome", "residual_bound", frame.residual_bound.into())?;
     put(&mut table, "privacy", "norm_cap", frame.norm_cap.into())?;
-    if newest.study.warm().is_none() {
-        let shares = shares(&newest.study, !frame.warm.directions.is_empty());
+    if newest.warm().is_none() {
+        let shares = shares(newest, !frame.warm.directions.is_empty());
         put(&mut table, "privacy", "shares", shares.into())?;
     }
-    // Every release of the period counts, whichever result it goes on from.
-    let of_period = |h: &&Held| {
-        h.study.name() == newest.study.name() && h.study.period() == newest.study.period()
-    };
-    let spent = |h: &Held| h.study.privacy().spend_percent;
-    let spent = all.iter().filter(of_period).map(spent).fold(0, u32::saturating_add);
-    let left = if args.same_period { 100_u32.saturating_sub(spent) } else { 100 };
+    let left = if args.same_period { 100_u32.saturating_sub(ground.spent) } else { 100 };
     if left == 0 {
         return Err(Fault::user("the result spent all of its period's privacy")
             .hint("`spend_percent` of the first study leaves a part for a second release"));

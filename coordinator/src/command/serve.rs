@@ -1,12 +1,10 @@
 //! `tacit-coordinator serve`: the report pages of every finished round, until a signal.
-use super::report::of_finished;
-use crate::report::Report;
-use crate::store::Store;
-use crate::web::{self, Named};
+use super::held::Folder;
+use crate::conclusion::{ConclusionError, conclude};
+use crate::web::{self, Listing, Named};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tacit_link::keys::Keys;
 use tacit_shared::fault::Fault;
 
 /// Arguments of `serve`.
@@ -25,13 +23,10 @@ pub struct ServeArgs {
 /// # Errors
 /// A fault if the address cannot be used or a stored result cannot be reported.
 pub async fn run(args: &ServeArgs) -> Result<String, Fault> {
-    let keys = Keys::open(&args.dir)?;
-    let store = Store::open(&args.dir).await?;
-    let mut reports: Vec<(String, Report)> = Vec::new();
-    for finished in store.finished().await? {
-        let report = of_finished(&store, &keys, &finished, None).await?;
-        reports.push((finished.config.short(), report));
-    }
+    let folder = Folder::open(&args.dir).await?;
+    let named = reports(&folder).await;
+    folder.close().await;
+    let named = named?;
     let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|e| {
         Fault::operator(format!("{} cannot be used: {e}", args.listen))
             .hint("is another program using the address?")
@@ -41,6 +36,24 @@ pub async fn run(args: &ServeArgs) -> Result<String, Fault> {
     let stop = async {
         let _ = tokio::signal::ctrl_c().await; // without signals the pages stay up
     };
-    web::serve(listener, Arc::new(Named::new(reports)), stop).await?;
+    web::serve(listener, Arc::new(named), stop).await?;
     Ok("Stopped.".to_owned())
+}
+
+/// Every report, and what is withheld beside them: one spoiled result takes none of the others away.
+async fn reports(folder: &Folder) -> Result<Named, Fault> {
+    let (mut reports, mut withheld) = (Vec::new(), Vec::new());
+    for finished in folder.finished() {
+        let held = folder.one(Some(finished.config))?;
+        let transcript = folder.transcript(finished.config).await?;
+        let id = finished.config.short();
+        match conclude(&held.round(transcript), None) {
+            Ok(report) => reports.push((id, report)),
+            Err(ConclusionError::Unsound(why)) => {
+                withheld.push(Listing::withheld(id, &finished.study, why.to_string()));
+            }
+            Err(error) => return Err(error.to_fault()),
+        }
+    }
+    Ok(Named::new(reports).with_withheld(withheld))
 }

@@ -1,5 +1,5 @@
 //! The page over periods: what is watched, how it moved, and whether to go on.
-use super::{Estimate, Evaluated, Row};
+use super::{Estimate, Evaluated, LeftOut, Row};
 use crate::report::html::{document, period};
 use crate::report::number::decimal;
 use crate::report::svg::{self, Mark, Rows};
@@ -52,7 +52,9 @@ pub fn page(data: &Evaluated) -> String {
                      else changed meanwhile is in it too."
                 }
             }
-            section aria-labelledby="periods" { h2 id="periods" { "The periods" } (periods(data)) }
+            section aria-labelledby="periods" { h2 id="periods" { "The periods" } (periods(data))
+                @for out in &data.left_out { p.small { (left_out(out)) } }
+            }
             section aria-labelledby="watched" {
                 h2 id="watched" { "What is watched" }
                 @for (id, row) in IDS.iter().zip(shown(data)) { (picture(id, row, data)) }
@@ -74,27 +76,33 @@ fn shown(data: &Evaluated) -> impl Iterator<Item = &Row> {
 /// How a number moved, in one sentence.
 pub fn told(row: &Row) -> String {
     let Some(moved) = row.moved else {
-        return format!("{}: nothing to compare yet.", row.label);
+        return format!("{}: nothing to compare yet, or noise hides it.", row.label);
     };
-    let verdict = match moved.interval {
-        None => "which is not estimable".to_owned(),
-        Some((low, high)) if low > 0.0 || high < 0.0 => {
-            format!("95\u{a0}%\u{a0}range {} to {}", decimal(low, 2), decimal(high, 2))
-        }
-        Some((low, high)) => {
-            format!(
-                "95\u{a0}%\u{a0}range {} to {}, not told from zero",
-                decimal(low, 2),
-                decimal(high, 2)
-            )
-        }
+    let Some((low, high)) = moved.interval else {
+        return format!("{}: what moved is not estimable.", row.label);
     };
-    let way = if moved.value < 0.0 { "fell" } else { "rose" };
+    let how = match (low > 0.0, high < 0.0) {
+        (true, _) => "rose",
+        (_, true) => "fell",
+        _ => "is not told to have moved",
+    };
+    let sign = if moved.value > 0.0 { "+" } else { "" };
     format!(
-        "{} {way} by {} {} since compensation began ({verdict}).",
+        "{} {how} since compensation began: {sign}{} (95\u{a0}%\u{a0}range {} to {}; unit: {}).",
         row.label,
-        decimal(moved.value.abs(), 2),
-        row.unit
+        decimal(moved.value, 2),
+        decimal(low, 2),
+        decimal(high, 2),
+        row.unit,
+    )
+}
+
+/// Why a period is not compared, in one sentence.
+pub fn left_out(out: &LeftOut) -> String {
+    format!(
+        "{} is withheld and not compared: {}.",
+        period(&out.from, &out.to),
+        out.reasons.join("; ")
     )
 }
 

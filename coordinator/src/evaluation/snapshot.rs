@@ -10,13 +10,16 @@ use crate::model::uncertainty::{Inference, Interval, Target, Z95};
 use crate::model::{Fitted, ModelError};
 use tacit_shared::study::Study;
 use tacit_shared::study::evaluation::Watched;
+use time::Date;
 
-/// Reads a release, noisy or exact; `sites` names its hospitals in their order.
+/// Reads a release, noisy or exact; `sites` names its hospitals in their order, `began` is the first day from which work
+/// is compensated.
 ///
 /// # Errors
 /// [`ModelError`] if the sums do not determine a fit.
 pub fn read(
     study: &Study,
+    began: Option<Date>,
     sites: &[String],
     inputs: &Inputs,
 ) -> Result<(Period, Vec<Reading>), ModelError> {
@@ -29,7 +32,6 @@ pub fn read(
     }
     readings.extend(coefficients(study, inputs, &fitted)?);
     let (from, to) = study.period();
-    let began = study.evaluation().and_then(tacit_shared::study::evaluation::Evaluation::began);
     let period = Period {
         from: from.to_string(),
         to: to.to_string(),

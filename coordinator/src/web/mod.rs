@@ -32,6 +32,7 @@ use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Duration;
 use tacit_shared::fault::Fault;
+use tacit_shared::study::Study;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -56,6 +57,23 @@ pub struct Listing {
     pub from: String,
     /// Day after the last.
     pub to: String,
+    /// Why there is no report, in words; `None` if there is one.
+    pub withheld: Option<String>,
+}
+
+impl Listing {
+    /// A result of which no report is made.
+    pub fn withheld(id: String, study: &Study, why: String) -> Self {
+        let (from, to) = study.period();
+        Self {
+            id,
+            title: study.title().to_owned(),
+            study: study.name().to_string(),
+            from: from.to_string(),
+            to: to.to_string(),
+            withheld: Some(why),
+        }
+    }
 }
 
 /// The reports that the pages show.
@@ -70,6 +88,7 @@ pub trait Reports: Send + Sync {
 #[derive(Clone, Debug, Default)]
 pub struct Named {
     reports: Vec<(String, Report)>,
+    withheld: Vec<Listing>,
 }
 
 impl Named {
@@ -83,6 +102,13 @@ impl Named {
         }
         named
     }
+
+    /// The same, with results that the list names below as withheld.
+    #[must_use = "returns the reports with more beside them"]
+    pub fn with_withheld(mut self, withheld: Vec<Listing>) -> Self {
+        self.withheld = withheld;
+        self
+    }
 }
 
 impl Reports for Named {
@@ -95,9 +121,10 @@ impl Reports for Named {
                 study: study.name.clone(),
                 from: study.from.clone(),
                 to: study.to.clone(),
+                withheld: None,
             }
         };
-        self.reports.iter().map(line).collect()
+        self.reports.iter().map(line).chain(self.withheld.iter().cloned()).collect()
     }
 
     fn get(&self, id: &str) -> Option<&Report> {

@@ -24,14 +24,16 @@ pub(super) fn list(reports: &[Listing]) -> String {
 
 fn entry(report: &Listing) -> Markup {
     let base = address(&report.id);
+    let shown = report.withheld.is_none();
     html! {
-        h2 { a href=(base) { (report.title) } }
+        h2 { @if shown { a href=(base) { (report.title) } } @else { (report.title) } }
         dl {
             dt { "Study" } dd { (report.study) }
             dt { "Period" } dd { (html::period(&report.from, &report.to)) }
             dt { "Round" } dd.code { (report.id) }
+            @if let Some(why) = &report.withheld { dt { "Withheld" } dd { (why) } }
         }
-        (files(&base))
+        @if shown { (files(&base)) }
     }
 }
 
@@ -84,6 +86,7 @@ fn address(id: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
@@ -91,6 +94,16 @@ mod tests {
     fn a_name_that_no_path_can_hold_is_written_in_percent() {
         assert_eq!(address("a-1_~.Z"), "/reports/a-1_~.Z");
         assert_eq!(address("a/b ?ü\""), "/reports/a%2Fb%20%3F%C3%BC%22");
+    }
+
+    #[test]
+    fn a_withheld_result_is_listed_with_its_reason_and_without_links() {
+        let text = include_str!("../../../configs/studies/empathy-billing.toml");
+        let study = tacit_shared::study::Study::parse(text).unwrap();
+        let listed = Listing::withheld("abc".to_owned(), &study, "a sum is outside".to_owned());
+        let page = list(&[listed]);
+        assert!(page.contains("<dt>Withheld</dt><dd>a sum is outside</dd>"), "{page}");
+        assert!(!page.contains("/reports/abc"), "{page}");
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! withheld, and the hospitals are asked to look at what they committed to (`tacit-node opening`). By chance alone six
 //! standard deviations are left once in a million results of a thousand numbers. Cut residuals bend coefficients towards
 //! the prior formula; of a score the next period then counts the whole range.
-use crate::moments::{Moments, Noisy};
+use crate::moments::{Moments, MomentsError, Noisy};
 use crate::solve::smallest_eigenvalue;
 use tacit_shared::privacy::opened::signed;
 use tacit_shared::privacy::plan::Plan;
@@ -24,6 +24,27 @@ const CUT_MOST: f64 = 0.01;
 /// Standard deviations of noise by which that share must be exceeded: at exactly that share, one sound result in 740 is
 /// withheld by chance.
 const CLEARLY: f64 = 3.0;
+
+/// Why nothing may be concluded from an opened sum.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsound {
+    /// It is not the plan's.
+    #[error(transparent)]
+    Moments(#[from] MomentsError),
+    /// No table of rows gives such a sum, or too much of it was cut.
+    #[error("{}", .0.join("; "))]
+    Senseless(Vec<String>),
+}
+
+/// The moments of an opened sum that nothing speaks against: whoever concludes anything reads it by this.
+///
+/// # Errors
+/// [`Unsound`] with every reason.
+pub fn read(plan: &Plan, aggregate: &Aggregate) -> Result<Moments, Unsound> {
+    let moments = Moments::of(plan, aggregate)?;
+    let found = faults(plan, aggregate, &moments);
+    if found.is_empty() { Ok(moments) } else { Err(Unsound::Senseless(found)) }
+}
 
 /// Everything that is wrong with a sum, in words; empty for a sound one.
 pub fn faults(plan: &Plan, aggregate: &Aggregate, moments: &Moments) -> Vec<String> {

@@ -60,7 +60,7 @@ pub(super) async fn of(
         (asked.id.to_string(), exact_quantiles(asked, bins))
     });
     let effect = |site: &SiteResult| Some((site.name.clone(), site.effect?.value * range));
-    let (_, readings) = snapshot::read(study, &sites, &exact).map_err(|e| bug(&e))?;
+    let (_, readings) = snapshot::read(study, None, &sites, &exact).map_err(|e| bug(&e))?;
     let truth = Truth {
         coefficients,
         gaps: fitted.groups.iter().filter_map(gap).collect(),

@@ -1,4 +1,5 @@
 //! Tables of a what-if: the public numbers that come in, the page and the files that go out.
+use super::super::files;
 use super::{WhatIf, WhatIfRow};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -126,16 +127,8 @@ fn line(row: &WhatIfRow, wide: usize) -> String {
 /// # Errors
 /// An operator's fault naming the file.
 pub(super) fn write(shown: &WhatIf, out: &Path) -> Result<(), Fault> {
-    let fault = |path: &Path, e: &std::io::Error| {
-        Fault::operator(format!("cannot be written: {e}")).at(path.display().to_string())
-    };
-    std::fs::create_dir_all(out).map_err(|e| fault(out, &e))?;
     let json = serde_json::to_string_pretty(shown).map_err(|e| Fault::bug(e.to_string()))?;
-    for (name, text) in [("what-if.json", json), ("what-if.csv", csv(shown))] {
-        let path = out.join(name);
-        std::fs::write(&path, text).map_err(|e| fault(&path, &e))?;
-    }
-    Ok(())
+    files::write_all(out, &[("what-if.json", json), ("what-if.csv", csv(shown))]).map(drop)
 }
 
 /// RFC 4180; names of units hold neither commas nor quotes, nor start like a formula.
