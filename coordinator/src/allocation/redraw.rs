@@ -108,11 +108,8 @@ fn redrawn(inputs: &Inputs, normal: &mut Normal) -> Result<Inputs, ModelError> {
 fn again(sums: &GroupSums, normal: &mut Normal) -> GroupSums {
     let noise = sums.noise;
     let x = sums.x.map(|value| value + normal.times(noise.x));
-    // In a release the weight is the first entry of x, noise and all; elsewhere it may stand apart.
-    let first = |x: &DVector<f64>| x.iter().next().copied();
-    let same = first(&sums.x).is_some_and(|x| x.to_bits() == sums.weight.to_bits());
     let apart = sums.weight + normal.times(noise.weight);
-    let weight = first(&x).filter(|_| same).unwrap_or(apart);
+    let weight = x.iter().next().copied().filter(|_| sums.weighs_by_first()).unwrap_or(apart);
     let predicted = sums.later.predicted;
     let predicted = predicted.map(|p| Predicted { sum: p.sum + normal.times(p.sd), ..p });
     let scattered = |values: &[f64], sd: f64, normal: &mut Normal| -> Vec<f64> {

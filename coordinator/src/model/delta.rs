@@ -3,6 +3,7 @@
 //! ```text
 //! Var f ≈ Σ (∂f/∂weight · sd_w)² + (∂f/∂residual · sd_r)² + ‖∂f/∂(x·t) t + ∂f/∂(x·prior) prior‖² sd_x²
 //!           + (∂f/∂along · ‖k‖ sd_along)² + (∂f/∂predicted · sd_predicted)²
+//! weight = x₁:   ‖∂f/∂weight e₁ + ∂f/∂(x·t) t + ∂f/∂(x·prior) prior‖² sd_x² instead of the first and third
 //! ```
 //! The sum runs over the group's own sums and those of everybody, whose noise is independent. First
 //! order only: good where the weight stands clear of its noise, which [`super::measure`] checks.
@@ -141,11 +142,15 @@ pub(super) struct Noise {
     tt: f64,
     tp: f64,
     pp: f64,
+    /// First entries of t and of the prior.
+    first: (f64, f64),
 }
 
 /// Standard deviations of what one set of sums contributes.
 struct Spread {
     plain: GroupNoise,
+    /// Whether the weight errs with the first entry of x.
+    together: bool,
     along: f64,
     predicted: f64,
 }
@@ -156,16 +161,20 @@ impl Noise {
         let steps = formula.steps.map_or(0.0, DVector::norm);
         let spread = |sums: &GroupSums| Spread {
             plain: sums.noise,
+            together: sums.weighs_by_first(),
             along: sums.later.along_sd * steps,
             predicted: sums.later.predicted.map_or(0.0, |predicted| predicted.sd),
         };
-        let none = Spread { plain: GroupNoise::default(), along: 0.0, predicted: 0.0 };
+        let none =
+            Spread { plain: GroupNoise::default(), together: false, along: 0.0, predicted: 0.0 };
         let (t, prior) = (formula.t, formula.prior);
+        let first = |vector: &DVector<f64>| vector.iter().next().copied().unwrap_or(0.0);
         Self {
             parts: [part.map_or(none, spread), spread(all)],
             tt: t.norm_squared(),
             tp: t.dot(prior),
             pp: prior.norm_squared(),
+            first: (first(t), first(prior)),
         }
     }
 
@@ -178,7 +187,13 @@ impl Noise {
                 let x = fitted * fitted * self.tt
                     + 2.0 * fitted * prior * self.tp
                     + prior * prior * self.pp;
-                (weight * noise.plain.weight).powi(2)
+                let of_weight = if noise.together {
+                    let other = fitted * self.first.0 + prior * self.first.1;
+                    (weight * weight + 2.0 * weight * other) * noise.plain.x.powi(2)
+                } else {
+                    (weight * noise.plain.weight).powi(2)
+                };
+                of_weight
                     + (residual * noise.plain.residual).powi(2)
                     + (along * noise.along).powi(2)
                     + (predicted * noise.predicted).powi(2)

@@ -248,16 +248,26 @@ fn moved(
 }
 
 /// tr(M Cov u) for the noise of a group's row u, first order; M symmetric, p×p.
-fn row_noise(inputs: &Inputs, group: usize, m: &DMatrix<f64>) -> Result<f64, ModelError> {
+pub(super) fn row_noise(
+    inputs: &Inputs,
+    group: usize,
+    m: &DMatrix<f64>,
+) -> Result<f64, ModelError> {
     let (part, all) = (inputs.group(group)?, inputs.all());
     let (own, _) = mean_row(part, group)?;
     let (rest, _) = mean_row(&all.without(part), group)?;
     let rest_weight = all.weight - part.weight;
     let from_part = (1.0 / part.weight + 1.0 / rest_weight) * part.noise.x;
     let from_all = all.noise.x / rest_weight;
-    let by_part = (own / part.weight + &rest / rest_weight) * part.noise.weight;
-    let by_all = rest * (all.noise.weight / rest_weight);
-    Ok((from_part.powi(2) + from_all.powi(2)) * m.trace()
-        + by_part.dot(&(m * &by_part))
-        + by_all.dot(&(m * &by_all)))
+    let by_part = (own / part.weight + &rest / rest_weight, part, from_part);
+    let by_all = (rest / rest_weight, all, from_all);
+    let of_weights = [by_part, by_all].map(|(by, sums, from_x)| {
+        let moved = m * &by;
+        let own = by.dot(&moved) * sums.noise.weight.powi(2);
+        // The weight is the first entry of x: what is divided errs with what it is divided by.
+        let first = moved.iter().next().copied().filter(|_| sums.weighs_by_first());
+        own - 2.0 * first.unwrap_or(0.0) * from_x * sums.noise.x
+    });
+    let of_x = (from_part.powi(2) + from_all.powi(2)) * m.trace();
+    Ok((of_x + of_weights.iter().sum::<f64>()).max(0.0))
 }

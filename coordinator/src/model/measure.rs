@@ -231,7 +231,7 @@ pub struct SiteResidual {
 
 /// The mean residual of a site under the fit t:
 /// ```text
-/// v_s = σ²/n_s + (sd_R² + sd_S²‖t‖² + sd_N² d_s²)/n_s²
+/// v_s = σ²/n_s + (sd_R² + sd_S²‖t‖² + sd_N² d_s²)/n_s²        n_s = x₁: + 2 sd_S² t₁ d_s /n_s²
 /// ```
 ///
 /// `None` for a site of less than 20 clinicians, or less than four standard deviations of its count.
@@ -248,10 +248,12 @@ pub fn site(
     if sums.heads < 20.0 || n < 20.0 {
         return Ok(None);
     }
+    let first = t.iter().next().copied().filter(|_| sums.weighs_by_first()).unwrap_or(0.0);
     Ok(sums.mean_residual(t).map(|value| {
         let from_noise = noise.residual.powi(2)
             + noise.x.powi(2) * t.norm_squared()
-            + (noise.weight * value).powi(2);
+            + (noise.weight * value).powi(2)
+            + 2.0 * first * value * noise.x.powi(2);
         let variance = sigma2 / n + from_noise / (n * n);
         SiteResidual { value, standard_error: variance.max(0.0).sqrt() }
     }))

@@ -255,6 +255,12 @@ impl GroupSums {
         self.weight > 0.0 && self.weight > 4.0 * self.noise.weight
     }
 
+    /// Whether the weight is the first entry of x itself, noise and all, as in every release of a score: then the two
+    /// err together.
+    pub fn weighs_by_first(&self) -> bool {
+        self.x.iter().next().is_some_and(|first| first.to_bits() == self.weight.to_bits())
+    }
+
     /// Mean residual of the fit t, or `None` if the weight does not stand clear of its noise.
     /// The caller gives a t of as many entries as `x`.
     pub fn mean_residual(&self, t: &DVector<f64>) -> Option<f64> {

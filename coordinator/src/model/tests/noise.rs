@@ -6,13 +6,59 @@ use super::*;
 
 #[test]
 fn standard_errors_match_fresh_noise() {
-    // 1,500 draws: an sd is known to 1.8 %, so 8 % is 4.4 of its own sds; 10 figures, seed fixed.
+    check_standard_errors(&rows(500, 5), |inputs| inputs);
+}
+
+#[test]
+fn standard_errors_count_that_the_weight_is_the_first_sum() {
+    // Far from the prior formula, where the two together make a difference.
+    let mut rows = rows(500, 5);
+    rows.y.add_scalar_mut(0.4);
+    check_standard_errors(&rows, |inputs| by_first(&inputs));
+}
+
+/// A release whose weights are the first entries of x.
+fn by_first(inputs: &Inputs) -> Inputs {
+    let first = |sums: &GroupSums| {
+        let noise = GroupNoise { weight: sums.noise.x, ..sums.noise };
+        GroupSums { weight: sums.x[0], noise, ..sums.clone() }
+    };
+    let all = |sums: &[GroupSums]| sums.iter().map(first).collect::<Vec<_>>();
+    let (groups, sites) = (all(inputs.groups()), all(inputs.sites()));
+    Inputs::new(inputs.gram().clone(), first(inputs.all()), groups, sites).unwrap()
+}
+
+#[test]
+fn the_noise_of_a_groups_row_is_that_of_fresh_draws() {
+    // 1,500 draws of four entries: a trace is known to some 2 %.
     let rows = rows(500, 5);
-    let exact = release(&rows, 0.0, 0);
+    for read in [by_first, Inputs::clone] {
+        let row = |inputs: &Inputs| {
+            let (part, rest) = (&inputs.groups()[1], inputs.all().without(&inputs.groups()[1]));
+            &part.x / part.weight - &rest.x / rest.weight
+        };
+        let exact = read(&release(&rows, 0.0, 0));
+        let (truth, m) =
+            (row(&exact), DMatrix::from_diagonal(&DVector::from_vec(vec![0.5, 1.0, 2.0, 3.0])));
+        let (mut found, mut predicted) = (0.0, 0.0);
+        for draw in 0..1_500 {
+            let noisy = read(&release(&rows, 0.5, draw));
+            let apart = row(&noisy) - &truth;
+            found += apart.dot(&(&m * &apart));
+            predicted += super::super::dial::row_noise(&noisy, 1, &m).unwrap();
+        }
+        assert!((found / predicted - 1.0).abs() < 0.1, "{}", found / predicted);
+    }
+}
+
+fn check_standard_errors(rows: &Rows, read: impl Fn(Inputs) -> Inputs) {
+    // 1,500 draws: an sd is known to 1.8 %, so 8 % is 4.4 of its own sds; 12 figures, seed fixed.
+    let exact = read(release(rows, 0.0, 0));
     let t = solve(exact.gram()).unwrap().t().clone();
     let figures = |inputs: &Inputs| -> Vec<Figure> {
         let group = measure::group(inputs, 1, &t).unwrap();
         let overall = measure::overall(inputs, &t, 0.0).unwrap();
+        let site = measure::site(&inputs.sites()[0], &(&t * 3.0), 0.0).unwrap().unwrap();
         vec![
             group.net_compensation_group,
             group.net_compensation_rest,
@@ -24,6 +70,7 @@ fn standard_errors_match_fresh_noise() {
             overall.overall_mean_residual.unwrap(),
             overall.r_squared.unwrap(),
             overall.mean_squared_error.unwrap(),
+            Figure { value: site.value, standard_error: Some(site.standard_error) },
         ]
     };
     let truth = figures(&exact);
@@ -31,7 +78,7 @@ fn standard_errors_match_fresh_noise() {
     let mut predicted = vec![0.0; truth.len()];
     let draws = 1_500u32;
     for draw in 0..draws {
-        let noisy = figures(&release(&rows, 0.5, u64::from(draw)));
+        let noisy = figures(&read(release(rows, 0.5, u64::from(draw))));
         for (index, (noisy, truth)) in noisy.iter().zip(&truth).enumerate() {
             squares[index] += (noisy.value - truth.value).powi(2) / f64::from(draws);
             predicted[index] += noisy.standard_error.unwrap() / f64::from(draws);
