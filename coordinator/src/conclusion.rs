@@ -8,9 +8,11 @@ mod found;
 pub mod means;
 mod money;
 mod parts;
+mod prices;
 
 pub use division::{Divided, Division, Ground, Share, divide};
 pub use found::exact_quantiles;
+pub use prices::{Priced, Prices};
 
 use crate::model::dial::{Direction, Phi};
 use crate::model::gram::Inputs;

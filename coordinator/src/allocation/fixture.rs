@@ -20,9 +20,9 @@ const SD: [f64; 7] = [20.0, 3.0, 1.0, 15.0, 4.0, 15.0, 12.0];
 /// Clinicians: columns of the billing study, outcome, site, membership of its two groups.
 pub(crate) struct Rows {
     pub(crate) x: DMatrix<f64>,
-    y: DVector<f64>,
+    pub(crate) y: DVector<f64>,
     pub(crate) site: Vec<usize>,
-    member: [Vec<bool>; 2],
+    pub(crate) member: [Vec<bool>; 2],
 }
 
 /// The billing study, with the lines of its `[allocation]` from `by` on and its last ones replaced.
@@ -140,7 +140,10 @@ pub(crate) fn later(rows: &Rows, scale: f64, seed: u64) -> Inputs {
         let sum = here.map(|row| earlier[row] - base).sum::<f64>() + 2.0 * scale * normal;
         site.later.predicted = Some(Predicted { sum, sd: 2.0 * scale, base });
     }
-    let (gram, all) = (inputs.gram().clone(), inputs.all().clone());
+    let (gram, mut all) = (inputs.gram().clone(), inputs.all().clone());
+    let normal: f64 = StandardNormal.sample(&mut rng);
+    let sum = earlier.add_scalar(-base).sum() + 2.0 * scale * normal;
+    all.later.predicted = Some(Predicted { sum, sd: 2.0 * scale, base });
     Inputs::new(gram, all, inputs.groups().to_vec(), sites).unwrap()
 }
 

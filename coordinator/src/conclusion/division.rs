@@ -7,6 +7,7 @@
 //! Every step of the road is repeated in every draw: refit, dial, heads, which gaps are proven, floors and caps
 //! per head. So an interval says where the amount of the exact data would lie. Each entry of the rule's `by`
 //! divides the whole pool: they are views of one money, not parts of it.
+use super::prices::{self, Prices, public_heads};
 use super::{ConclusionError, dial_of};
 use crate::allocation::codes::{CodeBook, columns_of};
 use crate::allocation::equity::{self, Proof};
@@ -81,6 +82,8 @@ pub struct Divided {
     pub divisions: Vec<Division>,
     /// What the equity rule found; empty without one.
     pub equity: Vec<Proof>,
+    /// What the pool pays for what.
+    pub prices: Prices,
 }
 
 impl Divided {
@@ -102,7 +105,7 @@ pub fn divide(ground: &Ground<'_>, rule: &Allocation) -> Result<Divided, Conclus
         rule.by.iter().map(|by| View::new(ground, rule, by)).collect::<Result<Vec<_>, _>>()?;
     let fitted = ground.fitted;
     let state = State { inputs: ground.inputs, plain: fitted.t(), paying: fitted.published() };
-    let road = Road { study: ground.study, rule };
+    let road = Road { study: ground.study, rule, public: public_heads(rule, ground.sites) };
     let equity = road.proofs(&state)?;
     let drawn = if ground.inputs.gram().is_exact() {
         None
@@ -124,7 +127,12 @@ pub fn divide(ground: &Ground<'_>, rule: &Allocation) -> Result<Divided, Conclus
         };
         divisions.push(division(view, rule.pool_cents, &lines, &intervals)?);
     }
-    Ok(Divided { divisions, equity })
+    let numbers = road.prices(&state)?;
+    let of_prices = drawn.as_ref().map(|drawn| {
+        share_intervals(numbers.len(), drawn.iter().filter_map(|views| views.last().cloned()))
+    });
+    let prices = Prices::of(ground.study, &numbers, of_prices.transpose()?.as_deref());
+    Ok(Divided { divisions, equity, prices })
 }
 
 /// One unit on its way to an amount.
@@ -198,9 +206,16 @@ impl<'a> View<'a> {
 struct Road<'a> {
     study: &'a Study,
     rule: &'a Allocation,
+    public: Option<f64>,
 }
 
 impl Road<'_> {
+    fn prices(&self, state: &State<'_>) -> Result<Vec<f64>, ConclusionError> {
+        #[expect(clippy::cast_precision_loss, reason = "a pool is far below 2^53 cents")]
+        let pool = self.rule.pool_cents.value() as f64;
+        Ok(prices::numbers(self.study, pool, self.public, state)?)
+    }
+
     fn proofs(&self, state: &State<'_>) -> Result<Vec<Proof>, ConclusionError> {
         match &self.rule.equity {
             None => Ok(Vec::new()),
@@ -247,7 +262,7 @@ impl Road<'_> {
     }
 }
 
-/// Of each draw and view: the amounts, then the rates, then the indices.
+/// Of each draw and view: the amounts, then the rates, then the indices; last of all the prices.
 fn draws(
     ground: &Ground<'_>,
     road: &Road<'_>,
@@ -267,7 +282,8 @@ fn draws(
             let lines = road.lines(view, &state, &proofs)?;
             Ok(numbers(road.rule.pool_cents, &lines)?)
         };
-        views.iter().map(of).collect()
+        let priced = std::iter::once_with(|| road.prices(&state));
+        views.iter().map(of).chain(priced).collect()
     };
     (0..count).into_par_iter().map(one).collect()
 }

@@ -5,7 +5,7 @@ use super::source::Composite;
 use super::words::feeling_beside;
 use super::{
     BINS_MAX, COLUMNS_MAX, FORMAT, Fairness, File, GROUPS_MAX, Group, HISTOGRAMS_MAX, Population,
-    Privacy, StudyError, allocation, design, evaluation, warm,
+    Privacy, StudyError, allocation, ask, design, evaluation, warm,
 };
 use crate::id::{FeatureId, GroupId};
 use std::collections::BTreeSet;
@@ -104,6 +104,7 @@ fn check_schema(file: &File) -> Result<(), StudyError> {
     check_histograms(&file.histograms, &mut seen)?;
     let columns: Vec<String> = schema.columns().into_iter().map(|column| column.name).collect();
     evaluation::check(file, &columns)?;
+    ask::check(file, &columns)?;
     warm::check(file, schema.width())
 }
 

@@ -4,6 +4,7 @@
 //! fail later, naming the key. The digest covers the meaning, not the comments.
 
 pub mod allocation;
+pub mod ask;
 mod check;
 pub mod codes;
 mod design;
@@ -23,6 +24,7 @@ use crate::codec;
 use crate::fault::Fault;
 use crate::id::{Digest, FeatureId, GroupId, StudyName};
 use allocation::Allocation;
+use ask::Ask;
 use codes::Codes;
 use evaluation::Evaluation;
 use family::Family;
@@ -228,6 +230,8 @@ struct File {
     warm: Option<Warm>,
     #[serde(default)]
     evaluation: Option<Evaluation>,
+    #[serde(default)]
+    asks: Vec<Ask>,
 }
 
 /// A study that was read and found sound.
@@ -304,6 +308,11 @@ impl Study {
     /// The question the study answers.
     pub fn question(&self) -> &str {
         &self.file.question
+    }
+
+    /// The same in parts, each with what answers it.
+    pub fn asks(&self) -> &[Ask] {
+        &self.file.asks
     }
 
     /// The purpose of processing.

@@ -3,6 +3,7 @@
 use super::super::fit_study;
 use super::*;
 use crate::allocation::fixture::{SITES, later, release, rows, site_names, study};
+use crate::conclusion::{Priced, Prices};
 
 const VIEWS: &str = "by = [\"sites\", \"levels:specialty\", \"codes\"]";
 const EQUITY: &str = "[allocation.equity]\ngroups = [\"interpreter-panel\"]\nweight = 0.5\n";
@@ -77,6 +78,38 @@ fn codes_average_one_over_their_expected_numbers_and_rise_with_time_and_acuity()
 }
 
 #[test]
+fn prices_are_those_by_which_the_pool_was_divided() {
+    let table = rows(1_200, 9);
+    let study = study("by = \"sites\"", "");
+    for inputs in [release(&table, 0.0, 0), later(&table, 0.0, 0)] {
+        let fitted = fit_study(&study, &site_names(), &inputs).unwrap();
+        let found = divided(&study, &inputs, 0).prices;
+        let beta = inputs.gram().coefficients(fitted.published()).unwrap();
+        let range = study.schema().outcome.high - study.schema().outcome.low;
+        let labour = (&table.x * &beta).sum() * range;
+        assert!((found.point.cents * labour / 1e9 - 1.0).abs() < 1e-9);
+        for (column, (priced, b)) in
+            study.schema().columns().iter().zip(found.columns.iter().zip(beta.iter()))
+        {
+            let expected = found.point.cents * b * range / column.half_range;
+            assert!((priced.cents - expected).abs() < 1e-6 * expected.abs());
+            assert_eq!(priced.interval, Some((priced.cents, priced.cents)));
+        }
+        let residual = &table.y - &table.x * &beta;
+        for (group, priced) in table.member.iter().zip(&found.gaps) {
+            let (mut inside, mut heads) = (0.0, 0.0);
+            for (row, _) in group.iter().enumerate().filter(|(_, member)| **member) {
+                inside += residual[row];
+                heads += 1.0;
+            }
+            let gap = inside / heads - (residual.sum() - inside) / (1_200.0 - heads);
+            let expected = found.point.cents * gap * range * heads;
+            assert!((priced.unwrap().cents - expected).abs() < 1e-6 * expected.abs());
+        }
+    }
+}
+
+#[test]
 fn public_heads_and_prices_count() {
     let inputs = release(&rows(1_200, 4), 0.0, 0);
     let plain = divided(&study("by = \"sites\"", ""), &inputs, 0);
@@ -138,11 +171,20 @@ fn a_rule_that_names_what_is_not_there_is_refused() {
     assert!(divide(&ground, &rule).is_err());
 }
 
-/// Shares of draws whose interval holds the amount that the exact data give, by view.
-fn coverage(study: &Study, scale: f64, repeats: u8) -> Vec<(By, f64)> {
+/// Shares of draws whose interval holds what the exact data give: amounts by view, and prices.
+fn coverage(study: &Study, scale: f64, repeats: u8) -> (Vec<(By, f64)>, f64) {
     let table = rows(2_000, 7);
     let truth = divided(study, &release(&table, 0.0, 0), 0);
     let mut hits = vec![(0_u32, 0_u32); truth.divisions.len()];
+    let mut priced = (0_u32, 0_u32);
+    let all = |prices: &Prices| -> Vec<Priced> {
+        let gaps = prices.gaps.iter().flatten();
+        [prices.point]
+            .into_iter()
+            .chain(prices.columns.iter().copied())
+            .chain(gaps.copied())
+            .collect()
+    };
     for seed in 0..repeats {
         let found = divided(study, &release(&table, scale, 100 + u64::from(seed)), seed);
         let views = truth.divisions.iter().zip(&found.divisions);
@@ -153,18 +195,27 @@ fn coverage(study: &Study, scale: f64, repeats: u8) -> Vec<(By, f64)> {
                 *all += 1;
             }
         }
+        for (exact, noisy) in all(&truth.prices).iter().zip(all(&found.prices)) {
+            let (low, high) = noisy.interval.unwrap();
+            priced.0 += u32::from(low <= exact.cents && exact.cents <= high);
+            priced.1 += 1;
+        }
     }
     let share = |(hit, all): (u32, u32)| f64::from(hit) / f64::from(all);
-    truth.divisions.into_iter().map(|view| view.by).zip(hits.into_iter().map(share)).collect()
+    let views = truth.divisions.into_iter().map(|view| view.by);
+    (views.zip(hits.into_iter().map(share)).collect(), share(priced))
 }
 
 #[test]
 fn ninety_five_percent_intervals_of_amounts_hold_the_exact_amount_that_often() {
     // 40 releases of one table, 8 sites and 4 lines each: 320 and 160 amounts.
     let study = study("by = [\"sites\", \"levels:specialty\"]", "");
-    for (by, share) in coverage(&study, 0.6, 40) {
+    let (amounts, prices) = coverage(&study, 0.6, 40);
+    for (by, share) in amounts {
         assert!((share - 0.95).abs() <= 0.03, "{by}: {share}");
     }
+    // A point, 8 columns and 2 gaps each time; of one draw they go together.
+    assert!((prices - 0.95).abs() <= 0.04, "{prices}");
     assert_eq!(SITES, 8);
 }
 
@@ -172,7 +223,7 @@ fn ninety_five_percent_intervals_of_amounts_hold_the_exact_amount_that_often() {
 #[ignore = "minutes of computing: the same with codes and the equity rule, more often"]
 fn intervals_hold_with_codes_and_equity_too() {
     let study = study(VIEWS, EQUITY);
-    for (by, share) in coverage(&study, 0.6, 200) {
+    for (by, share) in coverage(&study, 0.6, 200).0 {
         assert!((share - 0.95).abs() <= 0.03, "{by}: {share}");
     }
 }

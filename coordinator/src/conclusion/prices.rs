@@ -1,0 +1,94 @@
+//! What the pool pays for a unit of the outcome, for a unit of each column, and for closing the gap of a group.
+//!
+//! ```text
+//! L̂ = Σ over everybody of what the paying formula gives, above the low end of the scale
+//! of a column      B βⱼ/L̂ a head            B: the pool, β: the paying formula
+//! of a gap         B g n_g/L̂                g: mean residual difference under the best formula, n_g heads
+//! ```
+//! By the rule of division alone, before floors, caps, price indices and extra weights: what a pool of this size says a
+//! point is worth. Each is computed anew in every draw of the division, so an interval says where it lies without noise.
+use crate::allocation::ShareInterval;
+use crate::allocation::labour::State;
+use crate::model::{ModelError, measure};
+use tacit_shared::study::Study;
+use tacit_shared::study::allocation::{Allocation, By};
+
+/// A price in cents, and where it lies without noise; no interval where a draw gave none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Priced {
+    /// Cents.
+    pub cents: f64,
+    /// Lower and upper end.
+    pub interval: Option<(f64, f64)>,
+}
+
+/// All prices of a division.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prices {
+    /// Of one point of the outcome more for one head.
+    pub point: Priced,
+    /// Of one unit of each column more for one head, in the order of the design; of the intercept the typical clinician.
+    pub columns: Vec<Priced>,
+    /// Of closing the gap of each group, in the order of the study; `None` where noise hides the group.
+    pub gaps: Vec<Option<Priced>>,
+}
+
+/// Everybody's heads, where all of them are public.
+pub(super) fn public_heads(rule: &Allocation, sites: &[String]) -> Option<f64> {
+    sites.iter().map(|site| rule.heads_of(&By::Sites, site)).sum()
+}
+
+/// The prices as numbers, one after the other: the point, the columns, the gaps. What cannot be computed is NaN.
+///
+/// # Errors
+/// [`ModelError`] if the fit is of another design.
+pub(super) fn numbers(
+    study: &Study,
+    pool: f64,
+    public: Option<f64>,
+    state: &State<'_>,
+) -> Result<Vec<f64>, ModelError> {
+    let (inputs, schema) = (state.inputs, study.schema());
+    let all = inputs.all();
+    let heads = public.unwrap_or(all.heads).max(1.0);
+    let labour = match all.later.predicted {
+        Some(earlier) => {
+            // Sums are of those who took part; the others count as these do.
+            let mean = earlier.base + (earlier.sum + all.x.dot(state.paying)) / all.heads.max(1.0);
+            heads * mean
+        }
+        None => heads * all.x.dot(&(inputs.gram().prior() + state.paying)) / all.weight,
+    };
+    let per_point = if labour > 0.0 { pool / labour } else { f64::NAN };
+    let beta = inputs.gram().coefficients(state.paying)?;
+    let mut numbers = vec![per_point / (schema.outcome.high - schema.outcome.low)];
+    let columns = schema.columns();
+    numbers.extend(columns.iter().zip(beta.iter()).map(|(c, b)| per_point * b / c.half_range));
+    for at in 0..schema.groups.len() {
+        let gap = measure::group(inputs, at, state.plain).map(|g| g.mean_residual_difference.value);
+        numbers.push(per_point * gap.unwrap_or(f64::NAN) * inputs.group(at)?.heads.max(0.0));
+    }
+    Ok(numbers)
+}
+
+impl Prices {
+    /// Reads [`numbers`] of a release, with the intervals of its draws, if it was drawn again.
+    pub(super) fn of(study: &Study, numbers: &[f64], intervals: Option<&[ShareInterval]>) -> Self {
+        let priced = |(at, cents): (usize, &f64)| {
+            let own = intervals.map_or(Some((*cents, *cents)), |all| {
+                all.get(at).map(|interval| (interval.low, interval.high))
+            });
+            let whole = |(low, high): &(f64, f64)| low.is_finite() && high.is_finite();
+            Priced { cents: *cents, interval: own.filter(whole) }
+        };
+        let all: Vec<Priced> = numbers.iter().enumerate().map(priced).collect();
+        let nothing = Priced { cents: f64::NAN, interval: None };
+        let width = study.schema().width();
+        let gaps = all.iter().skip(width.saturating_add(1));
+        Self {
+            point: all.first().copied().unwrap_or(nothing),
+            columns: all.iter().skip(1).take(width).copied().collect(),
+            gaps: gaps.map(|p| Some(*p).filter(|p| p.cents.is_finite())).collect(),
+        }
+    }
+}
