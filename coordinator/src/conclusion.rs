@@ -9,6 +9,7 @@ pub mod means;
 mod money;
 mod parts;
 mod prices;
+mod within;
 
 pub use division::{Divided, Division, Ground, Share, divide};
 pub use found::exact_quantiles;
@@ -112,6 +113,8 @@ pub struct Truth {
     pub quantiles: BTreeMap<String, Vec<f64>>,
     /// Effects of sites, in points.
     pub sites: BTreeMap<String, f64>,
+    /// Mean outcome inside a group and outside it, by group, in points.
+    pub means: BTreeMap<String, (f64, f64)>,
 }
 
 /// Concludes a round; `truth` is known in a rehearsal only.
@@ -135,6 +138,7 @@ pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, Conc
         }
     };
     let scene = parts::Scene { round, moments: &moments, fitted: &fitted, truth };
+    let coefficients = scene.coefficients();
     let data = ReportData {
         format: FORMAT,
         generated_by: concat!("tacit-coordinator ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -144,7 +148,8 @@ pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, Conc
         privacy: scene.privacy(),
         quality: scene.quality(),
         fit: scene.fit(),
-        coefficients: scene.coefficients(),
+        within: scene.within(&coefficients),
+        coefficients,
         fairness: scene.fairness()?,
         histograms: scene.histograms(),
         sites: scene.sites(),

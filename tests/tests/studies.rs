@@ -73,6 +73,12 @@ fn sane(data: &ReportData) {
     for group in &data.fairness.groups {
         near(group.before.interval, group.before.truth.unwrap(), &group.name);
     }
+    for row in data.within.iter().flat_map(|within| &within.rows) {
+        near(row.interval, row.truth.unwrap(), &format!("{} within hospitals", row.name));
+    }
+    for mean in data.fairness.means.iter().flat_map(|group| [group.inside, group.outside]) {
+        near(mean.exact_data, mean.truth.unwrap(), "the mean of a group");
+    }
     assert!(data.answer.len() >= 3 && data.answer.iter().all(|told| told.ends_with('.')));
 }
 

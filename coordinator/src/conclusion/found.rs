@@ -114,7 +114,7 @@ impl Scene<'_> {
     }
 
     /// Variance of one clinician's outcome, scaled.
-    fn variance(&self) -> f64 {
+    pub(super) fn variance(&self) -> f64 {
         let explained = self.fitted.before.r_squared.map_or(0.0, |figure| figure.value);
         self.fitted.sigma2 / (1.0 - explained.clamp(0.0, 0.95))
     }

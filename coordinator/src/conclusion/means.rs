@@ -3,38 +3,36 @@
 //! ```text
 //! mean y = base + (Σr + Σ s(m − base)) / Σs      m: the prior formula of the row, as released or from Σx̃
 //! mean xⱼ = (Σx̃ · W⁻¹)ⱼ / Σs
-//! se² = (sd_T² + mean² sd_N²)/N² and, for the population, variance/N         first order
-//! in − out: the noise of the inside counts with 1/N_in + 1/N_out, that of everybody with 1/N_out
+//! a mean:   all θ with (T − θN)² ≤ z²(sd_T² + θ²sd_N² + N·variance)         Fieller, [`histogram::mean`]; also for few
+//! in − out: se² = (sd_T² + mean² sd_N²) · (1/N_in + 1/N_out)² of the inside, /N_out² of everybody       first order
 //! ```
-//! Everything is in scaled units of the outcome or of the column.
+//! The difference of two ratios has no such form, so it is given only where both counts stand clear of their noise, and
+//! there the first order is enough. Everything is in scaled units of the outcome or of the column.
+//!
+//! [`histogram::mean`]: crate::model::histogram::mean
 use crate::model::gram::{GroupSums, Inputs};
+use crate::model::histogram::{Measured, mean};
 use crate::model::uncertainty::{Interval, Z95};
 use nalgebra::DVector;
 
-/// A number, the standard deviation of its noise, and that of sampling.
+/// A mean, or the difference of two, with where it lies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Level {
     /// The number.
     pub value: f64,
-    /// What privacy noise does to it.
-    pub noise: f64,
-    /// What it does that these clinicians are a sample.
-    pub sampling: f64,
+    exact: Interval,
+    sampled: Interval,
 }
 
 impl Level {
     /// Where it would lie without noise, 95 times in 100.
     pub fn exact_data(&self) -> Interval {
-        self.around(self.noise)
+        self.exact
     }
 
     /// Where it lies for all such clinicians.
     pub fn population(&self) -> Interval {
-        self.around(self.noise.hypot(self.sampling))
-    }
-
-    fn around(&self, sd: f64) -> Interval {
-        Interval::between(self.value - Z95 * sd, self.value + Z95 * sd)
+        self.sampled
     }
 }
 
@@ -59,38 +57,37 @@ fn outcome(sums: &GroupSums, prior: &DVector<f64>) -> Sum {
 }
 
 fn level(sums: &GroupSums, sum: &Sum, variance: f64) -> Option<Level> {
-    sums.stands_clear().then(|| {
-        let mean = sum.value / sums.weight;
-        Level {
-            value: sum.base + mean,
-            noise: sum.sd.hypot(mean * sums.noise.weight) / sums.weight,
-            sampling: (variance.max(0.0) / sums.weight).sqrt(),
-        }
-    })
+    let total = Measured { value: sum.value, sd: sum.sd };
+    let count = Measured { value: sums.weight, sd: sums.noise.weight };
+    let (exact, sampled) = (mean(total, count, 0.0), mean(total, count, variance));
+    let (low, high) = (exact.interval.shifted(sum.base), sampled.interval.shifted(sum.base));
+    let known = sums.weight > 0.0 && exact.interval != Interval::NotEstimable;
+    known.then_some(Level { value: sum.base + exact.value, exact: low, sampled: high })
 }
 
-/// Mean outcome of a group or of everybody; `variance` is that of one clinician's. `None` where the sums do not stand clear.
+/// Mean outcome of a group or of everybody; `variance` is that of one clinician's. `None` where the noise of the count
+/// leaves every value possible.
 pub fn of(inputs: &Inputs, sums: &GroupSums, variance: f64) -> Option<Level> {
     level(sums, &outcome(sums, inputs.gram().prior()), variance)
 }
 
-/// Mean outcome of a group less that of everybody else.
+/// Mean outcome of a group less that of everybody else; `None` unless both stand clear of their noise.
 pub fn difference(inputs: &Inputs, part: &GroupSums, variance: f64) -> Option<Level> {
     let (prior, all) = (inputs.gram().prior(), inputs.all());
     let rest = all.without(part);
+    if !(part.stands_clear() && rest.stands_clear()) {
+        return None;
+    }
     let (own, whole, others) = (outcome(part, prior), outcome(all, prior), outcome(&rest, prior));
-    let (inside, outside) = (level(part, &own, variance)?, level(&rest, &others, variance)?);
-    let spread = |sum: &Sum, sums: &GroupSums, mean: f64| {
-        sum.sd.hypot((mean - sum.base) * sums.noise.weight)
-    };
     let (n, m) = (part.weight, rest.weight);
-    let from_part = spread(&own, part, inside.value) * (1.0 / n + 1.0 / m);
-    let from_all = spread(&whole, all, outside.value) / m;
-    Some(Level {
-        value: inside.value - outside.value,
-        noise: from_part.hypot(from_all),
-        sampling: inside.sampling.hypot(outside.sampling),
-    })
+    let (inside, outside) = (own.value / n, others.value / m);
+    let spread = |sum: &Sum, sums: &GroupSums, mean: f64| sum.sd.hypot(mean * sums.noise.weight);
+    let from_part = spread(&own, part, inside) * (1.0 / n + 1.0 / m);
+    let noise = from_part.hypot(spread(&whole, all, outside) / m);
+    let sampling = (variance.max(0.0) * (1.0 / n + 1.0 / m)).sqrt();
+    let value = own.base + inside - others.base - outside;
+    let around = |sd: f64| Interval::between(value - Z95 * sd, value + Z95 * sd);
+    Some(Level { value, exact: around(noise), sampled: around(noise.hypot(sampling)) })
 }
 
 /// Mean of a scaled column over everybody; `variance` is that of one clinician's value.
@@ -153,25 +150,44 @@ mod tests {
         let (inputs, own, rest) = inputs(0.0);
         let part = inputs.group(0).unwrap();
         let mean = of(&inputs, part, 0.25).unwrap();
-        assert!((mean.value - own).abs() < 1e-12 && mean.noise == 0.0);
-        assert!((mean.sampling - 0.05).abs() < 1e-12);
-        let between = difference(&inputs, part, 0.0).unwrap();
-        assert!((between.value - (own - rest)).abs() < 1e-12 && between.sampling == 0.0);
+        assert!((mean.value - own).abs() < 1e-12 && mean.exact_data().width() < 1e-12);
+        assert!((mean.population().width() - 2.0 * Z95 * 0.05).abs() < 1e-12);
+        let others = of(&inputs, &inputs.all().without(part), 0.25).unwrap();
+        assert!((others.value - rest).abs() < 1e-12);
+        let between = difference(&inputs, part, 0.25).unwrap();
+        assert!(
+            (between.value - (own - rest)).abs() < 1e-12 && between.exact_data().width() < 1e-12
+        );
+        let reach = Z95 * (0.25_f64 * (1.0 / 100.0 + 1.0 / 300.0)).sqrt();
+        assert!((between.population().width() - 2.0 * reach).abs() < 1e-12);
         let x: f64 = (0..400).map(|i| f64::from(i % 7) - 3.0).sum::<f64>() / 400.0;
         assert!((column(&inputs, 1, 0.0).unwrap().value - x).abs() < 1e-12);
         assert!((column(&inputs, 0, 0.0).unwrap().value - 1.0).abs() < 1e-12);
     }
 
     #[test]
-    fn noise_widens_and_hides_what_is_small() {
+    fn noise_widens_a_mean_and_a_difference_more() {
         let (inputs, ..) = inputs(5.0);
         let part = inputs.group(0).unwrap();
-        let mean = of(&inputs, part, 0.0).unwrap();
+        let mean = of(&inputs, part, 0.0).unwrap().exact_data();
         // √(25 + (0.05·5)² + small)/100.
-        assert!((mean.noise - 0.05).abs() < 0.002, "{mean:?}");
-        let between = difference(&inputs, part, 0.0).unwrap();
-        assert!(between.noise > mean.noise && between.noise < 0.08, "{between:?}");
-        let (hidden, ..) = super::tests::inputs(40.0);
-        assert!(of(&hidden, hidden.group(0).unwrap(), 0.0).is_none());
+        assert!((mean.width() - 2.0 * Z95 * 0.05).abs() < 0.01, "{mean:?}");
+        let between = difference(&inputs, part, 0.0).unwrap().exact_data();
+        assert!(between.width() > mean.width() && between.width() < 0.32, "{between:?}");
+    }
+
+    #[test]
+    fn few_have_a_wide_range_and_fewer_none() {
+        // 100 clinicians with noise of 40 and of 60: 2.5 and 1.7 standard deviations.
+        let (few, ..) = inputs(40.0);
+        let part = few.group(0).unwrap();
+        let mean = of(&few, part, 0.0).unwrap();
+        let Interval::Bounded { low, high } = mean.exact_data() else { unreachable!("{mean:?}") };
+        // Fieller's range is wider than first order's, and not symmetric.
+        assert!(high - low > 2.0 * Z95 * 0.4, "{mean:?}");
+        assert!((f64::midpoint(low, high) - mean.value).abs() > 1e-3, "{mean:?}");
+        assert!(difference(&few, part, 0.0).is_none());
+        let (fewer, ..) = inputs(60.0);
+        assert!(of(&fewer, fewer.group(0).unwrap(), 0.0).is_none());
     }
 }

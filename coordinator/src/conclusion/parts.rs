@@ -219,6 +219,7 @@ impl Scene<'_> {
         Ok(FairnessPart {
             phi,
             groups,
+            means: self.means(),
             curve,
             overall_before: additive.then(|| overall(&self.fitted.before)).flatten(),
             overall_after: applied.and_then(|result| overall(&result.after)),

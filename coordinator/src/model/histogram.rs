@@ -149,10 +149,10 @@ pub fn mean(sum: Measured, count: Measured, variance: f64) -> Located {
     let z2 = Z95 * Z95;
     let lead = count.value.powi(2) - z2 * count.sd.powi(2);
     let half = sum.value * count.value;
-    let sampling = count.value.max(0.0) * variance.max(0.0);
-    let rest = sum.value.powi(2) - z2 * (sum.sd.powi(2) + sampling);
+    let spread = sum.sd.powi(2) + count.value.max(0.0) * variance.max(0.0);
+    // Half² − lead·rest, written without the difference: without noise rounding would make it negative.
+    let root = (z2 * (spread * lead + (count.sd * sum.value).powi(2))).sqrt();
     // Where the count is lost in its noise the set of θ has no end.
-    let root = (half * half - lead * rest).sqrt();
     let interval = if lead > 0.0 {
         Interval::between((half - root) / lead, (half + root) / lead)
     } else {

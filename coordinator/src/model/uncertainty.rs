@@ -83,7 +83,9 @@ impl Interval {
         }
     }
 
-    fn shifted(self, by: f64) -> Self {
+    /// The same, moved by a number.
+    #[must_use = "returns the moved interval"]
+    pub fn shifted(self, by: f64) -> Self {
         match self {
             Self::Bounded { low, high } => Self::between(low + by, high + by),
             Self::NotEstimable => self,

@@ -6,10 +6,11 @@
 //! γ̂ = (Jᵀ A_w J)⁻¹ Jᵀ b_w        β = b0 + γ̂
 //! Cov score = σ² A_w + Cov(e − E t) + Σ z_sz_sᵀ(sd_R² + sd_S²‖t‖² + sd_N² d_s²)
 //!             + Σ (sd_S² d_s² + sd_S²(sd_R² + sd_S²‖t‖²)/n_s²) I                z_s = S_s/n_s
+//! κ_w = smallest eigenvalue of QᵀA_wQ over √(2p(τ² + Σ 4 sd_S²‖Qᵀz_s‖² + sd_N²‖Qᵀz_s‖⁴))       Q: basis of J's columns
 //! ```
 //! If a site's level goes with its case mix, pooled slopes are biased and these are not. The price is
-//! noise: the fit breaks where n is below 3 S times the
-//! noise of a site sum, and is refused there. Small sites are merged into one. Exact
+//! noise: the fit breaks where n is below 3 S times the noise of a site sum, and is refused there. It is refused, too,
+//! where a column hardly varies within sites (κ there below 1, as for the pooled fit). Small sites are merged into one. Exact
 //! where no row was shrunk to the norm cap; shrunk rows count with s in the site sums and with s² in A.
 use nalgebra::{DMatrix, DVector};
 
@@ -17,18 +18,23 @@ use super::ModelError;
 use super::gram::{Gram, GroupNoise, GroupSums, Inputs, Later, float};
 use super::linear::Solution;
 use super::plain::{Coefficient, coefficient};
-use super::solve::{Factor, floored};
+use super::solve::{Factor, floored, smallest_eigenvalue};
 use super::student::two_sided_95;
 
 /// Weight below which a site is merged with others as small.
 const SMALLEST_SITE: f64 = 20.0;
+/// Least κ within sites: below it, in trials, the error of a slope was as large as its slope could be.
+const LEAST_KAPPA: f64 = 1.0;
+/// Least share of A that is left within sites: anything less may be what rounding left of nothing.
+const LEAST_LEFT: f64 = 1e-11;
 
 /// Fits the slopes within sites: one [`Coefficient`] for each column but the constant. `solution` gives σ²
 /// and must come from `inputs`.
 ///
 /// # Errors
 /// [`ModelError::TooFewSites`] below two sites, [`ModelError::WithinTooNoisy`] if the noise is too large for so few,
-/// [`ModelError::Singular`] if a column does not vary within sites.
+/// [`ModelError::DesignTooNoisy`] if it hides what varies within sites, [`ModelError::Singular`] without noise if a column
+/// does not vary there.
 pub fn fit(inputs: &Inputs, solution: &Solution) -> Result<Vec<Coefficient>, ModelError> {
     let gram = inputs.gram();
     let sites = merged(inputs.sites(), gram.len());
@@ -43,6 +49,14 @@ pub fn fit(inputs: &Inputs, solution: &Solution) -> Result<Vec<Coefficient>, Mod
     }
     let slopes = slopes(gram)?;
     let (a, b) = equations(gram, &sites);
+    let (smallest, kappa) = clear((gram, &sites), &a, &slopes)?;
+    if kappa < LEAST_KAPPA {
+        return Err(ModelError::DesignTooNoisy { kappa });
+    }
+    let left = smallest / gram.sums().a.amax();
+    if left < LEAST_LEFT {
+        return Err(ModelError::Singular { smallest_pivot: left });
+    }
     let a = slopes.transpose() * a * &slopes;
     let factor = Factor::new(&a)?;
     let gamma = factor.solve(&(slopes.transpose() * b))?;
@@ -125,4 +139,21 @@ fn noise_cov(gram: &Gram, sites: &[GroupSums], t: &DVector<f64>) -> DMatrix<f64>
         level += (noise.x * d).powi(2) + noise.x.powi(2) * of_sum / (n * n);
     }
     cov + DMatrix::identity(gram.len(), gram.len()) * level
+}
+
+/// Smallest eigenvalue of `a` in the space of the slopes, and its κ, infinite without noise.
+fn clear(
+    (gram, sites): (&Gram, &[GroupSums]),
+    a: &DMatrix<f64>,
+    slopes: &DMatrix<f64>,
+) -> Result<(f64, f64), ModelError> {
+    let basis = slopes.clone().qr().q();
+    let smallest = smallest_eigenvalue(&(basis.transpose() * a * &basis))?;
+    let taken = |site: &GroupSums| {
+        let mean = (basis.transpose() * &site.x / site.weight).norm_squared();
+        4.0 * mean * site.noise.x.powi(2) + (mean * site.noise.weight).powi(2)
+    };
+    let taken: f64 = sites.iter().map(taken).sum();
+    let noise = (gram.noise_norm().powi(2) + 2.0 * float(gram.len()) * taken).sqrt();
+    Ok((smallest, if noise > 0.0 { smallest / noise } else { f64::INFINITY }))
 }

@@ -4,6 +4,7 @@
 //! only; where they are withheld, neither money nor a fairness measure follows from them.
 mod found;
 mod money;
+mod within;
 
 use super::ReportError;
 use super::data::{
@@ -25,6 +26,7 @@ pub(super) fn check(data: &ReportData) -> Checked {
     check_coefficients(data)?;
     check_fairness(&data.fairness, data.rehearsal)?;
     found::check(data)?;
+    within::check(data)?;
     money::check_money(data)?;
     check_inputs(&data.inputs)
 }

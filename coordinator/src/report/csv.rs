@@ -3,7 +3,7 @@
 //! An interval fills its two cells, or leaves them empty and says why in the third. A cell that a
 //! spreadsheet would run as a formula gets an apostrophe in front.
 use super::Report;
-use super::data::{Bound, CoefficientKind, Interval};
+use super::data::{Bound, CoefficientKind, Interval, WithinRow};
 use std::fmt::Display;
 
 /// The coefficients, or the head line alone where they are withheld.
@@ -22,6 +22,9 @@ pub fn coefficients(report: &Report) -> String {
         "population_is",
         "after_dial",
         "truth",
+        "within_estimate",
+        "within_low",
+        "within_high",
     ];
     let mut table = line(&head.map(str::to_owned));
     for row in &report.data().coefficients {
@@ -39,6 +42,8 @@ pub fn coefficients(report: &Report) -> String {
         cells.extend(interval(row.exact_data));
         cells.extend(interval(row.population));
         cells.extend([optional(row.after_dial), optional(row.truth)]);
+        let within = report.data().within.iter().flat_map(|within| &within.rows);
+        cells.extend(slope(within.into_iter().find(|slope| slope.name == row.name)));
         table.push_str(&line(&cells));
     }
     table
@@ -166,6 +171,13 @@ fn interval(interval: Interval) -> [String; 3] {
     }
 }
 
+/// The value within hospitals and its range, empty where there is none.
+fn slope(row: Option<&WithinRow>) -> [String; 3] {
+    let Some(row) = row else { return [String::new(), String::new(), String::new()] };
+    let [low, high, _] = interval(row.interval);
+    [row.estimate.to_string(), low, high]
+}
+
 /// Words from a study, quoted where they must be.
 fn text(words: &str) -> String {
     let guard = if words.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
@@ -186,7 +198,7 @@ mod tests {
     fn every_line_has_the_cells_of_the_head() {
         let report = Report::new(sample::data()).unwrap();
         for (table, cells, rows) in [
-            (coefficients(&report), 13, 8),
+            (coefficients(&report), 16, 8),
             (allocation(&report), 13, 5),
             (service_lines(&report), 14, 3),
             (codes(&report), 15, 2),

@@ -14,6 +14,7 @@ pub use super::scored::{Definition, InputsPart, ScoredByPart};
 pub use super::shares::{
     CodeRow, CodesPart, EquityPart, EquityProof, ServiceLineRow, ServiceLinesPart,
 };
+pub use super::within::{GroupMean, GroupMeans, WithinPart, WithinRow};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format that this program reads and writes.
@@ -43,6 +44,9 @@ pub struct ReportData {
     pub fit: FitPart,
     /// The formula before the dial, in the order of the design.
     pub coefficients: Vec<Coefficient>,
+    /// The same among clinicians of one hospital; `None` if the coefficients are withheld, or the outcome is a count, a
+    /// share or a positive number.
+    pub within: Option<WithinPart>,
     /// How the formula treats the groups of the study.
     pub fairness: FairnessPart,
     /// How numbers spread over clinicians, in the order of the study.

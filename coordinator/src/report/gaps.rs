@@ -1,5 +1,6 @@
 //! How the formula treats the groups, and how it fits everybody.
 use super::data::{Interval, Noisy};
+use super::within::GroupMeans;
 use serde::{Deserialize, Serialize};
 
 /// How the formula treats the groups.
@@ -10,6 +11,8 @@ pub struct FairnessPart {
     pub phi: f64,
     /// The groups, in the order of the study; empty if the coefficients are withheld.
     pub groups: Vec<GroupFairness>,
+    /// Mean outcomes of all groups, in the order of the study; empty if the coefficients are withheld.
+    pub means: Vec<GroupMeans>,
     /// What a dial of φ would cost, by rising φ; may be empty.
     pub curve: Vec<CurvePoint>,
     /// How the formula fits everybody before the dial; `None` if the coefficients are withheld.

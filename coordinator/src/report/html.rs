@@ -115,7 +115,7 @@ fn sections(data: &ReportData) -> Markup {
 
 /// The sections that have anything to show.
 fn shown(data: &ReportData) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let spread = !data.histograms.is_empty() || data.sites.is_some();
+    let spread = !data.histograms.is_empty() || data.sites.is_some() || data.within.is_some();
     SECTIONS.into_iter().filter(move |(id, _)| *id != "spread" || spread)
 }
 

@@ -24,6 +24,7 @@ mod scored;
 mod section;
 mod shares;
 pub mod svg;
+pub mod within;
 mod words;
 
 use data::{FORMAT, ReportData};

@@ -73,6 +73,7 @@ pub(crate) fn data() -> ReportData {
             sigma_points: Some(4.62),
             heads_weighted: 3_911.0,
         },
+        within: Some(spreads::within(&coefficients())),
         coefficients: coefficients(),
         fairness: fairness(),
         histograms: vec![spreads::histogram()],
@@ -112,6 +113,8 @@ pub(crate) fn withheld() -> ReportData {
         (row.exact_data, row.population) = (Interval::NotEstimable, Interval::NotEstimable);
     }
     data.fairness.groups.clear();
+    data.fairness.means.clear();
+    data.within = None;
     data.fairness.curve.clear();
     data.allocation = None;
     data.service_lines.clear();
@@ -301,6 +304,7 @@ fn fairness() -> FairnessPart {
                 equivalents: None,
             },
         ],
+        means: spreads::means(),
         curve: [0.0, 0.25, 0.5, 0.75, 1.0]
             .map(|phi: f64| CurvePoint {
                 phi,

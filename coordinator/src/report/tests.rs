@@ -1,6 +1,6 @@
 //! What a report refuses, and that it survives its own file.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
-use super::data::{Bound, Interval, ReportData};
+use super::data::{Bound, Interval, ReportData, WithinPart, WithinRow};
 use super::{Report, ReportError, sample};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -155,6 +155,35 @@ fn distributions_sites_and_changes_agree_with_the_rest() {
     assert_eq!(refused(renamed), "change.coefficient");
     let mut data = sample::withheld();
     data.sites = sample::data().sites;
+    assert!(Report::new(data).is_err());
+}
+
+#[test]
+fn slopes_within_hospitals_agree_with_the_formula() {
+    let row = |d: &mut ReportData, change: fn(&mut WithinRow)| {
+        change(&mut d.within.as_mut().unwrap().rows[0]);
+    };
+    let key = |name: &str| format!("within.rows[0].{name}");
+    assert_eq!(refused(|d| row(d, |r| r.differs = false)), key("differs"));
+    assert_eq!(refused(|d| row(d, |r| r.estimate = f64::NAN)), key("estimate"));
+    assert_eq!(refused(|d| row(d, |r| r.name = "volume".to_owned())), key("name"));
+    let refusal = |d: &mut ReportData| d.within.as_mut().unwrap().refused = Some("no".to_owned());
+    assert_eq!(refused(refusal), "within.refused");
+    assert_eq!(refused(|d| d.within.as_mut().unwrap().rows.truncate(3)), "within.rows");
+    let mut data = sample::withheld();
+    data.within = Some(WithinPart { refused: Some("no".to_owned()), rows: Vec::new() });
+    assert!(Report::new(data).is_err());
+}
+
+#[test]
+fn a_mean_stands_with_its_ranges_or_not_at_all() {
+    let mean = |d: &mut ReportData, mean| d.fairness.means[0].inside.mean = mean;
+    assert_eq!(refused(|d| mean(d, Some(f64::NAN))), "fairness.means[0].inside.mean");
+    assert_eq!(refused(|d| mean(d, None)), "fairness.means[0].inside.exact_data");
+    let twice = |d: &mut ReportData| d.fairness.means[1] = d.fairness.means[0].clone();
+    assert_eq!(refused(twice), "fairness.means");
+    let mut data = sample::withheld();
+    data.fairness.means = sample::data().fairness.means;
     assert!(Report::new(data).is_err());
 }
 

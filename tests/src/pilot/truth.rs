@@ -6,9 +6,11 @@ use crate::federation::Federation;
 use crate::oracle;
 use crate::population::Population;
 use std::collections::BTreeMap;
+use tacit_coordinator::conclusion::means;
 use tacit_coordinator::conclusion::{Division, Ground, Truth, divide, exact_quantiles, fit_study};
 use tacit_coordinator::evaluation::{Reading, snapshot};
 use tacit_coordinator::model::SiteResult;
+use tacit_coordinator::model::gram::Inputs;
 use tacit_shared::fault::Fault;
 use tacit_shared::study::Study;
 use tacit_shared::study::allocation::By;
@@ -68,6 +70,20 @@ pub(super) async fn of(
         lines,
         quantiles: quantiles.collect(),
         sites: fitted.sites.iter().filter_map(effect).collect(),
+        means: means_of(study, &exact),
     };
     Ok((truth, readings))
+}
+
+/// Mean outcomes inside and outside each group, in points.
+fn means_of(study: &Study, exact: &Inputs) -> BTreeMap<String, (f64, f64)> {
+    let outcome = &study.schema().outcome;
+    let points = |scaled: f64| outcome.low + (outcome.high - outcome.low) * scaled;
+    let groups = study.schema().groups.iter().zip(exact.groups());
+    let both = groups.filter_map(|(group, sums)| {
+        let inside = means::of(exact, sums, 0.0)?.value;
+        let outside = means::of(exact, &exact.all().without(sums), 0.0)?.value;
+        Some((group.id.to_string(), (points(inside), points(outside))))
+    });
+    both.collect()
 }

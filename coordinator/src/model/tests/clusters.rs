@@ -1,4 +1,5 @@
 //! Sites against a population with known differences. Seeds are fixed; each test states its odds.
+use super::super::gram::float;
 use super::super::site::{between, effect};
 use super::super::uncertainty::{Inference, Target};
 use super::super::within;
@@ -177,4 +178,23 @@ fn too_much_noise_refuses_slopes_within_sites() {
     let inputs = release_at(&rows, &sites, 20.0, 6);
     let refused = within::fit(&inputs, &solve(inputs.gram()).unwrap());
     assert!(matches!(refused, Err(ModelError::WithinTooNoisy { .. })), "{refused:?}");
+}
+
+#[test]
+fn what_hardly_varies_within_sites_is_refused_under_noise_and_singular_without() {
+    let (mut rows, sites, _) = population(TAU, 0.0, 5);
+    // Acuity becomes a number of the site alone.
+    for (row, site) in sites.iter().enumerate() {
+        rows.x[(row, 2)] = 0.1 * float(*site);
+    }
+    let refused = |scale, seed| {
+        let inputs = release_at(&rows, &sites, scale, seed);
+        within::fit(&inputs, &solve(inputs.gram()).unwrap())
+    };
+    let exact = refused(0.0, 0);
+    assert!(matches!(exact, Err(ModelError::Singular { .. })), "{exact:?}");
+    // Noise alone is to look like variation at most once in ten times.
+    let hidden = |seed: &u64| matches!(refused(2.0, *seed), Err(ModelError::DesignTooNoisy { .. }));
+    let hidden = (0..40).filter(hidden).count();
+    assert!(hidden >= 36, "{hidden} of 40");
 }

@@ -1,5 +1,6 @@
 //! That the page says what the data say, loads nothing, and can be read by everyone.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+use super::super::data::WithinPart;
 use super::super::{Report, sample};
 use super::{STYLE, base64, page};
 
@@ -104,6 +105,26 @@ fn a_withheld_report_shows_no_number_that_follows_from_the_fit() {
     assert!(page.contains("The coefficients are withheld"));
     assert!(!page.contains("<svg") && !page.contains("<table"));
     assert!(!page.contains("EUR"));
+}
+
+#[test]
+fn values_within_hospitals_or_their_refusal_and_lost_means_are_told() {
+    let shown = sample_page();
+    assert!(
+        shown.contains("with ranges that do not overlap: “Mean acuity of the panel”."),
+        "{shown}"
+    );
+    assert_eq!(shown.matches(">yes</td>").count(), 1);
+    let lost = shown.split("In their first month").nth(1).unwrap();
+    assert!(lost.split("</tr>").next().unwrap().contains(">not estimable</td>"));
+    let mut data = sample::data();
+    let refused = Some("9 clinicians are too few".to_owned());
+    data.within = Some(WithinPart { refused, rows: Vec::new() });
+    data.sites = None;
+    data.histograms.clear();
+    let page = page(&Report::new(data).unwrap());
+    assert!(page.contains("Such a comparison is not offered here: 9 clinicians are too few."));
+    assert!(page.contains("How it spreads"));
 }
 
 #[test]

@@ -1,17 +1,24 @@
 //! Distributions, hospitals and a change of the sample.
-use super::super::data::{Interval, ReportData};
+use super::super::data::{Coefficient, CoefficientKind, Interval, ReportData};
 use super::super::found::{
     ChangePart, HistogramPart, MeanPart, QuantilePart, SiteEffectPart, SitesPart,
 };
+use super::super::within::{GroupMean, GroupMeans, WithinPart, WithinRow, differs};
 use super::noisy;
 
-/// Takes the truth of distributions and hospitals away.
+/// Takes the truth of distributions, hospitals and means away.
 pub(crate) fn forget_spreads(data: &mut ReportData) {
     for histogram in &mut data.histograms {
         histogram.quantiles.iter_mut().for_each(|quantile| quantile.truth = None);
     }
     if let Some(sites) = &mut data.sites {
         sites.rows.iter_mut().for_each(|row| row.truth = None);
+    }
+    if let Some(within) = &mut data.within {
+        within.rows.iter_mut().for_each(|row| row.truth = None);
+    }
+    for group in &mut data.fairness.means {
+        (group.inside.truth, group.outside.truth) = (None, None);
     }
 }
 
@@ -69,4 +76,59 @@ pub(super) fn change() -> ChangePart {
         difference: 1.75,
         interval: Interval::Between { low: 1.4, high: 2.1 },
     }
+}
+
+/// Acuity is worth clearly less within hospitals than between them.
+pub(super) fn within(pooled: &[Coefficient]) -> WithinPart {
+    let effects = pooled.iter().filter(|row| row.kind == CoefficientKind::Effect);
+    let rows = effects.map(|row| {
+        let pooled = row.estimate.unwrap_or(0.0);
+        let (estimate, reach) =
+            if row.name == "acuity" { (0.4, 1.3) } else { (pooled * 0.95, 1.9) };
+        let interval = Interval::Between { low: estimate - reach, high: estimate + reach };
+        WithinRow {
+            name: row.name.clone(),
+            label: row.label.clone(),
+            unit: row.unit.clone(),
+            estimate,
+            interval,
+            differs: differs(interval, row.population),
+            truth: row.truth,
+        }
+    });
+    WithinPart { refused: None, rows: rows.collect() }
+}
+
+/// One group that is known well, and one that the noise hides.
+pub(super) fn means() -> Vec<GroupMeans> {
+    let mean = |heads: f64, mean: f64, half: f64| GroupMean {
+        heads: noisy(heads, 15.8),
+        mean: Some(mean),
+        exact_data: Interval::Between { low: mean - half, high: mean + half * 1.1 },
+        population: Interval::Between { low: mean - half * 1.2, high: mean + half * 1.3 },
+        truth: Some(mean + 0.2),
+    };
+    let lost = GroupMean {
+        heads: noisy(21.4, 15.8),
+        mean: None,
+        exact_data: Interval::NotEstimable,
+        population: Interval::NotEstimable,
+        truth: Some(39.3),
+    };
+    let group = |name: &str, label: &str, inside, outside| GroupMeans {
+        name: name.to_owned(),
+        label: label.to_owned(),
+        inside,
+        outside,
+    };
+    vec![
+        group(
+            "interpreter-panel",
+            "Panels that often need an interpreter",
+            mean(463.0, 40.31, 1.02),
+            mean(3_534.0, 38.02, 0.14),
+        ),
+        group("night-staff", "Night staff", mean(802.0, 37.84, 0.61), mean(3_195.0, 38.4, 0.16)),
+        group("newly-started", "In their first month", lost, mean(3_976.0, 38.3, 0.13)),
+    ]
 }

@@ -1,4 +1,4 @@
-//! How the formula treats the groups, before and after the dial.
+//! How the formula treats the groups, before and after the dial, and what they report.
 use super::super::data::{GapMeasures, GroupFairness, Interval, ReportData};
 use super::super::number::decimal;
 use super::super::picture;
@@ -11,7 +11,10 @@ use maud::{Markup, html};
 pub(crate) fn fairness(data: &ReportData) -> Markup {
     let fairness = &data.fairness;
     if fairness.groups.is_empty() {
-        return html! { p { "No fairness measure is given with this report." } };
+        return html! {
+            p { "No fairness measure is given with this report." }
+            (super::within::means(data))
+        };
     }
     let after = fairness.groups.iter().any(|g| g.after.interval == Interval::NotOffered);
     html! {
@@ -32,6 +35,7 @@ pub(crate) fn fairness(data: &ReportData) -> Markup {
             (picture)
         }
         (equivalents(data))
+        (super::within::means(data))
     }
 }
 

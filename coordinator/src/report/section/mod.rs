@@ -5,6 +5,7 @@ pub(crate) mod fair;
 pub(crate) mod money;
 pub(crate) mod spread;
 pub(crate) mod trust;
+pub(crate) mod within;
 pub(crate) mod worth;
 
 use maud::{Markup, html};

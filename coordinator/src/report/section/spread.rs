@@ -1,4 +1,4 @@
-//! How numbers spread over clinicians, and how hospitals differ.
+//! How numbers spread over clinicians, how hospitals differ, and what holds within them.
 use super::super::answer::{digits, share};
 use super::super::data::{HistogramPart, ReportData};
 use super::super::number::decimal;
@@ -26,6 +26,7 @@ pub(crate) fn spread(data: &ReportData) -> Markup {
             }
             (picture::sites(sites, data.rehearsal))
         }
+        @if let Some(within) = &data.within { (super::within::within(within, data)) }
     }
 }
 
