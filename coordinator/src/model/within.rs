@@ -6,11 +6,13 @@
 //! γ̂ = (Jᵀ A_w J)⁻¹ Jᵀ b_w        β = b0 + γ̂
 //! Cov score = σ² A_w + Cov(e − E t) + Σ z_sz_sᵀ(sd_R² + sd_S²‖t‖² + sd_N² d_s²)
 //!             + Σ (sd_S² d_s² + sd_S²(sd_R² + sd_S²‖t‖²)/n_s²) I                z_s = S_s/n_s
-//! κ_w = smallest eigenvalue of QᵀA_wQ over √(2p(τ² + Σ 4 sd_S²‖Qᵀz_s‖² + sd_N²‖Qᵀz_s‖⁴))       Q: basis of J's columns
+//! v(θ̂ + u) = v0 + v2 u²      v2 = Var aᵀN d      a = J(JᵀA_wJ)⁻¹e      d = JΩe/eᵀΩe, Ω the covariance
+//! N: noise of A_w, E − Σ (n_s z_sᵀ + z_s n_sᵀ) + Σ z_sz_sᵀ·noise of n_s              reach = z√(v0/(1 − z²v2))
 //! ```
 //! If a site's level goes with its case mix, pooled slopes are biased and these are not. The price is
-//! noise: the fit breaks where n is below 3 S times the noise of a site sum, and is refused there. It is refused, too,
-//! where a column hardly varies within sites (κ there below 1, as for the pooled fit). Small sites are merged into one. Exact
+//! noise: the fit breaks where n is below 3 S times the noise of a site sum, and is refused there. Where a column
+//! hardly varies within sites its slope alone is not estimable, as by [`super::uncertainty`]'s intervals (1 ≤ z²v2); the
+//! middle term v1 u of those is left out, and the interval is symmetric. Small sites are merged into one. Exact
 //! where no row was shrunk to the norm cap; shrunk rows count with s in the site sums and with s² in A.
 use nalgebra::{DMatrix, DVector};
 
@@ -20,12 +22,11 @@ use super::linear::Solution;
 use super::plain::{Coefficient, coefficient};
 use super::solve::{Factor, floored, smallest_eigenvalue};
 use super::student::two_sided_95;
+use super::uncertainty::Interval;
 
 /// Weight below which a site is merged with others as small.
 const SMALLEST_SITE: f64 = 20.0;
-/// Least κ within sites: below it, in trials, the error of a slope was as large as its slope could be.
-const LEAST_KAPPA: f64 = 1.0;
-/// Least share of A that is left within sites: anything less may be what rounding left of nothing.
+/// Least eigenvalue of exact sums within sites, over their largest entry: less may be what rounding left of nothing.
 const LEAST_LEFT: f64 = 1e-11;
 
 /// Fits the slopes within sites: one [`Coefficient`] for each column but the constant. `solution` gives σ²
@@ -33,8 +34,7 @@ const LEAST_LEFT: f64 = 1e-11;
 ///
 /// # Errors
 /// [`ModelError::TooFewSites`] below two sites, [`ModelError::WithinTooNoisy`] if the noise is too large for so few,
-/// [`ModelError::DesignTooNoisy`] if it hides what varies within sites, [`ModelError::Singular`] without noise if a column
-/// does not vary there.
+/// [`ModelError::Singular`] without noise if a column does not vary within sites.
 pub fn fit(inputs: &Inputs, solution: &Solution) -> Result<Vec<Coefficient>, ModelError> {
     let gram = inputs.gram();
     let sites = merged(inputs.sites(), gram.len());
@@ -49,15 +49,11 @@ pub fn fit(inputs: &Inputs, solution: &Solution) -> Result<Vec<Coefficient>, Mod
     }
     let slopes = slopes(gram)?;
     let (a, b) = equations(gram, &sites);
-    let (smallest, kappa) = clear((gram, &sites), &a, &slopes)?;
-    if kappa < LEAST_KAPPA {
-        return Err(ModelError::DesignTooNoisy { kappa });
-    }
-    let left = smallest / gram.sums().a.amax();
-    if left < LEAST_LEFT {
+    let a = slopes.transpose() * a * &slopes;
+    let left = smallest_eigenvalue(&a)? / a.amax();
+    if gram.is_exact() && left < LEAST_LEFT {
         return Err(ModelError::Singular { smallest_pivot: left });
     }
-    let a = slopes.transpose() * a * &slopes;
     let factor = Factor::new(&a)?;
     let gamma = factor.solve(&(slopes.transpose() * b))?;
     let t = &slopes * &gamma;
@@ -70,9 +66,14 @@ pub fn fit(inputs: &Inputs, solution: &Solution) -> Result<Vec<Coefficient>, Mod
     let freedom = solution.n_eff() - float(gram.len()) - float(sites.len()) + 1.0;
     let quantile = two_sided_95(freedom);
     let prior = gram.frame().b0.iter().skip(1);
-    let variances = covariance.diagonal();
-    let found = gamma.iter().zip(prior).zip(variances.iter());
-    Ok(found.map(|((gamma, b0), variance)| coefficient(b0 + gamma, *variance, quantile)).collect())
+    let (inverse, variances) = (factor.inverse()?, covariance.diagonal());
+    let columns = inverse.column_iter().zip(covariance.column_iter());
+    let found = gamma.iter().zip(prior).zip(columns).zip(variances.iter().copied());
+    let found = found.map(|(((gamma, b0), (a, d)), variance)| {
+        let (a, d) = (&slopes * a, &slopes * d / variance);
+        slope(b0 + gamma, (variance, moved(gram, &sites, &a, &d)), quantile)
+    });
+    Ok(found.collect())
 }
 
 /// Sites of some size, and all others as one.
@@ -141,19 +142,30 @@ fn noise_cov(gram: &Gram, sites: &[GroupSums], t: &DVector<f64>) -> DMatrix<f64>
     cov + DMatrix::identity(gram.len(), gram.len()) * level
 }
 
-/// Smallest eigenvalue of `a` in the space of the slopes, and its κ, infinite without noise.
-fn clear(
-    (gram, sites): (&Gram, &[GroupSums]),
-    a: &DMatrix<f64>,
-    slopes: &DMatrix<f64>,
-) -> Result<(f64, f64), ModelError> {
-    let basis = slopes.clone().qr().q();
-    let smallest = smallest_eigenvalue(&(basis.transpose() * a * &basis))?;
-    let taken = |site: &GroupSums| {
-        let mean = (basis.transpose() * &site.x / site.weight).norm_squared();
-        4.0 * mean * site.noise.x.powi(2) + (mean * site.noise.weight).powi(2)
+/// Var aᵀN d, N the noise of `A_w`.
+fn moved(gram: &Gram, sites: &[GroupSums], a: &DVector<f64>, d: &DVector<f64>) -> f64 {
+    let lengths = a.norm_squared() * d.norm_squared();
+    let across = a.dot(d);
+    let of_site = |site: &GroupSums| {
+        let mean = &site.x / site.weight;
+        let (along_a, along_d) = (mean.dot(a), mean.dot(d));
+        let crossed = a.norm_squared() * along_d.powi(2)
+            + d.norm_squared() * along_a.powi(2)
+            + 2.0 * across * along_a * along_d;
+        site.noise.x.powi(2) * crossed + (site.noise.weight * along_a * along_d).powi(2)
     };
-    let taken: f64 = sites.iter().map(taken).sum();
-    let noise = (gram.noise_norm().powi(2) + 2.0 * float(gram.len()) * taken).sqrt();
-    Ok((smallest, if noise > 0.0 { smallest / noise } else { f64::INFINITY }))
+    let of_sites: f64 = sites.iter().map(of_site).sum();
+    gram.noise().tau2 / 2.0 * (lengths + across.powi(2)) + of_sites
+}
+
+/// The coefficient whose interval is v(θ₀)'s, its middle term left out.
+fn slope(value: f64, (variance, moved): (f64, f64), quantile: f64) -> Coefficient {
+    let lead = 1.0 - quantile.powi(2) * moved;
+    let found = coefficient(value, variance / lead, quantile);
+    if lead > 0.0 {
+        found
+    } else {
+        let standard_error = variance.max(0.0).sqrt();
+        Coefficient { standard_error, interval: Interval::NotEstimable, ..found }
+    }
 }

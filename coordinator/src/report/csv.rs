@@ -175,7 +175,7 @@ fn interval(interval: Interval) -> [String; 3] {
 fn slope(row: Option<&WithinRow>) -> [String; 3] {
     let Some(row) = row else { return [String::new(), String::new(), String::new()] };
     let [low, high, _] = interval(row.interval);
-    [row.estimate.to_string(), low, high]
+    [optional(row.estimate), low, high]
 }
 
 /// Words from a study, quoted where they must be.

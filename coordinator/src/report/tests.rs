@@ -165,7 +165,7 @@ fn slopes_within_hospitals_agree_with_the_formula() {
     };
     let key = |name: &str| format!("within.rows[0].{name}");
     assert_eq!(refused(|d| row(d, |r| r.differs = false)), key("differs"));
-    assert_eq!(refused(|d| row(d, |r| r.estimate = f64::NAN)), key("estimate"));
+    assert_eq!(refused(|d| row(d, |r| r.estimate = Some(f64::NAN))), key("estimate"));
     assert_eq!(refused(|d| row(d, |r| r.name = "volume".to_owned())), key("name"));
     let refusal = |d: &mut ReportData| d.within.as_mut().unwrap().refused = Some("no".to_owned());
     assert_eq!(refused(refusal), "within.refused");

@@ -22,8 +22,8 @@ pub struct WithinRow {
     pub label: String,
     /// Its unit in words, as of the coefficient.
     pub unit: String,
-    /// The estimate.
-    pub estimate: f64,
+    /// The estimate; `None` where the noise leaves every value possible.
+    pub estimate: Option<f64>,
     /// Where it lies for all such clinicians.
     pub interval: Interval,
     /// Whether it differs clearly from the pooled one: see [`differs`].

@@ -29,8 +29,8 @@ fn of_slopes(within: &WithinPart, data: &ReportData) -> Checked {
         let Some(pooled) = pooled else {
             return ensure(false, &key("name"), "is not the next feature of the formula");
         };
-        finite(&key("estimate"), row.estimate)?;
-        interval(&key("interval"), row.interval)?;
+        row.estimate.map_or(Ok(()), |estimate| finite(&key("estimate"), estimate))?;
+        stands(&key("interval"), row.interval, row.estimate)?;
         let differ = differs(row.interval, pooled.population);
         ensure(row.differs == differ, &key("differs"), "is not what the two ranges say")?;
         truth(&key("truth"), row.truth, data.rehearsal)?;
@@ -51,10 +51,14 @@ fn of_mean(key: &str, group: &GroupMean, rehearsal: bool) -> Checked {
     noisy(&format!("{key}.heads"), group.heads)?;
     group.mean.map_or(Ok(()), |mean| finite(&format!("{key}.mean"), mean))?;
     for (name, found) in [("exact_data", group.exact_data), ("population", group.population)] {
-        let key = format!("{key}.{name}");
-        interval(&key, found)?;
-        let shown = matches!(found, Interval::Between { .. });
-        ensure(shown == group.mean.is_some(), &key, "is not there exactly if the mean is")?;
+        stands(&format!("{key}.{name}"), found, group.mean)?;
     }
     truth(&format!("{key}.truth"), group.truth, rehearsal)
+}
+
+/// A range and its number are there together, or neither.
+fn stands(key: &str, range: Interval, number: Option<f64>) -> Checked {
+    interval(key, range)?;
+    let shown = matches!(range, Interval::Between { .. });
+    ensure(shown == number.is_some(), key, "is not there exactly if its number is")
 }

@@ -82,15 +82,20 @@ pub(super) fn change() -> ChangePart {
 pub(super) fn within(pooled: &[Coefficient]) -> WithinPart {
     let effects = pooled.iter().filter(|row| row.kind == CoefficientKind::Effect);
     let rows = effects.map(|row| {
-        let pooled = row.estimate.unwrap_or(0.0);
-        let (estimate, reach) =
-            if row.name == "acuity" { (0.4, 1.3) } else { (pooled * 0.95, 1.9) };
-        let interval = Interval::Between { low: estimate - reach, high: estimate + reach };
+        let own = match row.name.as_str() {
+            "acuity" => Some((0.4, 1.3)),
+            "presence" => None,
+            _ => row.estimate.map(|pooled| (0.95 * pooled, 1.9)),
+        };
+        let interval = own.map_or(Interval::NotEstimable, |(estimate, reach)| Interval::Between {
+            low: estimate - reach,
+            high: estimate + reach,
+        });
         WithinRow {
             name: row.name.clone(),
             label: row.label.clone(),
             unit: row.unit.clone(),
-            estimate,
+            estimate: own.map(|(estimate, _)| estimate),
             interval,
             differs: differs(interval, row.population),
             truth: row.truth,

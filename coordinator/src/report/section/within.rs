@@ -1,5 +1,5 @@
 //! Slopes within hospitals beside the formula, and the means of groups.
-use super::super::data::{Coefficient, CoefficientKind, ReportData};
+use super::super::data::{Coefficient, CoefficientKind, Interval, ReportData};
 use super::super::number::decimal;
 use super::super::within::{GroupMean, GroupMeans, WithinPart, WithinRow};
 use super::super::words::{places, range};
@@ -30,7 +30,8 @@ fn verdict(rows: &[WithinRow]) -> String {
     let names: Vec<String> =
         rows.iter().filter(|row| row.differs).map(|row| format!("“{}”", row.label)).collect();
     match names.as_slice() {
-        [] => "No value within hospitals lies clearly apart from that of the formula: their ranges overlap.".to_owned(),
+        [] => "No value within hospitals lies clearly apart from that of the formula: wherever both are known, their ranges overlap."
+            .to_owned(),
         some => format!(
             "Clearly apart from the formula, with ranges that do not overlap: {}. There the formula also counts how hospitals \
              differ; the value within hospitals is the safer one.",
@@ -63,14 +64,19 @@ fn slopes(within: &WithinPart, data: &ReportData) -> Markup {
 fn slope(pooled: &Coefficient, row: &WithinRow, rehearsal: bool) -> Markup {
     let places = places(pooled);
     let optional = |value: Option<f64>| value.map_or("–".to_owned(), |v| decimal(v, places));
+    let apart = match (row.interval, row.differs) {
+        (_, true) => "yes",
+        (Interval::Between { .. }, false) => "no",
+        _ => "–",
+    };
     html! {
         tr {
             th scope="row" { (row.label) span.unit { (row.unit) } }
             td.num { (optional(pooled.estimate)) }
             td.num { (range(pooled.population, places)) }
-            td.num { (decimal(row.estimate, places)) }
+            td.num { (optional(row.estimate)) }
             td.num { (range(row.interval, places)) }
-            td.num { @if row.differs { "yes" } @else { "no" } }
+            td.num { (apart) }
             @if rehearsal { td.num { (optional(row.truth)) } }
         }
     }
