@@ -115,6 +115,8 @@ pub struct Truth {
     pub sites: BTreeMap<String, f64>,
     /// Mean outcome inside a group and outside it, by group, in points.
     pub means: BTreeMap<String, (f64, f64)>,
+    /// What the pool pays for what.
+    pub prices: Option<Prices>,
 }
 
 /// Concludes a round; `truth` is known in a rehearsal only.
@@ -155,10 +157,12 @@ pub fn conclude(round: &Round<'_>, truth: Option<&Truth>) -> Result<Report, Conc
         sites: scene.sites(),
         change: scene.change(),
         answer: Vec::new(),
+        questions: scene.questions(),
         allocation: divided.as_ref().and_then(|divided| scene.allocation(divided)),
         service_lines: divided
             .as_ref()
             .map_or_else(Vec::new, |divided| scene.service_lines(divided)),
+        prices: divided.as_ref().map(|divided| scene.prices(divided)),
         equity: divided.as_ref().and_then(|divided| scene.equity(divided)),
         codes: divided.as_ref().and_then(|divided| scene.codes(divided)),
         inputs: scene.inputs(),

@@ -1,13 +1,16 @@
 //! The parts of a report that speak of money.
 use super::parts::Scene;
-use super::{Divided, Share};
+use super::{Divided, Priced, Share};
 use crate::allocation::equity::Proof;
 use crate::model::uncertainty::Interval as ModelInterval;
 use crate::report::data::{
-    AllocationPart, AllocationRow, Bound, CodeRow, CodesPart, EquityPart, EquityProof, Interval,
-    Noisy, ServiceLineRow, ServiceLinesPart,
+    AllocationPart, AllocationRow, Bound, CodeRow, CodesPart, ColumnPrice, EquityPart, EquityProof,
+    GapPrice, Interval, Noisy, PricePart, PricesPart, QuestionPart, ServiceLineRow,
+    ServiceLinesPart,
 };
 use tacit_shared::study::allocation::{Allocation, By, Equity};
+use tacit_shared::study::ask::Ask;
+use tacit_shared::study::schema::{Column, Group};
 
 /// What every table of codes says beside it.
 const CAUTION: &str = "These codes are proposals for negotiation: no payer or standards body has adopted them, they say what the \
@@ -74,6 +77,47 @@ impl Scene<'_> {
             });
         }
         parts
+    }
+
+    pub(super) fn prices(&self, divided: &Divided) -> PricesPart {
+        let (study, prices) = (self.round.study, &divided.prices);
+        let known = self.truth.and_then(|truth| truth.prices.as_ref());
+        let part = |price: &Priced, truth: Option<f64>| PricePart {
+            cents: price.cents,
+            interval: price
+                .interval
+                .map_or(Interval::NotOffered, |(low, high)| Interval::Between { low, high }),
+            truth,
+        };
+        let columns = study.schema().columns();
+        let of_column = |at: usize| Some(known?.columns.get(at)?.cents);
+        let column = |(at, (column, price)): (usize, (&Column, &Priced))| ColumnPrice {
+            name: column.name.clone(),
+            unit: column.unit.clone(),
+            price: part(price, of_column(at)),
+        };
+        let of_gap = |at: usize| known?.gaps.get(at)?.map(|price| price.cents);
+        let groups = study.schema().groups.iter().zip(&prices.gaps).enumerate();
+        let gap = |(at, (group, price)): (usize, (&Group, &Option<Priced>))| {
+            let price = part(price.as_ref()?, of_gap(at));
+            Some(GapPrice { name: group.id.to_string(), price })
+        };
+        PricesPart {
+            currency: study.allocation().currency.clone(),
+            pool_cents: study.allocation().pool_cents.value(),
+            point: part(&prices.point, known.map(|known| known.point.cents)),
+            columns: columns.iter().zip(&prices.columns).enumerate().map(column).collect(),
+            gaps: groups.filter_map(gap).collect(),
+        }
+    }
+
+    pub(super) fn questions(&self) -> Vec<QuestionPart> {
+        let part = |ask: &Ask| QuestionPart {
+            question: ask.question.clone(),
+            by: ask.by.clone(),
+            words: Vec::new(),
+        };
+        self.round.study.asks().iter().map(part).collect()
     }
 
     pub(super) fn equity(&self, divided: &Divided) -> Option<EquityPart> {

@@ -28,7 +28,7 @@ pub(crate) fn answer(data: &ReportData) -> Vec<String> {
 }
 
 /// `changed by 1.20 points (95 % range 0.90 to 1.50)`, and what remains with the rest held equal.
-fn changed(change: &ChangePart, data: &ReportData) -> String {
+pub(super) fn changed(change: &ChangePart, data: &ReportData) -> String {
     let (inside, outside) = (&change.inside, &change.outside);
     let side = |value: f64| if value < 0.0 { "less" } else { "more" };
     let plain = format!(
@@ -60,7 +60,7 @@ fn changed(change: &ChangePart, data: &ReportData) -> String {
 }
 
 /// Half, and the outer tenths.
-fn spread(histogram: &HistogramPart) -> String {
+pub(super) fn spread(histogram: &HistogramPart) -> String {
     let at = |share: f64| histogram.quantiles.iter().find(|q| (q.share - share).abs() < 1e-9);
     let (Some(low), Some(middle), Some(high)) = (at(0.1), at(0.5), at(0.9)) else {
         return format!("How “{}” spreads is not told from the noise.", histogram.label);
@@ -84,7 +84,7 @@ pub(crate) fn digits(histogram: &HistogramPart) -> usize {
     significant((histogram.high - histogram.low) / 10.0)
 }
 
-fn hospitals(sites: &SitesPart) -> String {
+pub(super) fn hospitals(sites: &SitesPart) -> String {
     let clear: Vec<String> = sites
         .rows
         .iter()

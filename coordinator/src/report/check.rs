@@ -4,6 +4,7 @@
 //! only; where they are withheld, neither money nor a fairness measure follows from them.
 mod found;
 mod money;
+mod prices;
 mod within;
 
 use super::ReportError;
@@ -28,6 +29,7 @@ pub(super) fn check(data: &ReportData) -> Checked {
     found::check(data)?;
     within::check(data)?;
     money::check_money(data)?;
+    prices::check(data)?;
     check_inputs(&data.inputs)
 }
 

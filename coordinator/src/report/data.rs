@@ -10,6 +10,8 @@ pub use super::found::{
 pub use super::gaps::{
     CurvePoint, Equivalents, FairnessPart, GapMeasures, GroupFairness, OverallFit,
 };
+pub use super::prices::{ColumnPrice, GapPrice, PricePart, PricesPart};
+pub use super::questions::QuestionPart;
 pub use super::scored::{Definition, InputsPart, ScoredByPart};
 pub use super::shares::{
     CodeRow, CodesPart, EquityPart, EquityProof, ServiceLineRow, ServiceLinesPart,
@@ -32,6 +34,8 @@ pub struct ReportData {
     pub rehearsal: bool,
     /// The answer in words; [`super::Report::new`] writes it from the figures, whatever was here.
     pub answer: Vec<String>,
+    /// What the study asks in parts, each with its answer.
+    pub questions: Vec<QuestionPart>,
     /// What was asked.
     pub study: StudyPart,
     /// Who was asked.
@@ -59,6 +63,8 @@ pub struct ReportData {
     pub allocation: Option<AllocationPart>,
     /// The same pool among service lines; empty if the study does not ask for it.
     pub service_lines: Vec<ServiceLinesPart>,
+    /// What the pool pays for what; `None` if it is not divided.
+    pub prices: Option<PricesPart>,
     /// What the equity rule did; `None` without one, or if nothing is divided.
     pub equity: Option<EquityPart>,
     /// Proposed billing codes; `None` if the study has none, or if nothing is divided.

@@ -93,7 +93,7 @@ fn contents(data: &ReportData) -> Markup {
 
 fn sections(data: &ReportData) -> Markup {
     let inside: [Markup; 9] = [
-        html! { div.answer { @for paragraph in &data.answer { p { (paragraph) } } } },
+        section::asked::answer(data),
         section::asked::question(data),
         section::asked::who(data),
         section::worth::worth(data),

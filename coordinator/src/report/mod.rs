@@ -17,6 +17,8 @@ pub mod html;
 pub(crate) mod number;
 mod picture;
 mod pictures;
+mod prices;
+mod questions;
 #[cfg(test)]
 pub(crate) mod sample;
 mod scale;
@@ -80,6 +82,11 @@ impl Report {
         check::check(&data)?;
         data.privacy.words = words::promise(&data.privacy);
         data.answer = answer::answer(&data);
+        let words: Vec<Vec<String>> =
+            data.questions.iter().map(|asked| questions::answers(&asked.by, &data)).collect();
+        for (asked, words) in data.questions.iter_mut().zip(words) {
+            asked.words = words;
+        }
         Ok(Self { data })
     }
 

@@ -1,7 +1,9 @@
 //! A report as a rehearsal would make it, for tests.
 mod money;
+mod questions;
 mod spreads;
 
+pub(crate) use questions::ANSWERS;
 pub(crate) use spreads::forget_spreads;
 
 use super::data::{
@@ -57,6 +59,7 @@ pub(crate) fn data() -> ReportData {
         generated_by: "tacit-coordinator 0.1.0".to_owned(),
         rehearsal: true,
         answer: Vec::new(),
+        questions: questions::asked(),
         study: study(),
         federation: federation(),
         privacy: privacy(),
@@ -81,6 +84,7 @@ pub(crate) fn data() -> ReportData {
         change: Some(spreads::change()),
         allocation: Some(money::allocation()),
         service_lines: money::service_lines(),
+        prices: Some(questions::prices(&coefficients())),
         equity: Some(money::equity()),
         codes: Some(money::codes()),
         inputs: InputsPart {
@@ -118,7 +122,7 @@ pub(crate) fn withheld() -> ReportData {
     data.fairness.curve.clear();
     data.allocation = None;
     data.service_lines.clear();
-    (data.equity, data.codes) = (None, None);
+    (data.equity, data.codes, data.prices) = (None, None, None);
     data.histograms.clear();
     (data.sites, data.change) = (None, None);
     data

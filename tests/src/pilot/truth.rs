@@ -71,6 +71,7 @@ pub(super) async fn of(
         quantiles: quantiles.collect(),
         sites: fitted.sites.iter().filter_map(effect).collect(),
         means: means_of(study, &exact),
+        prices: Some(divided.prices),
     };
     Ok((truth, readings))
 }

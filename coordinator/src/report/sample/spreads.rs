@@ -6,7 +6,7 @@ use super::super::found::{
 use super::super::within::{GroupMean, GroupMeans, WithinPart, WithinRow, differs};
 use super::noisy;
 
-/// Takes the truth of distributions, hospitals and means away.
+/// Takes the truth of distributions, hospitals, means and prices away.
 pub(crate) fn forget_spreads(data: &mut ReportData) {
     for histogram in &mut data.histograms {
         histogram.quantiles.iter_mut().for_each(|quantile| quantile.truth = None);
@@ -19,6 +19,11 @@ pub(crate) fn forget_spreads(data: &mut ReportData) {
     }
     for group in &mut data.fairness.means {
         (group.inside.truth, group.outside.truth) = (None, None);
+    }
+    if let Some(prices) = &mut data.prices {
+        let columns = prices.columns.iter_mut().map(|column| &mut column.price);
+        let gaps = prices.gaps.iter_mut().map(|gap| &mut gap.price);
+        columns.chain(gaps).chain([&mut prices.point]).for_each(|price| price.truth = None);
     }
 }
 

@@ -4,6 +4,26 @@ use super::super::number::{decimal, percent};
 use super::super::words::{count, period};
 use maud::{Markup, html};
 
+/// The study's questions with their answers, and all that the report says in words; of a study that asks in one sentence,
+/// the words alone.
+pub(crate) fn answer(data: &ReportData) -> Markup {
+    let words = html! { @for paragraph in &data.answer { p { (paragraph) } } };
+    html! {
+        @if data.questions.is_empty() {
+            div.answer { (words) }
+        } @else {
+            div.answer {
+                @for asked in &data.questions {
+                    h3 { (asked.question) }
+                    @for words in &asked.words { p { (words) } }
+                }
+            }
+            h3 { "All figures in words" }
+            (words)
+        }
+    }
+}
+
 /// The question and its frame.
 pub(crate) fn question(data: &ReportData) -> Markup {
     let study = &data.study;

@@ -1,11 +1,11 @@
 //! How the pool is divided.
 use super::super::data::{
-    AllocationPart, AllocationRow, Bound, CodeRow, CodesPart, ReportData, ServiceLineRow,
-    ServiceLinesPart,
+    AllocationPart, AllocationRow, Bound, CodeRow, CodesPart, Interval, PricePart, PricesPart,
+    ReportData, ServiceLineRow, ServiceLinesPart,
 };
-use super::super::number::{amount, decimal, money as cents, percent, units};
+use super::super::number::{amount, decimal, money as cents, percent, significant, units};
 use super::super::picture;
-use super::super::words::per_head;
+use super::super::words::{per_head, range};
 use super::asked::noisy;
 use super::{heads, table};
 use maud::{Markup, html};
@@ -20,6 +20,62 @@ pub(crate) fn money(data: &ReportData) -> Markup {
         @if let Some(equity) = &data.equity { p { (equity.words) } }
         @for part in &data.service_lines { (service_lines(part, data.rehearsal)) }
         @if let Some(part) = &data.codes { (codes(part)) }
+        @if let Some(prices) = &data.prices { (paid(prices, data)) }
+    }
+}
+
+/// What the pool pays for what.
+fn paid(prices: &PricesPart, data: &ReportData) -> Markup {
+    let mut names = heads(&["One more"]);
+    names.push(format!("Price, {}", prices.currency));
+    names.extend(heads(&["Without noise, 95\u{a0}%"]));
+    if data.rehearsal {
+        names.push("Truth".to_owned());
+    }
+    let label = |name: &str| {
+        let found = data.coefficients.iter().find(|c| c.name == name);
+        found.map_or_else(|| name.to_owned(), |c| c.label.clone())
+    };
+    let group = |name: &str| {
+        let found = data.fairness.groups.iter().find(|g| g.name == name);
+        format!("The gap of “{}”, closed", found.map_or(name, |g| g.label.as_str()))
+    };
+    let body = html! {
+        tbody {
+            (price("Point of the outcome", "for a clinician", &prices.point, data.rehearsal))
+            @for column in &prices.columns {
+                @let unit = if column.unit.is_empty() { String::new() } else { format!("{}, ", column.unit) };
+                (price(&label(&column.name), &format!("{unit}for a clinician"), &column.price, data.rehearsal))
+            }
+            @for gap in &prices.gaps {
+                (price(&group(&gap.name), "for all in the group", &gap.price, data.rehearsal))
+            }
+        }
+    };
+    let caption = "What this pool pays by its rule for a little more of each, in the period, before floors, caps, price indices and \
+                   extra weights: nobody receives these amounts one by one.";
+    html! {
+        h3 { "What the pool pays for what" }
+        (table("prices", caption, &names, &body))
+    }
+}
+
+fn price(label: &str, unit: &str, price: &PricePart, rehearsal: bool) -> Markup {
+    let places = significant(price.cents / 100.0).min(4);
+    let amount = |cents: f64| decimal(cents / 100.0, places);
+    let ends = match price.interval {
+        Interval::Between { low, high } => {
+            Interval::Between { low: low / 100.0, high: high / 100.0 }
+        }
+        other => other,
+    };
+    html! {
+        tr {
+            th scope="row" { (label) span.unit { (unit) } }
+            td.num { (amount(price.cents)) }
+            td.num { (range(ends, places)) }
+            @if rehearsal { td.num { (price.truth.map_or("–".to_owned(), amount)) } }
+        }
     }
 }
 
