@@ -200,7 +200,7 @@ mod tests {
             Study::parse(&format!("{SOUND}{asks}"))
         };
         let sound = with("What is a level worth?", "\"price:acuity\", \"gap:interpreter-panel\"");
-        assert_eq!(sound.unwrap().asks()[0].by.len(), 2);
+        assert_eq!(sound.unwrap().asks().first().map(|ask| ask.by.len()), Some(2));
         for (question, by, found) in [
             ("What now", "\"worth\"", "`asks.1.question` has 8 bytes"),
             ("What now?", "", "`asks.1.by` has 0; expected 1 to 12"),
