@@ -117,6 +117,8 @@ pub struct Truth {
     pub means: BTreeMap<String, (f64, f64)>,
     /// What the pool pays for what.
     pub prices: Option<Prices>,
+    /// What the fit within hospitals gives without noise, by column, in points per unit.
+    pub within: BTreeMap<String, f64>,
 }
 
 /// Concludes a round; `truth` is known in a rehearsal only.

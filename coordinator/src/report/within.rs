@@ -28,7 +28,7 @@ pub struct WithinRow {
     pub interval: Interval,
     /// Whether it differs clearly from the pooled one: see [`differs`].
     pub differs: bool,
-    /// In a rehearsal, the value the hospitals were made with.
+    /// In a rehearsal, the same without noise.
     pub truth: Option<f64>,
 }
 

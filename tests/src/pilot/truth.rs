@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use tacit_coordinator::conclusion::means;
 use tacit_coordinator::conclusion::{Division, Ground, Truth, divide, exact_quantiles, fit_study};
 use tacit_coordinator::evaluation::{Reading, snapshot};
-use tacit_coordinator::model::SiteResult;
 use tacit_coordinator::model::gram::Inputs;
+use tacit_coordinator::model::plain::Coefficient as Slope;
+use tacit_coordinator::model::{SiteResult, linear, within};
 use tacit_shared::fault::Fault;
 use tacit_shared::study::Study;
 use tacit_shared::study::allocation::By;
+use tacit_shared::study::schema::Column;
 
 /// The truth of a federation of synthetic hospitals in the period of `study`, which has no frame of earlier results, and
 /// what its rows say without noise of everything that is compared over periods.
@@ -72,8 +74,22 @@ pub(super) async fn of(
         sites: fitted.sites.iter().filter_map(effect).collect(),
         means: means_of(study, &exact),
         prices: Some(divided.prices),
+        within: within_of(study, &exact),
     };
     Ok((truth, readings))
+}
+
+/// Slopes within hospitals, in points per unit. They are not the ones planted: what the columns express of a hospital's level
+/// is taken off its rows, so that slopes over all hospitals together are.
+fn within_of(study: &Study, exact: &Inputs) -> BTreeMap<String, f64> {
+    let outcome = &study.schema().outcome;
+    let found = linear::solve(exact.gram()).and_then(|solution| within::fit(exact, &solution));
+    let columns = study.schema().columns().into_iter().skip(1);
+    let points = |(column, slope): (Column, Slope)| {
+        let unit = (outcome.high - outcome.low) / column.half_range;
+        (column.name, slope.estimate * unit)
+    };
+    columns.zip(found.unwrap_or_default()).map(points).collect()
 }
 
 /// Mean outcomes inside and outside each group, in points.

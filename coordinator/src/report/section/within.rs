@@ -14,7 +14,7 @@ pub(crate) fn within(within: &WithinPart, data: &ReportData) -> Markup {
         p {
             "The formula compares clinicians of all hospitals. If a hospital's level goes with its case mix, this bends its "
             "values: what the hospital does is then credited to its patients. Comparing each clinician with others of the "
-            "same hospital is free of that; the price is wider ranges."
+            "same hospital is free of that, but the privacy noise weighs more in it."
         }
         @if let Some(refused) = &within.refused {
             p.small { "Such a comparison is not offered here: " (refused) "." }
@@ -41,23 +41,17 @@ fn verdict(rows: &[WithinRow]) -> String {
 }
 
 fn slopes(within: &WithinPart, data: &ReportData) -> Markup {
-    let mut names = heads(&[
-        "Feature",
-        "Formula, all hospitals",
-        "Its 95\u{a0}% range",
-        "Within hospitals",
-        "Its 95\u{a0}% range",
-        "Clearly apart",
-    ]);
+    let mut names =
+        heads(&["Feature", "Formula, all hospitals", "Within hospitals", "Clearly apart"]);
     if data.rehearsal {
-        names.push("Truth".to_owned());
+        names.push("Within, without noise".to_owned());
     }
     let pooled = data.coefficients.iter().filter(|c| c.kind == CoefficientKind::Effect);
     let body = html! {
         tbody { @for (pooled, row) in pooled.zip(&within.rows) { (slope(pooled, row, data.rehearsal)) } }
     };
-    let caption = "What each feature is worth by the formula and among clinicians of one hospital, each with the range for \
-                   all such clinicians.";
+    let caption = "What each feature is worth by the formula and among clinicians of one hospital, each with its \
+                   95\u{a0}% range for all such clinicians.";
     table("within", caption, &names, &body)
 }
 
@@ -72,10 +66,8 @@ fn slope(pooled: &Coefficient, row: &WithinRow, rehearsal: bool) -> Markup {
     html! {
         tr {
             th scope="row" { (row.label) span.unit { (row.unit) } }
-            td.num { (optional(pooled.estimate)) }
-            td.num { (range(pooled.population, places)) }
-            td.num { (optional(row.estimate)) }
-            td.num { (range(row.interval, places)) }
+            td.num { (optional(pooled.estimate)) span.unit { (range(pooled.population, places)) } }
+            td.num { (optional(row.estimate)) span.unit { (range(row.interval, places)) } }
             td.num { (apart) }
             @if rehearsal { td.num { (optional(row.truth)) } }
         }
@@ -96,38 +88,36 @@ pub(crate) fn means(data: &ReportData) -> Markup {
         "All such clinicians, 95\u{a0}%",
     ]);
     if data.rehearsal {
-        names.push("Without noise".to_owned());
+        names.push("Mean without noise".to_owned());
     }
     let body = html! { tbody { @for group in means { (group_rows(group, data.rehearsal)) } } };
     let caption = format!(
-        "Mean of “{}” inside each group and outside it, as it was reported, before any formula.",
+        "Mean of “{}” in each group and among everybody else, before any formula.",
         data.study.outcome.label
     );
     html! {
-        h3 { "What groups report" }
+        h3 { "Means of groups" }
         (table("means", &caption, &names, &body))
     }
 }
 
 fn group_rows(group: &GroupMeans, rehearsal: bool) -> Markup {
     html! {
-        (mean_row(&group.label, None, &group.inside, rehearsal))
-        (mean_row(&group.label, Some("everybody else"), &group.outside, rehearsal))
+        (mean_row(&group.label, &group.inside, rehearsal))
+        (mean_row("everybody else", &group.outside, rehearsal))
     }
 }
 
-fn mean_row(label: &str, other: Option<&str>, mean: &GroupMean, rehearsal: bool) -> Markup {
-    let places = 2;
-    let optional =
-        |value: Option<f64>, none: &str| value.map_or(none.to_owned(), |v| decimal(v, places));
+fn mean_row(label: &str, mean: &GroupMean, rehearsal: bool) -> Markup {
+    let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| decimal(value, 2));
     html! {
         tr {
-            th scope="row" { (label) span.unit { (other.unwrap_or("in the group")) } }
+            th scope="row" { (label) }
             td.num { (noisy(mean.heads)) }
-            td.num { (optional(mean.mean, "not estimable")) }
-            td.num { (range(mean.exact_data, places)) }
-            td.num { (range(mean.population, places)) }
-            @if rehearsal { td.num { (optional(mean.truth, "–")) } }
+            td.num { (number(mean.mean)) }
+            td.num { (range(mean.exact_data, 2)) }
+            td.num { (range(mean.population, 2)) }
+            @if rehearsal { td.num { (number(mean.truth)) } }
         }
     }
 }
