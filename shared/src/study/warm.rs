@@ -86,7 +86,15 @@ pub(super) fn check(file: &File, p: usize) -> Result<(), StudyError> {
         let problem = format!("has a number above {ENTRY_MAX} in size, or none");
         return Err(StudyError::key("warm.prior", problem));
     }
-    check_directions(&warm.directions, &file.fairness, p)
+    check_directions(&warm.directions, &file.fairness, p)?;
+    let share = file.privacy.shares.group_direction;
+    if warm.directions.is_empty() && share > 0.0 {
+        let problem = format!(
+            "is {share}, but [warm] has no directions, so there is no such block; expected 0, or the key left out"
+        );
+        return Err(StudyError::key("privacy.shares.group_direction", problem));
+    }
+    Ok(())
 }
 
 fn within(value: f64) -> bool {
@@ -150,4 +158,36 @@ pub(super) fn first_prior(family: Family, outcome: &Outcome, p: usize) -> Vec<f6
     let centre = family.link(outcome.centre, outcome);
     let rest = std::iter::repeat_n(0.0, p.saturating_sub(1));
     std::iter::once(centre).chain(rest).collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use crate::study::Study;
+    use crate::study::tests::SOUND;
+
+    #[test]
+    fn a_share_of_the_directions_needs_directions() {
+        let warm = |share: &str, directions: &str| {
+            let shares = SOUND.replacen("matrix = 0.3", &format!("matrix = 0.25\n{share}"), 1);
+            format!(
+                "{shares}\n[warm]\nresults = [\"{}\"]\nwhitening = [[1.0], [0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0]]\n\
+                 prior = [0.4, 0.0, 0.0, 0.0]\n{directions}",
+                "ab".repeat(32)
+            )
+        };
+        let share = "group_direction = 0.04";
+        assert_eq!(
+            Study::parse(&warm(share, "")).unwrap_err().to_string(),
+            "`privacy.shares.group_direction` is 0.04, but [warm] has no directions, so there is no such block; expected 0, \
+             or the key left out"
+        );
+        for (share, directions) in [
+            ("", ""),
+            (share, "directions = [[0.0, 0.6, 0.8, 0.0]]"),
+            ("", "directions = [[0.0, 0.6, 0.8, 0.0]]"),
+        ] {
+            Study::parse(&warm(share, directions)).unwrap();
+        }
+    }
 }

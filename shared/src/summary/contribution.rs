@@ -218,6 +218,12 @@ mod tests {
         } else {
             text.replacen("groups = [\"interpreter-panel\"]", "groups = []", 1)
         };
+        let text = if family == "logistic" {
+            let bounds = "low = 10.0\nhigh = 50.0\ncentre = 38.0";
+            text.replacen(bounds, "low = 0.0\nhigh = 1.0\ncentre = 0.4", 1)
+        } else {
+            text
+        };
         Study::parse(&format!("{text}\n{warm}")).unwrap()
     }
 
