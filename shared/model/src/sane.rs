@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! counts, squares ≥ −6 sd        Σ heads of sites = heads of everyone ± 6 sd        heads of a group ≤ everyone + 6 sd
-//! smallest eigenvalue of A ≥ −2·√(2τ²p)        ‖block‖ ≤ (n + 6 sd)·C·its most + (√length + 6) sd
+//! smallest eigenvalue of A ≥ −2·√(2τ²p)        ‖block‖ ≤ rows·C·its most + (√length + 6) sd, of one number 6 sd
+//! rows = n + 6 sd, of a site the study's cap at most        numbers of a site that is not in the sum: 0 ± 6 sd
 //! residuals cut ≤ 1 % of clinicians, beyond 3 sd
 //! ```
 //! One lying or faulty hospital can spoil a sum, and nobody sees its part. So a sum outside of these bounds is
@@ -11,6 +12,7 @@
 //! the prior formula; of a score the next period then counts the whole range.
 use crate::moments::{Moments, MomentsError, Noisy};
 use crate::solve::smallest_eigenvalue;
+use tacit_shared::id::SiteIndex;
 use tacit_shared::privacy::opened::signed;
 use tacit_shared::privacy::plan::Plan;
 use tacit_shared::secagg::open::Aggregate;
@@ -113,15 +115,36 @@ fn blocks(plan: &Plan, aggregate: &Aggregate, moments: &Moments) -> Vec<String> 
     let sd = (plan.noise().actual_variance(survivors) as f64).sqrt();
     let all = moments.inputs().all();
     let rows = all.heads.max(0.0) + FAR * all.noise.heads;
+    let cap = f64::from(plan.rows_max());
     let wrong = |block: &&Block| {
         let run = || aggregate.sum().iter().skip(block.start).take(block.length);
-        let negative = !signed(block.part) && run().any(|number| (*number as f64) < -FAR * sd);
         let length = run().map(|number| (*number as f64).powi(2)).sum::<f64>().sqrt();
+        let rows = match site(block.part) {
+            Some(site) if !aggregate.survivors().contains(&site) => {
+                return run().any(|number| (*number as f64).abs() > FAR * sd);
+            }
+            Some(_) => rows.min(cap),
+            None => rows,
+        };
+        let negative = !signed(block.part) && run().any(|number| (*number as f64) < -FAR * sd);
         let most = rows * block.most * CLIP as f64;
-        negative || length > most + ((block.length as f64).sqrt() + FAR) * sd
+        let noise = if block.length == 1 { FAR } else { (block.length as f64).sqrt() + FAR };
+        negative || length > most + noise * sd
     };
     let told = |block: &Block| format!("the block {} is outside its bound", named(block.part));
     plan.layout().blocks().iter().filter(wrong).map(told).collect()
+}
+
+/// The hospital whose rows alone a block sums.
+fn site(part: Part) -> Option<SiteIndex> {
+    match part {
+        Part::SiteHeads(site)
+        | Part::SiteResidual(site)
+        | Part::SiteFeatures(site)
+        | Part::SiteLabour(site)
+        | Part::SiteGroupHeads(site, _) => Some(site),
+        _ => None,
+    }
 }
 
 fn named(part: Part) -> String {

@@ -179,37 +179,68 @@ pub fn differs(next: &Study, derived: &Frame) -> Option<&'static str> {
     parts.iter().find(apart).map(|(what, ..)| *what)
 }
 
-/// Holds that an earlier result speaks of the same columns in the same units.
+/// Holds that an earlier result speaks of the same numbers, scored alike, in the same units.
 fn alike(next: &Study, earlier: &Earlier<'_>) -> Result<(), WarmError> {
-    if next.family() != earlier.study.family() {
-        return Err(WarmError::Unlike { what: "the family".to_owned(), result: earlier.result });
+    let unlike = |what| WarmError::Unlike { what, result: earlier.result };
+    unlike_part(next, earlier.study).map_or(Ok(()), |what| Err(unlike(what)))
+}
+
+/// The first part by which a formula of one study would say something else in the other; `None` if all are alike.
+fn unlike_part(next: &Study, earlier: &Study) -> Option<String> {
+    if next.family() != earlier.family() {
+        return Some("the family".to_owned());
     }
-    let unlike = |what: String| WarmError::Unlike { what, result: earlier.result };
-    let (new, old) = (next.schema(), earlier.study.schema());
+    let (new, old) = (next.schema(), earlier.schema());
     let same = |a: f64, b: f64| a.to_bits() == b.to_bits();
-    let outcome = (&new.outcome, &old.outcome);
-    if outcome.0.source != outcome.1.source
-        || !same(outcome.0.low, outcome.1.low)
-        || !same(outcome.0.high, outcome.1.high)
+    let (outcome, other) = (&new.outcome, &old.outcome);
+    if outcome.source != other.source
+        || !same(outcome.low, other.low)
+        || !same(outcome.high, other.high)
+        || outcome.prior_count != other.prior_count
     {
-        return Err(unlike("the outcome".to_owned()));
+        return Some("the outcome".to_owned());
     }
     let (columns, others) = (new.columns(), old.columns());
     if columns.len() != others.len() {
-        return Err(unlike("the number of columns".to_owned()));
+        return Some("the number of columns".to_owned());
     }
     let sources =
         |schema: &Schema| schema.features.iter().map(|f| f.source.to_string()).collect::<Vec<_>>();
     if sources(new) != sources(old) {
-        return Err(unlike("the sources of the features".to_owned()));
+        return Some("the sources of the features".to_owned());
     }
     for (column, other) in columns.iter().zip(&others) {
         let scaled = same(column.half_range, other.half_range) && same(column.centre, other.centre);
         if column.name != other.name || !scaled {
-            return Err(unlike(format!("the column `{}`", column.name)));
+            return Some(format!("the column `{}`", column.name));
         }
     }
-    Ok(())
+    for (feature, other) in new.features.iter().zip(&old.features) {
+        // Columns name the levels but the first, with which they are compared.
+        if feature.levels.first() != other.levels.first() {
+            return Some(format!("the reference level of `{}`", feature.id));
+        }
+        if feature.prior_count != other.prior_count {
+            return Some(format!("the `prior_count` of `{}`", feature.id));
+        }
+    }
+    repinned(next, earlier)
+}
+
+/// A questionnaire or composite that the two studies score by different definitions. What a part reads is pinned in
+/// both, for the parts are the same.
+fn repinned(next: &Study, earlier: &Study) -> Option<String> {
+    let pins = |study: &Study| {
+        let (instruments, composites) = (study.instruments().clone(), study.composites().clone());
+        [("instruments", instruments), ("composites", composites)]
+    };
+    for ((table, new), (_, old)) in pins(next).into_iter().zip(pins(earlier)) {
+        let other = |(id, pin): &(_, _)| old.get(*id).is_some_and(|older| older != *pin);
+        if let Some((id, _)) = new.iter().find(other) {
+            return Some(format!("the definition `{table}.{id}`"));
+        }
+    }
+    None
 }
 
 /// W of the next period, upper triangular with a first column of (1, 0, …).
@@ -307,4 +338,50 @@ fn row(inputs: &Inputs, at: usize) -> Result<Option<(DVector<f64>, f64)>, ModelE
     let own = part.noise.x * (1.0 / part.weight + 1.0 / rest.weight);
     let all = inputs.all().noise.x / rest.weight;
     Ok(Some((mean(part) - mean(&rest), own.powi(2) + all.powi(2))))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    const STUDY: &str = include_str!("../../../configs/studies/empathy-billing.toml");
+
+    #[test]
+    fn a_formula_of_other_numbers_is_not_taken_over() {
+        let study = Study::parse(STUDY).unwrap();
+        let unlike = |from: &str, to: &str| {
+            let text = STUDY.replace(from, to);
+            assert_ne!(text, STUDY, "{from}");
+            unlike_part(&study, &Study::parse(&text).unwrap())
+        };
+        for (from, to, expected) in [
+            ("low = 10.0", "low = 9.0", "the outcome"),
+            ("prior_count = 5", "prior_count = 6", "the outcome"),
+            ("centre = 3.0", "centre = 2.9", "the column `acuity`"),
+            ("rms = 0.29\nprior_count = 5", "rms = 0.29", "the `prior_count` of `acuity`"),
+            ("internal", "surgery", "the reference level of `specialty`"),
+            (
+                "\"internal\", \"emergency\"",
+                "\"emergency\", \"internal\"",
+                "the column `specialty=emergency`",
+            ),
+            (
+                "version = \"2004\"",
+                "version = \"2005\"",
+                "the definition `instruments.care-measure`",
+            ),
+        ] {
+            assert_eq!(unlike(from, to).as_deref(), Some(expected), "{from}");
+        }
+        // What changes from period to period, and the public centre, from which residuals are no longer taken.
+        for (from, to) in [
+            ("epsilon = 2.0", "epsilon = 1.0"),
+            ("residual_bound = 11.0", "residual_bound = 7.5"),
+            ("rms = 0.29", "rms = 0.3"),
+            ("phi = 0.5", "phi = 0.25"),
+        ] {
+            assert_eq!(unlike(from, to), None, "{from}");
+        }
+    }
 }
