@@ -1,10 +1,12 @@
 //! `tacit-coordinator plan`: what a study will be able to say with so many clinicians, before anyone pays.
 //!
-//! Everything here is computed from the study and public guesses in it; no data and no budget is used.
+//! Everything here is computed from the study and public guesses in it; no data and no budget is used. The formulas are
+//! those by which hospitals preview a study, [`tacit_model::planning`].
 use super::roster::{read_roster, read_study};
 use crate::model::linear::Quality;
+use crate::model::planning::remedy::{remedies, told};
 use crate::model::planning::{
-    ENOUGH_KAPPA, ENOUGH_WIDTH, Forecast, later, later_excess, this_release,
+    ENOUGH_KAPPA, ENOUGH_WIDTH, Feasibility, Forecast, fit_share, forecast, later, later_excess,
 };
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -60,29 +62,27 @@ pub fn run(args: &PlanArgs) -> Result<String, Fault> {
     let sites: Vec<SiteIndex> = (1..=noise.sites).filter_map(SiteIndex::new).collect();
     let layout = Layout::new(&study, &sites);
     let n = f64::from(args.clinicians);
-    let shares = &study.privacy().shares;
-    let share = (shares.matrix + shares.moment + shares.square).min(1.0);
-    let p = study.schema().width();
-    // In the frame of earlier results rows are what the formula of later periods takes them for.
-    let first = match study.warm() {
-        Some(_) => later(p, share, noise.multiplier, n),
-        None => this_release(&study, &layout, noise.multiplier, n),
-    };
+    let (share, p) = (fit_share(&study), study.schema().width());
+    let first = forecast(&study, &layout, noise.multiplier, n);
     let first = first.map_err(|error| unsound(error.to_string()))?;
-    if Quality::of(first.kappa) == Quality::Withheld {
-        let hint =
-            "expect more clinicians, drop features, merge rare levels, or spend more privacy";
+    let lacking = remedies(&study, &layout, (noise.multiplier, n), &first);
+    let lacking = told(&lacking.map_err(|error| unsound(error.to_string()))?);
+    if first.verdict() == Feasibility::Hopeless {
         return Err(unsound(format!(
             "no coefficient could be published: κ would be {:.2} and must be 1, which takes about {:.0} clinicians; {:.0} are enough for every interval",
             first.kappa,
             n / first.kappa,
             first.enough
         ))
-        .hint(hint));
+        .hint(format!("drop features, merge rare levels, find more clinicians or spend more privacy: {lacking}")));
     }
     let next = later(p, share, noise.multiplier, n).map_err(|error| unsound(error.to_string()))?;
     let excess = later_excess(p, share, noise.multiplier, n);
-    Ok(page(args, &study, &noise, (&first, &next, excess)))
+    let mut page = page(args, &study, &noise, (&first, &next, excess));
+    if !lacking.is_empty() {
+        let _ = write!(page, "\n  To be sure of it: {lacking}."); // a String
+    }
+    Ok(page)
 }
 
 fn noise(args: &PlanArgs, study: &Study) -> Result<Noise, Fault> {

@@ -25,7 +25,6 @@ mod judged;
 pub mod levels;
 pub mod measure;
 pub mod plain;
-pub mod planning;
 pub mod reml;
 pub mod rows;
 pub mod site;
@@ -42,7 +41,7 @@ use linear::{Quality, Solution};
 use measure::{OverallMeasures, SiteResidual};
 use site::{Between, SiteEffect};
 use solve::same_length;
-pub use tacit_model::{ModelError, filter, gram, linear, solve};
+pub use tacit_model::{ModelError, filter, gram, linear, planning, solve};
 use uncertainty::{Inference, Interval, Target};
 
 /// Points of the accuracy-against-fairness curve: φ = 0, 0.1, … 1.
