@@ -243,6 +243,40 @@ async fn a_held_release_without_an_answer_does_not_leave() {
     assert!(error.contains("is over: nothing was released"), "{error}");
 }
 
+/// Four times 60 clinicians are too few for eight columns. The first officer, who says how many there are, is refused, and
+/// approves it knowingly; the others say nothing, and with as many as the study admits it would be worth its cost.
+async fn hopeless_unless_accepted(federation: &Federation) {
+    let approving = |digest, accept_hopeless| approve::ApproveArgs {
+        decide: approve::DecideArgs {
+            dir: dir(federation, 0),
+            file: study_path(federation),
+            digest,
+        },
+        accept_small_cells: false,
+        accept_hopeless,
+        heads: Some(240),
+        key: None,
+    };
+    let digest = Some(federation.study().digest());
+    let shown = approve::approve_with(&approving(None, false)).await.unwrap();
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        shown.contains("240 clinicians in all sites together (as given) hopeless: κ = 0."),
+        "{shown}"
+    );
+    let fault = approve::approve_with(&approving(digest, false)).await.unwrap_err();
+    assert!(fault.message.starts_with("hopeless: κ would be 0."), "{fault}");
+    assert_eq!(fault.place.as_deref(), study_path(federation).to_str());
+    let hint = fault.hint.unwrap();
+    assert!(hint.contains("κ of 1 takes") && hint.contains("`--accept-hopeless`"), "{hint}");
+    let status = || async {
+        approve::status(&approve::StatusArgs { dir: dir(federation, 0) }).await.unwrap()
+    };
+    assert!(!status().await.contains(" approved, digest"));
+    approve::approve_with(&approving(digest, true)).await.unwrap();
+    assert!(status().await.contains(" approved, digest"));
+}
+
 /// Groups of fewer than ten at 60 clinicians: without the officer's word the sites take no part, and
 /// do not say why.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -250,7 +284,8 @@ async fn small_cells_keep_a_site_out_unless_its_officer_accepts_them() {
     let scratch = tempfile::tempdir().unwrap();
     let federation = federation(scratch.path(), 60_000).await;
     let digest = Some(federation.study().digest());
-    for site in 0..SITES {
+    hopeless_unless_accepted(&federation).await;
+    for site in 1..SITES {
         let (dir, file) = (dir(&federation, site), study_path(&federation));
         approve::approve(&approve::DecideArgs { dir, file, digest }).await.unwrap();
     }
@@ -352,7 +387,13 @@ async fn evidence_and_transcript_hold_until_a_byte_is_changed() {
     let stranger = dir(&federation, 2).join("officer.p8");
     let decide =
         approve::DecideArgs { dir: own, file: study_path(&federation), digest: Some(study) };
-    let args = approve::ApproveArgs { decide, accept_small_cells: true, key: Some(stranger) };
+    let args = approve::ApproveArgs {
+        decide,
+        accept_small_cells: true,
+        accept_hopeless: false,
+        heads: None,
+        key: Some(stranger),
+    };
     let error = approve::approve_with(&args).await.unwrap_err().to_string();
     assert!(error.contains("not the officer's key that is pinned here"), "{error}");
 }

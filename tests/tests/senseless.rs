@@ -2,8 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 use tacit_model::moments::Moments;
 use tacit_model::sane::faults;
-use tacit_shared::id::SiteIndex;
+use tacit_shared::id::{Digest, SiteIndex};
 use tacit_shared::privacy::opened::opened;
+use tacit_shared::protocol::config::RoundId;
+use tacit_shared::protocol::message::{Outcome, Signed};
+use tacit_shared::protocol::set::Bitmap;
+use tacit_shared::secagg::key::identity::IdentityKey;
 use tacit_shared::study::layout::Part;
 use tacit_tests::trial::{Setting, Trial};
 
@@ -62,6 +66,71 @@ async fn sound_sums_pass_and_one_hospitals_lie_is_seen() {
         lie[block.start] += quanta;
         let told = told(&trial, lie);
         assert!(told.iter().any(|fault| fault.contains(expected)), "{part:?}: {told:?}");
+    }
+}
+
+/// Hospital 2 is said to have fewer clinicians than there are, but more than the study lets one hospital have.
+#[tokio::test]
+async fn a_hospital_has_no_more_rows_than_the_study_admits() {
+    let cap = ("clinicians_per_site_max = 100000", "clinicians_per_site_max = 1800");
+    let first = SMALL.first_with(&[cap]).unwrap();
+    let sum = first.exact(&SMALL.table(&first, 1).unwrap()).await.unwrap();
+    let noised = first.noised(&sum, 5).unwrap().sum().to_vec();
+    assert_eq!(told(&first, noised.clone()), Vec::<String>::new());
+    let site = Part::SiteHeads(SiteIndex::new(2).unwrap());
+    let block = first.plan.layout().block(site).unwrap();
+    for (heads, seen) in [(1_750.0, false), (2_200.0, true)] {
+        let mut lie = noised.clone();
+        #[expect(clippy::cast_possible_truncation, reason = "far below 2^63")]
+        let quanta = (heads * block.scale * QUANTA) as i64;
+        lie[block.start] = quanta;
+        let told = told(&first, lie);
+        let bound = "the block of the heads of site 2 is outside its bound";
+        assert_eq!(told.iter().any(|fault| fault == bound), seen, "{heads}: {told:?}");
+    }
+}
+
+/// A sum without hospital 2.
+#[tokio::test]
+async fn the_place_of_a_hospital_that_is_not_in_the_sum_holds_noise_alone() {
+    let (trial, _) = later().await;
+    let openings = trial.openings(&SMALL.table(&trial, 3).unwrap()).await.unwrap();
+    let mut sum = vec![0_i64; trial.plan.layout().dimension()];
+    for opening in openings.iter().enumerate().filter(|(place, _)| *place != 1).map(|(_, o)| o) {
+        for (total, bytes) in sum.iter_mut().zip(opening[64..].chunks_exact(8)) {
+            *total += i64::from_le_bytes(bytes.try_into().unwrap());
+        }
+    }
+    let absent = SiteIndex::new(2).unwrap();
+    let told = |sum: Vec<i64>| {
+        let key = IdentityKey::from_seed(&[9; 32]).unwrap();
+        let survivors = trial.sites().filter(|site| *site != absent).collect();
+        let outcome = Outcome {
+            round_id: RoundId([4; 32]),
+            config: Digest::new([5; 32]),
+            survivors: Bitmap::of(&survivors, trial.plan.sites().len()),
+            sum,
+            ledger_heads: Vec::new(),
+        };
+        let signed = Signed::of(&key, "result", &outcome).unwrap();
+        let sites = trial.plan.sites().len();
+        let (_, aggregate) = Outcome::verified(&signed, &key.verifying_key(), sites).unwrap();
+        faults(&trial.plan, &aggregate, &Moments::of(&trial.plan, &aggregate).unwrap())
+    };
+    let noised = trial.noised(&sum, 5).unwrap().sum().to_vec();
+    assert_eq!(told(noised.clone()), Vec::<String>::new());
+    let block = |part| trial.plan.layout().block(part).unwrap();
+    for (part, added, words) in [
+        (Part::SiteHeads(absent), 150.0, "heads"),
+        (Part::SiteFeatures(absent), 500.0, "columns"),
+        (Part::SiteLabour(absent), -40.0, "earlier formula"),
+    ] {
+        let (block, mut lie) = (block(part), noised.clone());
+        #[expect(clippy::cast_possible_truncation, reason = "far below 2^63")]
+        let quanta = (added * block.scale * QUANTA) as i64;
+        lie[block.start] += quanta;
+        let told = told(lie);
+        assert!(told.iter().any(|fault| fault.contains(words)), "{part:?}: {told:?}");
     }
 }
 

@@ -172,7 +172,13 @@ async fn refused(federation: &Federation, dir: &Path, text: &str) -> String {
     let digest = Some(Study::parse(text).unwrap().digest());
     let dir = federation.dir(&federation.members()[0]);
     let decide = approve::DecideArgs { dir, file, digest };
-    let args = approve::ApproveArgs { decide, accept_small_cells: true, key: None };
+    let args = approve::ApproveArgs {
+        decide,
+        accept_small_cells: true,
+        accept_hopeless: false,
+        heads: None,
+        key: None,
+    };
     approve::approve_with(&args).await.unwrap_err().to_string()
 }
 

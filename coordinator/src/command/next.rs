@@ -118,8 +118,12 @@ fn derived(args: &NextArgs, ground: &Ground) -> Result<(String, Frame), Fault> {
     set_period(args, newest, &mut table)?;
     put(&mut table, "outcome", "residual_bound", frame.residual_bound.into())?;
     put(&mut table, "privacy", "norm_cap", frame.norm_cap.into())?;
-    if newest.warm().is_none() {
-        let shares = shares(newest, !frame.warm.directions.is_empty());
+    let directed = !frame.warm.directions.is_empty();
+    let shares = match newest.warm() {
+        None => Some(shares(newest, directed)),
+        Some(warm) => followed(newest, !warm.directions.is_empty(), directed),
+    };
+    if let Some(shares) = shares {
         put(&mut table, "privacy", "shares", shares.into())?;
     }
     let left = if args.same_period { 100_u32.saturating_sub(ground.spent) } else { 100 };
@@ -162,6 +166,35 @@ pub fn shares(study: &Study, directed: bool) -> toml::Table {
         ((*name).to_owned(), toml::Value::Float((share * 1e6).round() / 1e6))
     };
     SHARES.iter().filter(|(name, _)| !idle(name)).map(share).collect()
+}
+
+/// The shares of a later period after another, where directions appear that were not, or vanish: theirs is taken from the
+/// products of columns and residual, in proportion at most, or goes there. `None` where nothing is to be changed: whatever
+/// else the convener wrote stays.
+fn followed(study: &Study, were: bool, directed: bool) -> Option<toml::Table> {
+    let shares = &study.privacy().shares;
+    let usual = |name: &str| {
+        SHARES.iter().find(|(other, _)| *other == name).map_or(0.0, |(_, share)| *share)
+    };
+    let (moment, direction) = match (were, directed) {
+        (_, false) if shares.group_direction > 0.0 => (shares.moment + shares.group_direction, 0.0),
+        (false, true) => {
+            let (own, rest) = (usual("group_direction"), usual("moment"));
+            let part = own.min(shares.moment * own / (own + rest));
+            (shares.moment - part, part)
+        }
+        _ => return None,
+    };
+    let now = |(name, share): (&'static str, f64)| match name {
+        "moment" => (name, moment),
+        "group_direction" => (name, direction),
+        _ => (name, share),
+    };
+    let all = shares.each().into_iter().chain(shares.optional()).map(now);
+    let written = |(name, share): (&str, f64)| {
+        (name.to_owned(), toml::Value::Float((share * 1e6).round() / 1e6))
+    };
+    Some(all.filter(|(_, share)| *share > 0.0).map(written).collect())
 }
 
 fn set_period(args: &NextArgs, study: &Study, table: &mut toml::Table) -> Result<(), Fault> {
@@ -246,5 +279,50 @@ mod tests {
         let shares = shares(&weighed, true);
         let sum: f64 = shares.values().filter_map(toml::Value::as_float).sum();
         assert!((sum - 1.0).abs() < 1e-9 && shares.contains_key("site_groups"), "{sum}");
+    }
+
+    /// The example study in a later period, with these shares.
+    fn later(shares: toml::Table, directed: bool) -> Study {
+        let text = include_str!("../../../configs/studies/empathy-billing.toml");
+        let mut table: toml::Table = toml::from_str(text).unwrap();
+        put(&mut table, "privacy", "shares", shares.into()).unwrap();
+        let column = |zeros: usize| [vec![0.0; zeros], vec![1.0]].concat();
+        let groups = Study::parse(text).unwrap().fairness().groups.len();
+        let warm = tacit_shared::study::warm::Warm {
+            results: vec![Digest::new([1; 32])],
+            whitening: (0..8).map(column).collect(),
+            prior: vec![0.5; 8],
+            directions: if directed { vec![column(7); groups] } else { Vec::new() },
+        };
+        table.insert("warm".to_owned(), toml::Table::try_from(warm).unwrap().into());
+        Study::parse(&toml::to_string(&table).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn shares_follow_directions_that_appear_or_vanish_later() {
+        let first =
+            Study::parse(include_str!("../../../configs/studies/empathy-billing.toml")).unwrap();
+        let (with, without) = (shares(&first, true), shares(&first, false));
+        assert!(with.contains_key("group_direction") && !without.contains_key("group_direction"));
+        let plain = later(without.clone(), false);
+        assert_eq!(followed(&plain, false, true), Some(with.clone()));
+        assert_eq!(followed(&plain, false, false), None);
+        let directed = later(with.clone(), true);
+        assert_eq!(followed(&directed, true, false), Some(without));
+        assert_eq!(followed(&directed, true, true), None);
+        // What the convener wrote by hand stays, but for what the directions take or leave.
+        let mut by_hand = with;
+        for (name, share) in [("moment", 0.2), ("site_heads", 0.13), ("group_direction", 0.05)] {
+            by_hand.insert(name.to_owned(), toml::Value::Float(share));
+        }
+        let left = followed(&later(by_hand.clone(), true), true, false).unwrap();
+        assert_eq!(left.get("moment").and_then(toml::Value::as_float), Some(0.25));
+        assert_eq!(left.get("site_heads").and_then(toml::Value::as_float), Some(0.13));
+        let again = followed(&later(left, false), false, true).unwrap();
+        let sum: f64 = again.values().filter_map(toml::Value::as_float).sum();
+        assert!(again.contains_key("group_direction") && sum <= 1.0 + 1e-9, "{again:?}");
+        // Nor is a share given that was left out on purpose.
+        by_hand.remove("group_direction");
+        assert_eq!(followed(&later(by_hand, true), true, true), None);
     }
 }

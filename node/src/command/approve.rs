@@ -9,6 +9,7 @@ use crate::measure::instrument::Catalogue;
 use crate::measure::standing;
 use crate::office::cells;
 use crate::office::decision::{SmallCells, What};
+use crate::office::forecast;
 use crate::office::statement;
 use crate::store::consent::Access;
 use crate::store::pseudonym::Pseudonyms;
@@ -44,6 +45,12 @@ pub struct ApproveArgs {
     /// Take part although a cell of the study is too small here; `preview` shows which
     #[arg(long)]
     pub accept_small_cells: bool,
+    /// Approve it although the noise would drown its formula, as `preview` forecasts
+    #[arg(long)]
+    pub accept_hopeless: bool,
+    /// Clinicians of all hospitals together, for what the result would be worth; the study's cap if not given
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
+    pub heads: Option<u32>,
     /// The officer's key; `officer.p8` in the folder if not given
     #[arg(long)]
     pub key: Option<PathBuf>,
@@ -104,13 +111,15 @@ pub async fn join(args: &DecideArgs) -> Result<String, Fault> {
     Ok(page)
 }
 
-/// Approves a study, or shows what it would send. Small cells are refused.
+/// Approves a study, or shows what it would send. Small cells are refused, and so is a hopeless study.
 ///
 /// # Errors
-/// A fault if the study is unsound, not allowed by the profile, or has another digest.
+/// A fault if the study is unsound, hopeless, not allowed by the profile, or has another digest.
 pub async fn approve(args: &DecideArgs) -> Result<String, Fault> {
     let decide = args.clone();
-    approve_with(&ApproveArgs { decide, accept_small_cells: false, key: None }).await
+    let (accept_small_cells, accept_hopeless) = (false, false);
+    let args = ApproveArgs { decide, accept_small_cells, accept_hopeless, heads: None, key: None };
+    approve_with(&args).await
 }
 
 /// Approves a study with what else there is to say.
@@ -133,10 +142,14 @@ pub async fn approve_with(args: &ApproveArgs) -> Result<String, Fault> {
     })?;
     earlier::holds(&store, &study).await?;
     let ledger = ledger::open(&store, config.limits()?).await?;
-    let mut page = statement::statement(&study, &plan, ledger.spent(), ledger.budgets());
+    let (spent, budgets) = (ledger.spent(), ledger.budgets());
+    let mut page = statement::statement(&study, &plan, spent, budgets, args.heads);
     let command = format!("tacit-node approve --dir {} {origin}", dir.display());
     if decided(*digest, study.digest(), &origin)? {
         ledger.admits(&plan, study.digest(), unix_now()).map_err(|e| ledger::refusal(&e))?;
+        if !args.accept_hopeless {
+            worth_its_cost(&study, &plan, args.heads).map_err(|e| e.at(&origin))?;
+        }
         let key = officer::read_key(&key_file(dir, args.key.as_deref()))?;
         // The text first: a decision without the study it speaks of would approve nothing.
         approval::keep(&store, &study, &text, unix_now()).await?;
@@ -163,6 +176,15 @@ pub async fn approve_with(args: &ApproveArgs) -> Result<String, Fault> {
         let _ = write!(page, "\nNothing was approved. To approve:\n  {command} --digest {digest}");
     }
     Ok(page)
+}
+
+/// Refuses a study whose forecast is hopeless, as the preview would give it.
+fn worth_its_cost(study: &Study, plan: &Plan, heads: Option<u32>) -> Result<(), Fault> {
+    let found = forecast::forecast(study, plan, forecast::heads(plan, heads));
+    match found.and_then(|found| forecast::hopeless(&found, heads.is_some())) {
+        Some((problem, hint)) => Err(Fault::user(problem).hint(hint)),
+        None => Ok(()),
+    }
 }
 
 /// Revokes an approval.

@@ -1,6 +1,6 @@
 //! The preview as text: 100 columns at most, in the order in which an officer asks.
 use super::cells::{CLINICIANS_MIN, Cell, ENCOUNTERS_MIN, SHARE_MAX_PERCENT, Small};
-use super::forecast::{Feasibility, Forecast, HalfWidth, short};
+use super::forecast::{self, HalfWidth, short};
 use super::preview::{Account, Preview, Run, Statistic};
 use tacit_shared::privacy::ledger::Scope;
 
@@ -57,42 +57,20 @@ fn statistics(statistics: &[Statistic]) -> Vec<String> {
 }
 
 fn worth(preview: &Preview) -> Vec<String> {
-    let Forecast { heads, kappa, width_ratio, heads_enough, verdict, .. } = &preview.forecast;
     let mut lines = heading("What the result would be worth (public numbers only)");
-    let source = if preview.heads_are_the_cap {
-        "the study's cap, surely too many: `--heads N` gives the true number"
-    } else {
-        "as given"
-    };
-    let word = match verdict {
-        Feasibility::Enough => "enough",
-        Feasibility::Weak => "weak",
-        Feasibility::Hopeless => "hopeless",
-    };
-    let meaning = match verdict {
-        Feasibility::Enough => "the formula stands well above the noise.",
-        Feasibility::Weak => "coefficients come with wide intervals, below κ = 2 with a warning.",
-        Feasibility::Hopeless => "the noise drowns the formula; no coefficient would be published.",
-    };
-    lines.extend(wrapped(&format!("{heads} clinicians in all sites together ({source})"), 2));
-    lines.extend(wrapped(
-        &format!(
-            "{word}: κ = {} (3 is enough, below 1 is hopeless), intervals {} times as wide as \
-             without noise; {meaning} It would be enough from {heads_enough:.0} clinicians on.",
-            short(*kappa),
-            short(*width_ratio)
-        ),
-        2,
-    ));
+    let found = preview.forecast.as_ref();
+    let told = forecast::worth(found, !preview.heads_are_the_cap);
+    lines.extend(told.iter().flat_map(|sentence| wrapped(sentence, 2)));
+    lines.extend(wrapped(&format!("Its model: {}.", preview.model), 2));
+    let Some(found) = found else { return lines };
     for (title, list) in [
-        ("coefficients of the formula", &preview.forecast.coefficients),
-        (
-            "gaps of groups, up to three times as wide with the formula's own noise",
-            &preview.forecast.groups,
-        ),
-        ("sites", &preview.forecast.sites),
+        ("coefficients of the formula", &found.coefficients),
+        ("gaps of groups, up to three times as wide with the formula's own noise", &found.groups),
+        ("sites", &found.sites),
     ] {
-        lines.push(format!("  {title}, 95 percent intervals:"));
+        if !list.is_empty() {
+            lines.push(format!("  {title}, 95 percent intervals:"));
+        }
         lines.extend(list.iter().flat_map(half_width));
     }
     lines
@@ -305,7 +283,9 @@ mod tests {
         for part in [
             "A sum of 4 or more of 5 sites is opened; at most 1 may tell the coordinator their noise.",
             "clinicians: clinicians of each site",
-            "weak: κ = 2.50 (3 is enough, below 1 is hopeless), intervals 2.10 times as wide",
+            "weak: κ = 2.50 (3 is enough, below 1 is hopeless), intervals up to 2.71 times as wide",
+            "clinicians on, and hopeless below 1600. What would help: κ of 3 takes at most 7 of the 8 columns",
+            "Its model: the outcome is an amount; coefficients are differences in points.",
             "TOO SMALL: fewer than 10 clinicians",
             "TOO SMALL: one clinician has over 25 % of the encounters",
             "3 of 900 links of a patient with a clinician are beyond the study's cap",
@@ -366,7 +346,8 @@ mod tests {
         }
         assert_eq!((next * 8, preview.bytes), (1024, 1024));
         let json = serde_json::to_value(&preview).unwrap();
-        assert_eq!(json["forecast"]["verdict"], "enough");
+        assert_eq!(json["forecast"]["verdict"], "weak");
+        assert_eq!(json["forecast"]["remedies"][0], serde_json::Value::Null);
         assert_eq!(json["layout"].as_array().unwrap().len(), preview.layout.len());
         assert_eq!(json["cells"][1]["small"], "clinicians");
         assert_eq!(json["accounts"][1]["one"], "patient");

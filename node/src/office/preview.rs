@@ -6,7 +6,7 @@
 //! once with the noise that is guaranteed (m − t sites) and once if every site answers. The page is text of
 //! 100 columns at most ([`page`](super::page)); the same value serialises to JSON.
 use super::cells::Cell;
-use super::forecast::{Forecast, all_sites_multiplier, forecast};
+use super::forecast::{self, Forecast, all_sites_multiplier, forecast};
 use serde::Serialize;
 use tacit_shared::privacy::accountant::{Budget, Cost, attacker_power};
 use tacit_shared::privacy::ledger::{Budgets, Scope};
@@ -90,8 +90,10 @@ pub struct Preview {
     pub sites: (usize, u16, u16),
     /// The statistics.
     pub statistics: Vec<Statistic>,
-    /// What to expect of the result.
-    pub forecast: Forecast,
+    /// What kind of number the outcome is, in words.
+    pub model: String,
+    /// What to expect of the result; absent where the study's own spreads give no forecast.
+    pub forecast: Option<Forecast>,
     /// Whether the head-count is the study's cap, since none was given.
     pub heads_are_the_cap: bool,
     /// The cells of this site; empty if nothing was imported.
@@ -140,7 +142,6 @@ pub fn preview(
 ) -> Preview {
     let Asked { study, roster, plan, heads } = asked;
     let sites = plan.sites().len();
-    let cap = plan.rows_max().saturating_mul(u32::try_from(sites).unwrap_or(u32::MAX));
     Preview {
         study: study.name().to_string(),
         title: study.title().to_owned(),
@@ -148,7 +149,8 @@ pub fn preview(
         roster: roster.digest().to_string(),
         sites: (sites, plan.min_sites(), plan.colluders()),
         statistics: statistics(study, plan),
-        forecast: forecast(study, plan, heads.unwrap_or(cap)),
+        model: forecast::model(study),
+        forecast: forecast(study, plan, forecast::heads(plan, *heads)),
         heads_are_the_cap: heads.is_none(),
         cells,
         links,
@@ -224,7 +226,12 @@ fn statistics(study: &Study, plan: &Plan) -> Vec<Statistic> {
 /// The most that one clinician adds, and how large one natural unit is, both in the unit shown.
 fn size(part: Part, study: &Study, plan: &Plan) -> (f64, f64, String) {
     let outcome = &study.schema().outcome;
-    let (range, unit) = (outcome.high - outcome.low, outcome.unit.as_str());
+    // Of counts and shares residuals are in standard deviations of one observation.
+    let (range, unit) = if study.family().is_additive() {
+        (outcome.high - outcome.low, outcome.unit.as_str())
+    } else {
+        (1.0, "Pearson units")
+    };
     let (cap, rho) = (plan.layout().cap(), plan.layout().residual_bound());
     match part {
         Part::Matrix => (cap * cap, 1.0, "scaled".to_owned()),

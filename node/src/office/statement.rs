@@ -1,17 +1,32 @@
 //! What a study would send, in words: the page an officer reads before approving.
+use super::forecast::{self, forecast, model, worth};
+use super::page::wrapped;
 use tacit_shared::privacy::accountant::Cost;
 use tacit_shared::privacy::ledger::Budgets;
 use tacit_shared::privacy::plan::{Charges, Plan};
 use tacit_shared::study::Study;
 use tacit_shared::units::Delta;
 
-/// The statement of one study under the site's ledger.
-pub fn statement(study: &Study, plan: &Plan, spent: Charges, budgets: Budgets) -> String {
+/// The statement of one study under the site's ledger; `heads` are the clinicians of all sites together, if somebody said
+/// how many.
+pub fn statement(
+    study: &Study,
+    plan: &Plan,
+    spent: Charges,
+    budgets: Budgets,
+    heads: Option<u32>,
+) -> String {
     let mut lines = asked(study);
     lines.push(String::new());
     lines.extend(read(study));
     lines.push(String::new());
     lines.extend(sent(plan));
+    lines.push(String::new());
+    lines.push("What the result would be worth, from public numbers alone:".to_owned());
+    let found = forecast(study, plan, forecast::heads(plan, heads));
+    lines.extend(
+        worth(found.as_ref(), heads.is_some()).iter().flat_map(|sentence| wrapped(sentence, 2)),
+    );
     lines.push(String::new());
     lines.extend(cost(study, plan, spent, budgets));
     lines.join("\n")
@@ -39,6 +54,8 @@ fn read(study: &Study) -> Vec<String> {
             outcome.label, outcome.source, outcome.low, outcome.high, outcome.unit
         ),
     ];
+    let under = wrapped(&model(study), 12).join("\n");
+    lines.push(format!("  model     {}", under.trim_start()));
     for feature in &schema.features {
         let bounds = if feature.levels.is_empty() {
             format!("{} to {} ({})", feature.low, feature.high, feature.unit)
@@ -117,4 +134,55 @@ fn cost(study: &Study, plan: &Plan, spent: Charges, budgets: Budgets) -> Vec<Str
 
 fn epsilon(cost: Cost, delta: Delta) -> String {
     cost.epsilon(delta).map_or_else(|| "∞".to_owned(), |e| format!("{:.3}", e.value()))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::office::tests::{plan, roster};
+    use tacit_shared::privacy::accountant::Budget;
+    use tacit_shared::units::Epsilon;
+
+    const STUDY: &str = include_str!("../../../configs/studies/empathy-billing.toml");
+
+    fn of(text: &str, named: Option<u32>) -> String {
+        let study = Study::parse(text).unwrap();
+        let plan = plan(&study, &roster(5));
+        let budget = |epsilon| {
+            Budget::new(Epsilon::new(epsilon).unwrap(), Delta::new(1e-6).unwrap()).unwrap()
+        };
+        let budgets = Budgets { clinician: budget(8.0), patient: budget(20.0) };
+        let spent = Charges { clinician: Cost::ZERO, patient: Cost::ZERO };
+        statement(&study, &plan, spent, budgets, named)
+    }
+
+    /// Wherever the lines break.
+    fn words(text: &str) -> String {
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_officer_reads_what_it_is_worth_and_what_kind_of_model_it_is() {
+        let statement = words(&of(STUDY, Some(600)));
+        for part in [
+            "model the outcome is an amount; coefficients are differences in points",
+            "600 clinicians in all sites together (as given) hopeless: κ = 0.375",
+            "What would help: κ of 1 takes at most 5 of the 8 columns",
+        ] {
+            assert!(statement.contains(part), "{part} in\n{statement}");
+        }
+        let capped = words(&of(STUDY, None));
+        assert!(
+            capped.contains("12500 clinicians in all sites together (the study's cap, surely"),
+            "{capped}"
+        );
+        let text = STUDY
+            .replace("low = 10.0\nhigh = 50.0", "low = 0.0\nhigh = 50.0")
+            .replace("[fairness]", "[model]\nfamily = \"poisson\"\n\n[fairness]");
+        let (before, after) = text.split_at(text.find("[fairness]").unwrap());
+        let text = format!("{before}{}", after.replacen("groups = [", "groups = [] # [", 1));
+        let counted = words(&of(&text, None));
+        assert!(counted.contains("model the outcome is a count: rows are sent as one Newton step of a Poisson model from"), "{counted}");
+    }
 }

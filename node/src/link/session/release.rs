@@ -48,7 +48,7 @@ impl Node {
     pub(super) fn question(&self, study: &Study, plan: &Plan, round: Digest) -> Option<Question> {
         (self.config.review() == Review::Hold).then(|| {
             let (spent, budgets) = (self.ledger.spent(), self.ledger.budgets());
-            let statement = statement::statement(study, plan, spent, budgets);
+            let statement = statement::statement(study, plan, spent, budgets, None);
             Question { round, study: study.digest(), statement }
         })
     }
