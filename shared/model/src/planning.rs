@@ -7,7 +7,7 @@
 //! a later period   κ ≈ 0.9 n√f/(4σ0 p^1.5)    width ratio ≈ √(1 + 25σ0²p/(fn))    excess ≈ 25σ0²p²/(fn²)
 //!                  enough: n ≥ max(20σ0²p/f, 13.4σ0 p^1.5/√f)
 //! ```
-//! τ and v_b follow from the layout and the noise exactly; Σ and σ are guesses of the study: σ = ρ/3 of a score, 1 of other
+//! τ and `v_b` follow from the layout and the noise exactly; Σ and σ are guesses of the study: σ = ρ/3 of a score, 1 of other
 //! families, in Pearson units, whose weight v is that at the prior's typical value. A level of a factor has the share rms², and
 //! no clinician is at two levels. ‖t‖² = σ² stands for a fit that explains half of the outcome. Real columns go together, so
 //! the spreads alone promise too much: the five studies of this repository, with 4,000 clinicians, had κ of 2.4 to 2.9, 4.4, 11.9,
