@@ -134,7 +134,10 @@ fn noise_cov(gram: &Gram, sites: &[GroupSums], t: &DVector<f64>) -> DMatrix<f64>
     for site in sites {
         let (n, noise) = (site.weight, site.noise);
         let d = (site.residual - site.x.dot(t)) / n;
-        let of_sum = noise.residual.powi(2) + noise.x.powi(2) * t.norm_squared();
+        // Where the weight is the first sum, the two err together.
+        let first = t.iter().next().copied().filter(|_| site.weighs_by_first()).unwrap_or(0.0);
+        let of_sum =
+            noise.residual.powi(2) + noise.x.powi(2) * (t.norm_squared() + 2.0 * first * d);
         let row = &site.x / n;
         cov += &row * row.transpose() * (of_sum + (noise.weight * d).powi(2));
         level += (noise.x * d).powi(2) + noise.x.powi(2) * of_sum / (n * n);
