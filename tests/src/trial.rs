@@ -8,13 +8,20 @@
 //! Seven numbers, and for 20 columns three factors; two groups outside the formula that it under-predicts; hospitals of
 //! unequal size and case mix. Nothing simulates the noise: it is what the nodes' own sampler draws, at the scale
 //! that the plan of study and roster says.
+pub mod amounts;
+pub mod hospitals;
 pub mod score;
 mod table;
+
+pub use table::{Hospitals, Number};
 
 use crate::oracle::Row;
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt as _, SeedableRng as _};
 use std::convert::Infallible;
+use tacit_coordinator::conclusion::fit_study;
+use tacit_coordinator::model::Fitted;
+use tacit_model::moments::Moments;
 use tacit_model::warm::{self, Earlier};
 use tacit_shared::fault::Fault;
 use tacit_shared::id::{Digest, SiteIndex};
@@ -40,7 +47,7 @@ use tacit_shared::units::{Delta, Epsilon};
 pub struct Setting {
     /// Clinicians in all hospitals together.
     pub clinicians: usize,
-    /// 8 or 20.
+    /// 8 or 20; of other numbers than the trial's own, one more than those.
     pub columns: usize,
     /// Hospitals.
     pub sites: u8,
@@ -81,21 +88,35 @@ impl Setting {
     /// # Errors
     /// A bug's fault if it is none.
     pub fn first(&self) -> Result<Trial, Fault> {
-        let shares = if self.products_only {
-            [0.44, 0.49, 0.05, 2e-3, 2e-3, 2e-3, 2e-3, 2e-3, 2e-3, 2e-3]
-        } else {
-            [0.27, 0.30, 0.03, 0.02, 0.08, 0.12, 0.03, 0.06, 0.08, 0.01]
-        };
-        self.trial(self.text(&shares))
+        self.first_with(&[])
     }
 
     /// The study of a first period with other words in its text.
     ///
     /// # Errors
-    /// A bug's fault if it is none.
+    /// A bug's fault if it is none, or lacks the words.
     pub fn first_with(&self, others: &[(&str, &str)]) -> Result<Trial, Fault> {
-        let text = self.first()?.text;
-        self.trial(others.iter().fold(text, |text, (from, to)| text.replacen(from, to, 1)))
+        self.first_of(&table::NUMBERS, others)
+    }
+
+    /// The same, of other numbers than the trial's own.
+    ///
+    /// # Errors
+    /// As [`Setting::first_with`].
+    pub fn first_of(&self, numbers: &[Number], others: &[(&str, &str)]) -> Result<Trial, Fault> {
+        let shares = if self.products_only {
+            [0.44, 0.49, 0.05, 2e-3, 2e-3, 2e-3, 2e-3, 2e-3, 2e-3, 2e-3]
+        } else {
+            [0.27, 0.30, 0.03, 0.02, 0.08, 0.12, 0.03, 0.06, 0.08, 0.01]
+        };
+        let mut text = self.text(&shares, numbers);
+        for (from, to) in others {
+            if !text.contains(from) {
+                return Err(bug(format!("the study has no `{from}`")));
+            }
+            text = text.replacen(from, to, 1);
+        }
+        self.trial(text)
     }
 
     fn trial(&self, text: String) -> Result<Trial, Fault> {
@@ -266,6 +287,21 @@ impl Trial {
         setting.trial(toml::to_string(&table).map_err(bug)?)
     }
 
+    /// The release read and fitted as the coordinator does.
+    ///
+    /// # Errors
+    /// A bug's fault if it cannot be.
+    pub fn fitted(&self, aggregate: &Aggregate) -> Result<(Moments, Fitted), Fault> {
+        let moments = Moments::of(&self.plan, aggregate).map_err(bug)?;
+        let fitted = fit_study(&self.study, &self.names(), moments.inputs()).map_err(bug)?;
+        Ok((moments, fitted))
+    }
+
+    /// The hospitals' names, in the order of the roster.
+    pub fn names(&self) -> Vec<String> {
+        self.roster.sites().map(|(_, party)| party.id.to_string()).collect()
+    }
+
     /// The hospitals' places on the roster.
     pub fn sites(&self) -> impl Iterator<Item = SiteIndex> {
         self.roster.sites().map(|(index, _)| index)
@@ -290,10 +326,4 @@ fn later_shares(study: &Study, products_only: bool, directed: bool) -> toml::Tab
         ("meta", 1e-3),
     ];
     shares.iter().map(|(name, share)| ((*name).to_owned(), (*share).into())).collect()
-}
-
-/// A count as a number; counts here are small.
-#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-pub fn float(count: usize) -> f64 {
-    count as f64
 }

@@ -3,23 +3,23 @@
 //! ```text
 //! excess       (β̂ − β_OLS)ᵀ (XᵀX/n) (β̂ − β_OLS) / s²      β_OLS, s²: plain least squares of the uncapped rows
 //! closed       1 − gap of the published formula / gap of the exact plain fit, both by exact sums
-//! misplaced    ½ Σ |amount − amount by exact sums| / pool
+//! misplaced    ½ Σ |amount − amount by exact sums| / pool      both by the formula that pays, after the dial
 //! ```
 //! Fairness is judged on the published formula: its interval is to hold what the exact sums say of that very formula.
 use super::{Table, Trial, bug};
 use nalgebra::{DMatrix, DVector};
+use tacit_coordinator::allocation::labour::{self, Labour, State};
 use tacit_coordinator::allocation::{Claim, allocate};
-use tacit_coordinator::conclusion::fit_study;
 use tacit_coordinator::model::dial::Direction;
 use tacit_coordinator::model::filter;
-use tacit_coordinator::model::gram::{GroupSums, Inputs};
-use tacit_coordinator::model::linear;
+use tacit_coordinator::model::gram::Inputs;
 use tacit_coordinator::model::measure::{self, Figure, GroupMeasures};
 use tacit_coordinator::model::uncertainty::Interval;
 use tacit_coordinator::model::{DialOutcome, Fitted};
-use tacit_model::moments::Moments;
+use tacit_model::gram::float;
 use tacit_shared::fault::Fault;
 use tacit_shared::secagg::open::Aggregate;
+use tacit_shared::study::allocation::Allocation;
 
 /// Plain least squares of the rows as they are.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub struct Exact {
     inputs: Inputs,
     beta: DVector<f64>,
     gap: f64,
+    plain: DVector<f64>,
+    paying: DVector<f64>,
 }
 
 /// One release, judged.
@@ -60,7 +62,8 @@ pub struct Score {
     pub half_width: f64,
     /// The part of the gap that the dial closed.
     pub closed: Option<f64>,
-    /// The part of the pool that another site would have had.
+    /// The part of the pool that another site would have had: both divisions pay by the formula after the dial, and
+    /// heads are public.
     pub misplaced: f64,
 }
 
@@ -80,8 +83,8 @@ impl Plain {
             square += row.y * row.y;
         }
         let beta = second.clone().cholesky().ok_or_else(|| bug("columns depend"))?.solve(&moment);
-        let heads = super::float(rows.len());
-        let variance = (square - beta.dot(&moment)) / (heads - super::float(p));
+        let heads = float(rows.len());
+        let variance = (square - beta.dot(&moment)) / (heads - float(p));
         Ok(Self { second, beta, variance, heads })
     }
 
@@ -98,14 +101,19 @@ impl Exact {
     /// A bug's fault if they do not determine a fit.
     pub fn of(trial: &Trial, sum: Vec<i64>) -> Result<Self, Fault> {
         let aggregate = trial.signed(sum)?;
-        let moments = Moments::of(&trial.plan, &aggregate).map_err(bug)?;
+        let (moments, fitted) = trial.fitted(&aggregate)?;
         let inputs = moments.inputs().clone();
-        let t = linear::solve(inputs.gram()).map_err(bug)?.t().clone();
+        let (t, paying) = (fitted.t().clone(), fitted.published().clone());
         let beta = inputs.gram().coefficients(&t).map_err(bug)?;
         // Without a share for groups there is no gap to speak of.
         let gap = measure::group(&inputs, 0, &t)
             .map_or(f64::NAN, |group| group.mean_residual_difference.value);
-        Ok(Self { inputs, beta, gap })
+        Ok(Self { inputs, beta, gap, plain: t, paying })
+    }
+
+    /// The exact sums.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
     }
 
     /// Coefficients of the capped rows without noise.
@@ -124,10 +132,8 @@ pub fn score(
     exact: &Exact,
     aggregate: &Aggregate,
 ) -> Result<Score, Fault> {
-    let moments = Moments::of(&trial.plan, aggregate).map_err(bug)?;
+    let (moments, fitted) = trial.fitted(aggregate)?;
     let inputs = moments.inputs();
-    let names: Vec<String> = inputs.sites().iter().map(|_| "a site".to_owned()).collect();
-    let fitted = fit_study(&trial.study, &names, inputs).map_err(bug)?;
     let gram = inputs.gram();
     let beta = |t: &DVector<f64>| gram.coefficients(t).map_err(bug);
     let filtered = filter::solve(gram).map_err(bug)?;
@@ -160,7 +166,7 @@ pub fn score(
         after,
         half_width,
         closed,
-        misplaced: misplaced(exact, inputs, &fitted)?,
+        misplaced: misplaced(trial.study.allocation(), exact, (inputs, &fitted))?,
     })
 }
 
@@ -199,35 +205,38 @@ fn held(found: &GroupMeasures, truth: &GroupMeasures) -> Vec<bool> {
     ]
 }
 
-/// The part of the pool that exact sums and the exact plain fit would give to other sites; heads are public.
-fn misplaced(exact: &Exact, inputs: &Inputs, fitted: &Fitted) -> Result<f64, Fault> {
-    let heads: Vec<f64> = exact.inputs.sites().iter().map(|site| site.heads).collect();
-    let t = linear::solve(exact.inputs.gram()).map_err(bug)?.t().clone();
-    let truth = amounts(&exact.inputs, &heads, &t)?;
-    let found = amounts(inputs, &heads, fitted.t())?;
-    let (moved, all) = truth
-        .iter()
-        .zip(&found)
-        .fold((0.0, 0.0), |(moved, all), (a, b)| (moved + (a - b).abs(), all + a));
-    Ok(moved / all / 2.0)
+/// The part of the pool that exact sums would give to other sites; heads are public.
+fn misplaced(
+    rule: &Allocation,
+    exact: &Exact,
+    (inputs, fitted): (&Inputs, &Fitted),
+) -> Result<f64, Fault> {
+    let heads: Vec<Option<f64>> = exact.inputs.sites().iter().map(|s| Some(s.heads)).collect();
+    let truth = State { inputs: &exact.inputs, plain: &exact.plain, paying: &exact.paying };
+    let found = State { inputs, plain: fitted.t(), paying: fitted.published() };
+    let (truth, found) = (amounts(rule, &truth, &heads)?, amounts(rule, &found, &heads)?);
+    Ok(moved(truth.into_iter().zip(found)))
 }
 
-fn amounts(inputs: &Inputs, heads: &[f64], t: &DVector<f64>) -> Result<Vec<f64>, Fault> {
-    let pool = 100_000_000_i64;
-    let all: f64 = heads.iter().sum();
+/// The part of a pool that another unit gets, from pairs of amounts.
+pub(super) fn moved(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let (moved, all) =
+        pairs.fold((0.0, 0.0), |(moved, all), (a, b)| (moved + (a - b).abs(), all + a));
+    moved / all / 2.0
+}
+
+fn amounts(rule: &Allocation, state: &State<'_>, heads: &[Option<f64>]) -> Result<Vec<f64>, Fault> {
+    let units = labour::sites(state, heads);
+    let all: f64 = units.iter().map(|unit| unit.heads).sum();
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-    let per_head = pool as f64 / all;
-    let labour = |(sums, heads): (&GroupSums, &f64)| match sums.later.predicted {
-        Some(predicted) => predicted.base * heads + predicted.sum + sums.x.dot(t),
-        None => heads * sums.x.dot(&(inputs.gram().prior() + t)) / sums.weight,
-    };
-    let claim = |(sums, heads): (&GroupSums, &f64)| Claim {
-        labour: labour((sums, heads)),
+    let per_head = rule.pool_cents.value() as f64 / all;
+    let claim = |unit: &Labour| Claim {
+        labour: unit.labour,
         price: 1.0,
-        floor: 0.85 * per_head * heads,
-        cap: 1.15 * per_head * heads,
+        floor: per_head * unit.heads * f64::from(rule.floor_percent_per_head) / 100.0,
+        cap: per_head * unit.heads * f64::from(rule.cap_percent_per_head) / 100.0,
     };
-    let claims: Vec<Claim> = inputs.sites().iter().zip(heads).map(claim).collect();
-    let awards = allocate(tacit_shared::money::Cents::new(pool), &claims).map_err(bug)?;
+    let claims: Vec<Claim> = units.iter().map(claim).collect();
+    let awards = allocate(rule.pool_cents, &claims).map_err(bug)?;
     Ok(awards.into_iter().map(|award| award.amount).collect())
 }

@@ -1,22 +1,60 @@
 //! The study of a trial and the rows of its tables.
-use super::{Setting, Table, Trial, bug, float};
+use super::{Setting, Table, Trial, bug};
 use rand::rngs::ChaCha20Rng;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_distr::{Distribution, StandardNormal};
 use std::fmt::Write as _;
+use tacit_model::gram::float;
 use tacit_shared::fault::Fault;
+use tacit_shared::study::schema::Histogram;
 use tacit_shared::summary::feature::{FeatureRow, Measured, Value};
 
-/// Where the numbers of the table stand in the study: source, lowest, highest.
-const NUMBERS: [(&str, f64, f64); 7] = [
-    ("acuity-mean", 1.0, 5.0),
-    ("volume", 0.0, 180.0),
-    ("minutes-mean", 2.0, 42.0),
-    ("hours", 0.0, 200.0),
-    ("night-share", 0.0, 1.0),
-    ("remote-share", 0.0, 1.0),
-    ("ai-share", 0.0, 1.0),
+/// A feature of a study that is a number.
+#[derive(Clone, Copy, Debug)]
+pub struct Number {
+    /// Where a hospital would have it from.
+    pub source: &'static str,
+    /// Lowest value.
+    pub low: f64,
+    /// Highest value.
+    pub high: f64,
+    /// A public typical value.
+    pub centre: f64,
+    /// Public root mean square of the scaled column.
+    pub rms: f64,
+}
+
+/// Hospitals: how large they are, whom they treat, what they add to the outcome.
+#[derive(Clone, Debug)]
+pub struct Hospitals {
+    weights: Vec<f64>,
+    mix: Vec<f64>,
+    added: Vec<f64>,
+}
+
+impl Hospitals {
+    /// What each adds to the scaled outcome.
+    pub fn added(&self) -> &[f64] {
+        &self.added
+    }
+}
+
+const fn number(source: &'static str, low: f64, high: f64) -> Number {
+    Number { source, low, high, centre: f64::midpoint(low, high), rms: 0.33 }
+}
+
+/// The numbers of the table.
+pub(super) const NUMBERS: [Number; 7] = [
+    number("acuity-mean", 1.0, 5.0),
+    number("volume", 0.0, 180.0),
+    number("minutes-mean", 2.0, 42.0),
+    number("hours", 0.0, 200.0),
+    number("night-share", 0.0, 1.0),
+    number("remote-share", 0.0, 1.0),
+    number("ai-share", 0.0, 1.0),
 ];
+/// What the hospitals of a trial follow from, where nothing else is asked.
+const HOSPITALS: u64 = 11;
 /// The factors of 20 columns: source, shares of their levels.
 const FACTORS: [(&str, &[f64]); 3] = [
     ("specialty", &[0.22, 0.18, 0.15, 0.12, 0.11, 0.09, 0.08, 0.05]),
@@ -29,7 +67,7 @@ const LAW: [f64; 8] = [0.45, 0.10, 0.16, 0.08, 0.05, -0.06, -0.04, 0.05];
 const OUTCOME: (f64, f64) = (10.0, 50.0);
 
 impl Setting {
-    pub(super) fn text(&self, shares: &[f64; 10]) -> String {
+    pub(super) fn text(&self, shares: &[f64; 10], numbers: &[Number]) -> String {
         let middle = f64::midpoint(OUTCOME.0, OUTCOME.1) - 2.0;
         let mut text = format!(
             "format = 1\nid = \"trial\"\ntitle = \"A trial\"\nquestion = \"How accurate?\"\n\
@@ -45,12 +83,11 @@ impl Setting {
             OUTCOME.1,
             "0".repeat(64)
         );
-        for (at, (source, low, high)) in NUMBERS.iter().enumerate() {
-            let centre = f64::midpoint(*low, *high);
+        for (at, Number { source, low, high, centre, rms }) in numbers.iter().enumerate() {
             let _ = write!(
                 text,
                 "[[features]]\nid = \"number-{at}\"\nlabel = \"Number {at}\"\nsource = \"{source}\"\n\
-                 low = {low:?}\nhigh = {high:?}\ncentre = {centre:?}\nrms = 0.33\n"
+                 low = {low:?}\nhigh = {high:?}\ncentre = {centre:?}\nrms = {rms:?}\n"
             ); // a String
         }
         for (at, (source, levels)) in self.factors().iter().enumerate() {
@@ -96,7 +133,7 @@ impl Setting {
     }
 
     fn factors(&self) -> &'static [(&'static str, &'static [f64])] {
-        if self.columns > 8 { &FACTORS } else { &[] }
+        if self.columns == 20 { &FACTORS } else { &[] }
     }
 
     /// The law: one coefficient a column, in scaled units.
@@ -107,23 +144,40 @@ impl Setting {
         LAW.into_iter().chain(others).take(self.columns).collect()
     }
 
+    /// Hospitals drawn by a seed.
+    pub fn hospitals(&self, seed: u64) -> Hospitals {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let mut of_site = |sd: f64| -> Vec<f64> {
+            let draw = |_| sd * Distribution::<f64>::sample(&StandardNormal, &mut rng);
+            (0..self.sites).map(draw).collect()
+        };
+        let (sizes, mix, added) = (of_site(0.7), of_site(0.3), of_site(self.between));
+        Hospitals { weights: sizes.iter().map(|size| size.exp()).collect(), mix, added }
+    }
+
     /// A table drawn anew; hospitals stay what they are.
     ///
     /// # Errors
     /// A bug's fault if a row does not fit the study.
     pub fn table(&self, trial: &Trial, seed: u64) -> Result<Table, Fault> {
-        let mut hospitals = ChaCha20Rng::seed_from_u64(11);
-        let mut of_site = |sd: f64| -> Vec<f64> {
-            let draw = |_| sd * Distribution::<f64>::sample(&StandardNormal, &mut hospitals);
-            (0..self.sites).map(draw).collect()
-        };
-        let (sizes, mix, added) = (of_site(0.7), of_site(0.3), of_site(self.between));
-        let weights: Vec<f64> = sizes.iter().map(|size| size.exp()).collect();
+        self.table_at(&self.hospitals(HOSPITALS), trial, seed)
+    }
+
+    /// A table of these hospitals, drawn anew.
+    ///
+    /// # Errors
+    /// As [`Setting::table`].
+    pub fn table_at(
+        &self,
+        hospitals: &Hospitals,
+        trial: &Trial,
+        seed: u64,
+    ) -> Result<Table, Fault> {
         let (law, mut rng) = (self.law(), ChaCha20Rng::seed_from_u64(seed));
         let mut rows = Vec::with_capacity(self.clinicians);
         for _ in 0..self.clinicians {
-            let site = drawn(&weights, &mut rng);
-            let (shift, level) = (at(&mix, site), at(&added, site));
+            let site = drawn(&hospitals.weights, &mut rng);
+            let (shift, level) = (at(&hospitals.mix, site), at(&hospitals.added, site));
             rows.push((site, self.row(trial, &law, (shift, level), &mut rng)?));
         }
         Ok(Table { rows })
@@ -160,20 +214,24 @@ impl Setting {
         let error = 0.1 * normal(rng).clamp(-3.5, 3.5);
         let y = mean + 0.03 * flag(in_a) + 0.05 * flag(in_b) + level + error;
         let (low, high) = OUTCOME;
-        let value = |(at, (_, low, high)): (usize, &(&str, f64, f64))| {
-            let scaled = scaled.get(at).copied().unwrap_or(0.0);
-            Value::Number(f64::midpoint(*low, *high) + scaled * (high - low) / 2.0)
+        let value = |(number, scaled): (&Number, &f64)| {
+            number.centre + scaled * (number.high - number.low) / 2.0
         };
-        let mut features: Vec<Value> = NUMBERS.iter().enumerate().map(value).collect();
+        let numbers: Vec<f64> = NUMBERS.iter().zip(&scaled).map(value).collect();
+        let outcome = low + (high - low) * y.clamp(0.0, 1.0);
+        // A histogram counts the outcome, or a number of the table by its source.
+        let counted = |histogram: &Histogram| {
+            let source = histogram.source.to_string();
+            let at = NUMBERS.iter().position(|number| number.source == source);
+            at.and_then(|at| numbers.get(at).copied()).unwrap_or(outcome)
+        };
+        let histograms = trial.study.schema().histograms.iter().map(counted).collect();
+        let mut features: Vec<Value> = numbers.iter().copied().map(Value::Number).collect();
         for level in factors {
             features.push(Value::Level(format!("level-{level}").parse().map_err(bug)?));
         }
-        let measured = Measured {
-            outcome: low + (high - low) * y.clamp(0.0, 1.0),
-            features,
-            groups: vec![flag(in_a), flag(in_b)],
-            histograms: vec![],
-        };
+        let measured =
+            Measured { outcome, features, groups: vec![flag(in_a), flag(in_b)], histograms };
         FeatureRow::new(trial.study.schema(), &measured).map_err(bug)
     }
 }
