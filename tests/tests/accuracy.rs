@@ -7,6 +7,8 @@
 )]
 use tacit_model::moments::Moments;
 use tacit_tests::oracle;
+use tacit_tests::trial::amounts::Purse;
+use tacit_tests::trial::hospitals::Effects;
 use tacit_tests::trial::score::{Exact, Plain, Score, score};
 use tacit_tests::trial::{Setting, Trial};
 
@@ -143,4 +145,49 @@ async fn a_first_period_in_two_releases_costs_one_and_sees_more() {
     }
     println!("excess in one release {:.5}, in two {:.5}", medians[0], medians[1]);
     assert!(medians[1] < medians[0], "{medians:?}");
+}
+
+#[tokio::test]
+async fn intervals_of_amounts_hold_what_is_paid_without_noise() {
+    let (mut held, mut wide) = (Vec::new(), Vec::new());
+    for seed in 1..=2 {
+        let (third, _, exact, sum) = third_period(&FAIR, 20 + seed).await;
+        let purse = Purse::of(&third, &exact, 0.5, true).unwrap();
+        for draw in 0..6_u8 {
+            let opened = third.noised(&sum, 7_000 * seed + u64::from(draw)).unwrap();
+            for paid in purse.judge(&third, &opened, [draw; 32]).unwrap() {
+                assert!(paid.misplaced < 0.02, "{}", paid.misplaced);
+                held.extend(paid.held);
+                wide.extend(paid.half_widths);
+            }
+        }
+    }
+    let (count, share, wide) = (held.len(), share(held.into_iter()), median(wide));
+    println!("{share:.3} of {count} amounts, half width {wide:.4}");
+    // Of 60 at 95 %: fewer than 51 once in five thousand.
+    assert!(count == 60 && share >= 0.85, "{share} of {count}");
+    assert!((1e-4..0.05).contains(&wide), "{wide}");
+}
+
+#[tokio::test]
+async fn effects_of_hospitals_that_differ_are_found_and_their_intervals_hold() {
+    let setting = Setting { sites: 10, between: 0.05, ..FAIR };
+    let (frame, ..) = third_period(&setting, 40).await;
+    let (mut held, mut squares) = (Vec::new(), Vec::new());
+    for seed in 0..6 {
+        let hospitals = setting.hospitals(600 + seed);
+        let table = setting.table_at(&hospitals, &frame, 700 + seed).unwrap();
+        let opened = frame.noised(&frame.exact(&table).await.unwrap(), 800 + seed).unwrap();
+        let (_, fitted) = frame.fitted(&opened).unwrap();
+        let effects = Effects::of(&table, &hospitals, &fitted);
+        held.extend(effects.held);
+        squares.extend(effects.errors.into_iter().map(|(_, error)| error * error));
+    }
+    let (count, share) = (held.len(), share(held.into_iter()));
+    let rms = (squares.iter().sum::<f64>() / tacit_model::gram::float(squares.len())).sqrt();
+    println!("{share:.3} of {count} effects, rms error {rms:.4}");
+    // Of 60 at 95 %: fewer than 51 once in five thousand.
+    assert!(count == 60 && share >= 0.85, "{share} of {count}");
+    // What is planted has .05: an estimate that knew nothing would err by that.
+    assert!(rms < 0.03, "{rms}");
 }

@@ -1,7 +1,7 @@
 //! Money: how often the intervals of amounts hold what the same rule pays without noise, and how much goes elsewhere.
 //!
-//! The division is the coordinator's own, with the 999 redrawn releases of a report. Half of the releases' rows know
-//! public heads, half read them out of the noise; one pays by the plain fit, one after the dial.
+//! The division is the coordinator's own, with the 999 redrawn releases of a report. Each release is divided four times: with
+//! public heads and with heads read out of the noise, by the plain fit and after the dial.
 use crate::common::{cpu_s, median, print, say, seconds};
 use crate::goals::Goals;
 use crate::history::{History, percent, setting, share};
@@ -21,7 +21,7 @@ pub(crate) async fn report(scale: u64, goals: &mut Goals) -> Result<(), Fault> {
         let history = History::of(&setting, 2, seed).await?;
         for (way, (phi, public)) in WAYS.into_iter().enumerate() {
             let purse = Purse::of(&history.trial, &history.exact, phi, public)?;
-            for draw in 0..scale {
+            for draw in 0..2 * scale {
                 let opened = history.trial.noised(&history.sum, 3_000_000 * seed + draw)?;
                 let [first, second, ..] = draw.to_le_bytes();
                 let mut bytes = [u8::try_from(seed).unwrap_or(u8::MAX); 32];

@@ -14,8 +14,8 @@ use tacit_model::gram::float;
 pub struct Effects {
     /// For each hospital whether the interval holds what was planted.
     pub held: Vec<bool>,
-    /// For each hospital the estimate less what was planted, scaled units.
-    pub errors: Vec<f64>,
+    /// For each hospital its clinicians, and the estimate less what was planted, scaled units.
+    pub errors: Vec<(usize, f64)>,
     /// The standard deviation between hospitals as found, scaled units; `None` where they cannot be told apart.
     pub between: Option<f64>,
 }
@@ -28,11 +28,12 @@ impl Effects {
         let level = table.rows.iter().map(of_row).sum::<f64>() / float(table.rows.len());
         let between = fitted.between.map(|between| between.tau2.max(0.0).sqrt());
         let mut effects = Self { between, ..Self::default() };
-        for (site, added) in fitted.sites.iter().zip(added) {
+        for (place, (site, added)) in fitted.sites.iter().zip(added).enumerate() {
             let Some(effect) = site.effect else { continue };
             let planted = added - level;
             effects.held.push(effect.interval.contains(planted));
-            effects.errors.push(effect.value - planted);
+            let clinicians = table.rows.iter().filter(|(own, _)| *own == place).count();
+            effects.errors.push((clinicians, effect.value - planted));
         }
         effects
     }
