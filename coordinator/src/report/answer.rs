@@ -66,14 +66,24 @@ pub(super) fn spread(histogram: &HistogramPart) -> String {
         return format!("How “{}” spreads is not told from the noise.", histogram.label);
     };
     let places = digits(histogram);
-    let value = |q: &QuantilePart| decimal(q.value, places);
+    // A share reads better in percent.
+    let (factor, places, unit) = match histogram.unit.as_str() {
+        "share" | "whole share" => (100.0, places.saturating_sub(2), "%"),
+        unit => (1.0, places, unit),
+    };
+    let value = |q: &QuantilePart| decimal(factor * q.value, places);
+    let around = match middle.population {
+        Interval::Between { low, high } => {
+            Interval::Between { low: factor * low, high: factor * high }
+        }
+        other => other,
+    };
     format!(
-        "“{}” is {} {} for the clinician in the middle (95\u{a0}%\u{a0}range {}); a tenth of clinicians lie below {} and a tenth \
-         above {}.",
+        "“{}” is {}\u{a0}{unit} for the clinician in the middle (95\u{a0}%\u{a0}range {}); a tenth of clinicians lie below {} and \
+         a tenth above {}.",
         histogram.label,
         value(middle),
-        histogram.unit,
-        range(middle.population, places),
+        range(around, places),
         value(low),
         value(high),
     )

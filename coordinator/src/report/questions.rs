@@ -197,9 +197,9 @@ fn served(means: &GroupMeans, outcome: &str) -> String {
         _ => false,
     };
     let way = match (apart, inside < outside) {
-        (false, _) => "the two ranges overlap, so a difference is not told",
-        (true, true) => "clearly less",
-        (true, false) => "clearly more",
+        (false, _) => "the two ranges overlap, so that they are under-served is not told",
+        (true, true) => "clearly less, so they are under-served by this measure",
+        (true, false) => "clearly more, so they are not under-served by this measure",
     };
     format!(
         "“{}”: “{outcome}” is {} points on average ({}), against {} for everybody else ({}): {way}.",
@@ -295,7 +295,10 @@ mod tests {
         );
         let means = &mut data.fairness.means[0];
         (means.inside.population, means.outside.population) = (wide, wide);
-        assert!(says("served:interpreter-panel", &data).contains("so a difference is not told"));
+        assert!(
+            says("served:interpreter-panel", &data)
+                .contains("so that they are under-served is not told")
+        );
     }
 
     #[test]

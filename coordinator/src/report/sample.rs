@@ -31,7 +31,7 @@ pub(crate) const ANSWER: [&str; 6] = [
      1 closes it), the formula that pays values it 1.23 points too low; how sure that is cannot be said. The \
      price is that the formula explains 43.9\u{a0}% of the variation instead of 45.2\u{a0}%. The best formula values “Night \
      staff” 0.31 points too high, a gap that the noise does not tell from zero.",
-    "“Minutes of a call” is 17.90 minutes for the clinician in the middle (95\u{a0}%\u{a0}range 17.34 to \
+    "“Minutes of a call” is 17.90\u{a0}minutes for the clinician in the middle (95\u{a0}%\u{a0}range 17.34 to \
      18.46); a tenth of clinicians lie below 8.40 and a tenth above 27.80.",
     "Beyond the formula, hospitals differ by about 0.62 points; told from what the formula gives: \
      safety-net-county (−1.04).",

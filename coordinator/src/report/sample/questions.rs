@@ -15,7 +15,7 @@ pub(crate) const ANSWERS: [&str; 8] = [
      EUR\u{a0}0.427 more for a clinician in the period (0.320 to 0.534 without the privacy noise).",
     "“Panels that often need an interpreter”: “Relational care reported by patients” is 40.31 points on \
      average (95\u{a0}%\u{a0}range 39.09 to 41.64), against 38.02 for everybody else (95\u{a0}%\u{a0}range \
-     37.85 to 38.20): clearly more.",
+     37.85 to 38.20): clearly more, so they are not under-served by this measure.",
     "“Panels that often need an interpreter”: underpaid by the formula that fits best. What is reported of \
      them lies 2.47 points above what the formula gives, compared with everybody else (95\u{a0}%\u{a0}range \
      1.55 to 3.39). With the fairness dial at φ = 0.50 the formula that pays leaves +1.23 points; how sure \
