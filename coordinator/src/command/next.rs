@@ -18,7 +18,7 @@ use time::{Date, Month};
 /// is taken only where the study counts some, `site_groups` where an equity rule weighs sites.
 const SHARES: [(&str, f64); 15] = [
     ("matrix", 0.18),
-    ("moment", 0.33),
+    ("moment", 0.32),
     ("square", 0.01),
     ("group_heads", 0.02),
     ("group_residual", 0.12),
@@ -26,9 +26,9 @@ const SHARES: [(&str, f64); 15] = [
     ("group_labour", 0.02),
     ("group_direction", 0.04),
     ("site_heads", 0.03),
-    ("site_residual", 0.06),
+    ("site_residual", 0.05),
     ("site_features", 0.02),
-    ("site_labour", 0.07),
+    ("site_labour", 0.09),
     ("site_groups", 0.02),
     ("meta", 0.01),
     ("histograms", 0.05),

@@ -35,13 +35,20 @@ pub fn statement(
 fn asked(study: &Study) -> Vec<String> {
     let (from, to) = study.period();
     let receives: Vec<String> = study.recipients().iter().map(ToString::to_string).collect();
-    vec![
+    let mut lines = vec![
         format!("Study {}: {}", study.name(), study.title()),
         format!("  asks      {}", study.question()),
+    ];
+    for ask in study.asks() {
+        let by: Vec<String> = ask.by.iter().map(ToString::to_string).collect();
+        lines.push(format!("            {} ({})", ask.question, by.join(", ")));
+    }
+    lines.extend([
         format!("  period    {from} up to {to}, purpose {}", study.purpose()),
         format!("  receives  {}", receives.join(", ")),
         format!("  digest    {}", study.digest()),
-    ]
+    ]);
+    lines
 }
 
 fn read(study: &Study) -> Vec<String> {
@@ -177,7 +184,11 @@ mod tests {
             capped.contains("12500 clinicians in all sites together (the study's cap, surely"),
             "{capped}"
         );
+        // Without its questions, which ask what only a score answers.
         let text = STUDY
+            .split("[[asks]]")
+            .next()
+            .unwrap()
             .replace("low = 10.0\nhigh = 50.0", "low = 0.0\nhigh = 50.0")
             .replace("[fairness]", "[model]\nfamily = \"poisson\"\n\n[fairness]");
         let (before, after) = text.split_at(text.find("[fairness]").unwrap());

@@ -2,14 +2,19 @@
 //!
 //! ```text
 //! A₊ = A, eigenvalues floored at √(2τ²p)        A' = W⁻ᵀA₊W⁻¹, n = A'₁₁        S = A'/n, floored at 1e-4
-//! S = LLᵀ, W_next = L⁻ᵀ        b₀ = b0 + W t̂, t̂ of the empirical-Bayes filter        c = 1.25√p
+//!     Sⱼⱼ raised until (S⁻¹)ⱼⱼ ≤ 1.5625p for the level of a factor, a quarter of that for a number that is 0 or 1,
+//!     and twice it for any other
+//! S = LLᵀ, W_next = L⁻ᵀ        b₀ = b0 + W t̂, t̂ of the empirical-Bayes filter        c = 1.25√(p v̄)
+//!     v̄: A'₁₁ over heads, the mean weight of a row of counts or shares; 1 for scores
 //! ρ = 3σ̂, or the outcome's whole range once clearly more than 1 % of residuals were cut
 //!     (the family's own bound where the outcome is a count, a share or a positive number)
 //! direction of a group: mean over results of W_next⁻¹W·A⁻¹u, coordinates below 1.5 sd of their noise at 0, length 1
 //! ```
 //! With these W rows have about the second moments 1 and no correlation, so a cap by their length wastes little
 //! and noise of one size fits every entry. Any W that does so would do; the triangular one leaves the intercept
-//! as it is. All of it is post-processing of what was released: it costs no privacy. The floors keep
+//! as it is. A row moves by (S⁻¹)ⱼⱼ^½ when column j does by one unit: unbounded, whoever has a rare mark would be
+//! longer than the cap, the release would show the mark weaker than it is, and the next W stretch it further, period after
+//! period. All of it is post-processing of what was released: it costs no privacy. The floors keep
 //! noise from being blown up. Numbers follow from the results alone, so coordinator and nodes get the same ones, up
 //! to the last digits of another processor's arithmetic: [`differs`] allows these.
 use crate::ModelError;
@@ -24,11 +29,20 @@ use tacit_shared::id::{Digest, GroupId};
 use tacit_shared::privacy::plan::Plan;
 use tacit_shared::secagg::open::Aggregate;
 use tacit_shared::study::Study;
-use tacit_shared::study::schema::{Group, Schema};
+use tacit_shared::study::schema::{Feature, Group, Schema};
 use tacit_shared::study::warm::{RESULTS_MAX, Warm};
 
 /// Least eigenvalue of the second moments that whitening blows up.
 const SPECTRUM_FLOOR: f64 = 1e-4;
+/// Most square of what a unit of a column moves a row by, in squares of the norm cap. Of a mark it is what noise is least
+/// with: whoever has it is as long as the cap. Numbers seldom lie a unit from their mean.
+const STRETCH_MARK: f64 = 1.0;
+const STRETCH_NUMBER: f64 = 2.0;
+/// The norm cap over the root of the number of columns, for rows whose second moments are 1.
+const CAP: f64 = 1.25;
+/// Least and most mean weight of a row that a result is believed.
+const LIGHTEST: f64 = 1e-3;
+const HEAVIEST: f64 = 1e4;
 /// Residual standard deviations up to which residuals count.
 const DEVIATIONS: f64 = 3.0;
 /// Standard deviations of noise below which a coordinate of a direction says nothing.
@@ -131,7 +145,14 @@ pub fn derive(next: &Study, earlier: &[Earlier<'_>]) -> Result<Frame, WarmError>
     }
     let newest = read.first().ok_or(WarmError::Results { found: 0 })?;
     let gram = newest.inputs().gram();
-    let w = whitening(gram)?;
+    let (w, weight) = whitening(gram, &stretches(next.schema()))?;
+    let cap = CAP * float(gram.len()).sqrt();
+    let scale = if next.family().is_additive() {
+        1.0
+    } else {
+        let heads = newest.inputs().all().heads.max(1.0);
+        (weight / heads).clamp(LIGHTEST, HEAVIEST).sqrt()
+    };
     let prior = gram.coefficients(&filter::solve(gram)?)?;
     let outcome = &next.schema().outcome;
     let range = outcome.high - outcome.low;
@@ -149,7 +170,7 @@ pub fn derive(next: &Study, earlier: &[Earlier<'_>]) -> Result<Frame, WarmError>
         prior: prior.iter().copied().collect(),
         directions: directions(next, earlier, &read, &w)?,
     };
-    Ok(Frame { warm, norm_cap: 1.25 * float(gram.len()).sqrt(), residual_bound: bound })
+    Ok(Frame { warm, norm_cap: cap * scale, residual_bound: bound })
 }
 
 /// The first part of a study that states something else than follows from its earlier results, in words; `None` if
@@ -243,13 +264,37 @@ fn repinned(next: &Study, earlier: &Study) -> Option<String> {
     None
 }
 
-/// W of the next period, upper triangular with a first column of (1, 0, …).
-fn whitening(gram: &Gram) -> Result<DMatrix<f64>, ModelError> {
+/// How far each column may be stretched; the intercept is not.
+fn stretches(schema: &Schema) -> Vec<f64> {
+    let of = |feature: &Feature| {
+        let (columns, limit) = match feature.levels.len() {
+            // From one end of the range to the other are two units.
+            0 if feature.source.is_flag() => (1, STRETCH_MARK / 4.0),
+            0 => (1, STRETCH_NUMBER),
+            levels => (levels.saturating_sub(1), STRETCH_MARK),
+        };
+        std::iter::repeat_n(limit, columns)
+    };
+    std::iter::once(f64::INFINITY).chain(schema.features.iter().flat_map(of)).collect()
+}
+
+/// W of the next period, upper triangular with a first column of (1, 0, …), and A'₁₁.
+/// `stretches` has one limit a column, in squares of the norm cap.
+fn whitening(gram: &Gram, stretches: &[f64]) -> Result<(DMatrix<f64>, f64), ModelError> {
     let positive = floored(&gram.sums().a, gram.noise_norm())?;
     let back = gram.columns()?;
     let moments = back.transpose() * positive * &back;
-    let heads = moments.iter().next().copied().unwrap_or(0.0);
-    let spectrum = floored(&(moments / heads), SPECTRUM_FLOOR)?;
+    let weight = moments.iter().next().copied().unwrap_or(0.0);
+    let mut spectrum = floored(&(moments / weight), SPECTRUM_FLOOR)?;
+    for (column, limit) in stretches.iter().enumerate().skip(1) {
+        let most = limit * CAP * CAP * float(gram.len());
+        let stretch = Factor::new(&spectrum)?.inverse()?.get((column, column)).copied();
+        // By Sherman and Morrison this makes it `most`, and no other larger.
+        let lacks = stretch.filter(|stretch| *stretch > most).map(|g| 1.0 / most - 1.0 / g);
+        if let Some((entry, lacks)) = spectrum.get_mut((column, column)).zip(lacks) {
+            *entry += lacks;
+        }
+    }
     let level = spectrum.iter().next().copied().unwrap_or(1.0);
     let root = Cholesky::new((&spectrum + spectrum.transpose()) * (0.5 / level));
     let root = root.ok_or(ModelError::NoConvergence)?.l();
@@ -258,7 +303,7 @@ fn whitening(gram: &Gram) -> Result<DMatrix<f64>, ModelError> {
     if let Some(first) = w.iter_mut().next() {
         *first = 1.0;
     }
-    Ok(w)
+    Ok((w, weight))
 }
 
 /// One direction for each group of the dial; none at all if one of them is lost in noise.
@@ -344,15 +389,18 @@ fn row(inputs: &Inputs, at: usize) -> Result<Option<(DVector<f64>, f64)>, ModelE
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
+    use crate::gram::{Frame, GramNoise, GramSums};
 
     const STUDY: &str = include_str!("../../../configs/studies/empathy-billing.toml");
 
     #[test]
     fn a_formula_of_other_numbers_is_not_taken_over() {
-        let study = Study::parse(STUDY).unwrap();
+        // Without its questions, which name columns.
+        let (head, _) = STUDY.split_once("[[asks]]").unwrap();
+        let study = Study::parse(head).unwrap();
         let unlike = |from: &str, to: &str| {
-            let text = STUDY.replace(from, to);
-            assert_ne!(text, STUDY, "{from}");
+            let text = head.replace(from, to);
+            assert_ne!(text, head, "{from}");
             unlike_part(&study, &Study::parse(&text).unwrap())
         };
         for (from, to, expected) in [
@@ -382,6 +430,57 @@ mod tests {
             ("phi = 0.5", "phi = 0.25"),
         ] {
             assert_eq!(unlike(from, to), None, "{from}");
+        }
+    }
+
+    /// 8 columns of 20,000 rows: an intercept, six spread-out numbers, and a mark that one row in `rare` has.
+    fn marked(rare: f64) -> DMatrix<f64> {
+        let p = 8;
+        let mut moments = DMatrix::from_diagonal_element(p, p, 0.11);
+        let share = 1.0 / rare;
+        for (at, value) in [((0, 0), 1.0), ((0, 7), share), ((7, 0), share), ((7, 7), share)] {
+            *moments.get_mut(at).unwrap() = value;
+        }
+        moments * 20_000.0
+    }
+
+    fn whitened(a: DMatrix<f64>) -> DMatrix<f64> {
+        let p = a.nrows();
+        let sums = GramSums { a, b: DVector::zeros(p), q: 1.0 };
+        let frame = Frame { w: DMatrix::identity(p, p), b0: DVector::zeros(p) };
+        let gram = Gram::new(sums, GramNoise::default(), frame).unwrap();
+        let mut stretches = vec![STRETCH_NUMBER; p];
+        *stretches.last_mut().unwrap() = STRETCH_MARK;
+        whitening(&gram, &stretches).unwrap().0
+    }
+
+    #[test]
+    fn rows_are_white_unless_a_rare_mark_would_make_them_longer_than_the_cap() {
+        let moved = |w: &DMatrix<f64>, column: usize| w.row(column).norm_squared();
+        let most = STRETCH_MARK * CAP * CAP * 8.0;
+        let common = marked(4.0);
+        let w = whitened(common.clone());
+        let white = w.transpose() * (common / 20_000.0) * &w;
+        assert!((white - DMatrix::identity(8, 8)).amax() < 1e-9);
+        assert!(moved(&w, 7) < most);
+        let rare = whitened(marked(1_000.0));
+        assert!((moved(&rare, 7) / most - 1.0).abs() < 1e-9, "{}", moved(&rare, 7));
+        for column in 1..7 {
+            assert!((moved(&rare, column) * 0.11 - 1.0).abs() < 1e-9);
+        }
+    }
+
+    /// Period after period each release shows the mark as weak as the cap makes it: W stays.
+    #[test]
+    fn what_the_cap_takes_from_a_rare_mark_is_not_made_up_for_again_and_again() {
+        let (rare, cap) = (200.0, CAP * CAP * 8.0);
+        let mut last = whitened(marked(rare)).row(7).norm();
+        for _ in 0..6 {
+            // A marked row has about this length; it is shrunk to the cap, and counts by its square.
+            let weight = (cap / (last * last + 7.0)).min(1.0);
+            let next = whitened(marked(rare / weight)).row(7).norm();
+            assert!(next < 1.05 * cap.sqrt(), "{next}");
+            last = next;
         }
     }
 }

@@ -126,14 +126,9 @@ fn alike(a: &Group, b: &Group) -> bool {
     // Whoever has no value is given the centre, and one answer is not drawn to it.
     let unknown = |group: &Group| group.centre >= group.at_least;
     let one_answer = a.prior_count <= 1 && b.prior_count <= 1;
-    let yes_or_no = is_flag(&a.source) && one_answer && unknown(a) == unknown(b);
+    let yes_or_no = a.source.is_flag() && one_answer && unknown(a) == unknown(b);
     let threshold = a.at_least.to_bits() == b.at_least.to_bits();
     a.source == b.source && (yes_or_no || (threshold && bits(a) == bits(b)))
-}
-
-/// Whether a source is 0 or 1.
-fn is_flag(source: &Source) -> bool {
-    matches!(source, Source::InStratum { .. } | Source::Trained { .. })
 }
 
 /// A clinician whose stratum is not among the levels of a factor is outside the study: a part that asks for another

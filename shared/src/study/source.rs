@@ -173,6 +173,11 @@ impl Source {
         }
     }
 
+    /// Whether it is 0 or 1 of a clinician.
+    pub fn is_flag(&self) -> bool {
+        matches!(self, Source::InStratum { .. } | Source::Trained { .. })
+    }
+
     /// Whether the source is one of several levels, not a number.
     pub fn is_factor(&self) -> bool {
         matches!(self, Source::Specialty | Source::Role | Source::Stratum(_))

@@ -35,25 +35,28 @@ const MOST: f64 = 20.0;
 const PERIODS: u64 = 7;
 /// Names of the columns with their public bounds, the centre in the middle; a study knows no insurance, so other numbers
 /// lend their names.
-const COLUMNS: [(&str, Number); 9] = [
+const NUMBERS: [(&str, Number); 5] = [
     ("lncoins", public("minutes-mean", 4.62, 0.9)),
-    ("idp", public("night-share", 1.0, 1.0)),
     ("lpi", public("presence-minutes-mean", 7.2, 0.8)),
     ("fmde", public("call-minutes-mean", 8.3, 0.8)),
     ("physlm", public("remote-share", 1.0, 1.0)),
     ("disea", public("volume", 60.0, 0.7)),
-    ("hlthg", public("ai-share", 1.0, 1.0)),
-    ("hlthf", public("routine-share", 1.0, 1.0)),
-    ("hlthp", public("continuity-share", 1.0, 1.0)),
 ];
+/// Marks that exclude each other are the levels of a factor: a plan of one's own, and health below excellent.
+const MARKS: [&[&str]; 2] = [&["idp"], &["hlthg", "hlthf", "hlthp"]];
+const FACTORS: &str = "[[features]]\nid = \"plan\"\nlabel = \"Plan\"\nsource = \"stratum:gender\"\nrms = 0.5\n\
+    levels = [\"none\", \"idp\"]\n\
+    [[features]]\nid = \"health\"\nlabel = \"Health\"\nsource = \"stratum:age-band\"\nrms = 0.4\n\
+    levels = [\"none\", \"hlthg\", \"hlthf\", \"hlthp\"]\n";
 
 const fn public(source: &'static str, high: f64, rms: f64) -> Number {
     Number { source, low: 0.0, high, centre: high / 2.0, rms }
 }
 
-/// One person: the columns, the visits.
+/// One person: the numbers, the levels, the visits.
 struct Person {
-    columns: Vec<f64>,
+    numbers: Vec<f64>,
+    levels: Vec<&'static str>,
     visits: f64,
 }
 
@@ -66,8 +69,13 @@ fn read(path: &Path) -> Result<Vec<Person>, Fault> {
         at.ok_or_else(|| wrong(format!("there is no column `{name}`")))
     };
     let visits = place("mdvis")?;
-    let columns =
-        COLUMNS.iter().map(|(name, _)| place(name)).collect::<Result<Vec<usize>, Fault>>()?;
+    let numbers =
+        NUMBERS.iter().map(|(name, _)| place(name)).collect::<Result<Vec<usize>, Fault>>()?;
+    let mut marks = Vec::new();
+    for names in MARKS {
+        let of = |name: &&'static str| Ok((*name, place(name)?));
+        marks.push(names.iter().map(of).collect::<Result<Vec<(&str, usize)>, Fault>>()?);
+    }
     let mut persons = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|e| wrong(e.to_string()))?;
@@ -75,15 +83,26 @@ fn read(path: &Path) -> Result<Vec<Person>, Fault> {
             let text = record.get(at).unwrap_or_default();
             text.parse::<f64>().map_err(|_| wrong(format!("line {}", persons.len() + 2)))
         };
-        let columns = columns.iter().map(|at| number(*at)).collect::<Result<_, _>>()?;
+        let mut levels = Vec::new();
+        for names in &marks {
+            let mut level = "none";
+            for (name, at) in names {
+                if number(*at)? > 0.5 {
+                    level = name;
+                }
+            }
+            levels.push(level);
+        }
+        let numbers = numbers.iter().map(|at| number(*at)).collect::<Result<_, _>>()?;
         let visits = number(visits)?;
-        persons.push(Person { columns, visits });
+        persons.push(Person { numbers, levels, visits });
     }
     Ok(persons)
 }
 
 fn first() -> Result<Trial, Fault> {
-    let numbers: Vec<Number> = COLUMNS.iter().map(|(_, number)| *number).collect();
+    let numbers: Vec<Number> = NUMBERS.iter().map(|(_, number)| *number).collect();
+    let factors = format!("{FACTORS}[[groups]]");
     SETTING.first_of(
         &numbers,
         &[
@@ -91,6 +110,7 @@ fn first() -> Result<Trial, Fault> {
                 "low = 10.0\nhigh = 50.0\ncentre = 28.0\nresidual_bound = 18.0",
                 "low = 0.0\nhigh = 20.0\ncentre = 3.0\nresidual_bound = 11.0",
             ),
+            ("[[groups]]", &factors),
             ("groups = [\"group-a\"]", "groups = []"),
             ("[fairness]", "[model]\nfamily = \"poisson\"\n[fairness]"),
         ],
@@ -100,9 +120,14 @@ fn first() -> Result<Trial, Fault> {
 /// A table of these persons, dealt to the hospitals in turn.
 fn table<'a>(trial: &Trial, persons: impl Iterator<Item = &'a Person>) -> Result<Table, Fault> {
     let row = |(at, person): (usize, &Person)| {
+        let mut features: Vec<Value> = person.numbers.iter().copied().map(Value::Number).collect();
+        for level in &person.levels {
+            let level = level.parse().map_err(|_| Fault::bug("a level has no name"))?;
+            features.push(Value::Level(level));
+        }
         let measured = Measured {
             outcome: person.visits,
-            features: person.columns.iter().copied().map(Value::Number).collect(),
+            features,
             groups: vec![0.1, 0.1],
             histograms: vec![],
         };
