@@ -3,7 +3,9 @@
 //! An interval fills its two cells, or leaves them empty and says why in the third. A cell that a
 //! spreadsheet would run as a formula gets an apostrophe in front.
 use super::Report;
-use super::data::{Bound, CoefficientKind, Interval, WithinRow};
+use super::data::{
+    AllocationRow, Bound, CoefficientKind, Interval, Noisy, ServiceLineRow, WithinRow,
+};
 use std::fmt::Display;
 
 /// The coefficients, or the head line alone where they are withheld.
@@ -71,21 +73,11 @@ pub fn allocation(report: &Report) -> String {
         return table;
     };
     for row in &allocation.rows {
-        table.push_str(&line(&[
-            text(&row.site),
-            text(&allocation.currency),
-            row.heads.value.to_string(),
-            row.heads.sd.to_string(),
-            row.labour_index.to_string(),
-            row.extra_weight.to_string(),
-            row.floor_cents.to_string(),
-            row.cap_cents.to_string(),
-            row.cents.to_string(),
-            row.low_cents.to_string(),
-            row.high_cents.to_string(),
-            at(row.at).to_owned(),
-            optional(row.truth_cents),
-        ]));
+        let AllocationRow { heads, labour_index, extra_weight, at, truth_cents, .. } = *row;
+        let cents = [row.floor_cents, row.cap_cents, row.cents, row.low_cents, row.high_cents];
+        let mut cells = vec![text(&row.site), text(&allocation.currency)];
+        cells.extend(share(heads, [labour_index, extra_weight], cents, at, truth_cents));
+        table.push_str(&line(&cells));
     }
     table
 }
@@ -96,22 +88,11 @@ pub fn service_lines(report: &Report) -> String {
     let mut table = format!("{head}\r\n");
     for part in &report.data().service_lines {
         for row in &part.rows {
-            table.push_str(&line(&[
-                text(&part.feature),
-                text(&row.level),
-                text(&part.currency),
-                row.heads.value.to_string(),
-                row.heads.sd.to_string(),
-                row.labour_index.to_string(),
-                row.extra_weight.to_string(),
-                row.floor_cents.to_string(),
-                row.cap_cents.to_string(),
-                row.cents.to_string(),
-                row.low_cents.to_string(),
-                row.high_cents.to_string(),
-                at(row.at).to_owned(),
-                optional(row.truth_cents),
-            ]));
+            let ServiceLineRow { heads, labour_index, extra_weight, at, truth_cents, .. } = *row;
+            let cents = [row.floor_cents, row.cap_cents, row.cents, row.low_cents, row.high_cents];
+            let mut cells = vec![text(&part.feature), text(&row.level), text(&part.currency)];
+            cells.extend(share(heads, [labour_index, extra_weight], cents, at, truth_cents));
+            table.push_str(&line(&cells));
         }
     }
     table
@@ -142,6 +123,21 @@ pub fn codes(report: &Report) -> String {
         ]));
     }
     table
+}
+
+/// The cells of a share from `heads` on: index and extra weight, then floor, cap, amount and its range in cents.
+fn share(
+    heads: Noisy,
+    weights: [f64; 2],
+    cents: [i64; 5],
+    bound: Bound,
+    truth: Option<i64>,
+) -> Vec<String> {
+    let mut cells = vec![heads.value.to_string(), heads.sd.to_string()];
+    cells.extend(weights.map(|weight| weight.to_string()));
+    cells.extend(cents.map(|cents| cents.to_string()));
+    cells.extend([at(bound).to_owned(), optional(truth)]);
+    cells
 }
 
 fn at(bound: Bound) -> &'static str {
