@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! A₊ = A, eigenvalues floored at √(2τ²p)        A' = W⁻ᵀA₊W⁻¹, n = A'₁₁        S = A'/n, floored at 1e-4
-//!     Sⱼⱼ raised until (S⁻¹)ⱼⱼ ≤ 1.5625p for the level of a factor, a quarter of that for a number that is 0 or 1,
-//!     and twice it for any other
+//!     Sⱼⱼ raised until (S⁻¹)ⱼⱼ dⱼ² ≤ 1.5625p        d: 1 for the level of a factor, 2 for a number that is 0 or 1,
+//!     three public root mean squares, but 1 at most, for another
 //! S = LLᵀ, W_next = L⁻ᵀ        b₀ = b0 + W t̂, t̂ of the empirical-Bayes filter        c = 1.25√(p v̄)
 //!     v̄: A'₁₁ over heads, the mean weight of a row of counts or shares; 1 for scores
 //! ρ = 3σ̂, or the outcome's whole range once clearly more than 1 % of residuals were cut
@@ -12,7 +12,7 @@
 //! ```
 //! With these W rows have about the second moments 1 and no correlation, so a cap by their length wastes little
 //! and noise of one size fits every entry. Any W that does so would do; the triangular one leaves the intercept
-//! as it is. A row moves by (S⁻¹)ⱼⱼ^½ when column j does by one unit: unbounded, whoever has a rare mark would be
+//! as it is. A row moves by (S⁻¹)ⱼⱼ^½ when column j does by one unit. Left to itself, whoever has a rare mark would be
 //! longer than the cap, the release would show the mark weaker than it is, and the next W stretch it further, period after
 //! period. All of it is post-processing of what was released: it costs no privacy. The floors keep
 //! noise from being blown up. Numbers follow from the results alone, so coordinator and nodes get the same ones, up
@@ -34,10 +34,8 @@ use tacit_shared::study::warm::{RESULTS_MAX, Warm};
 
 /// Least eigenvalue of the second moments that whitening blows up.
 const SPECTRUM_FLOOR: f64 = 1e-4;
-/// Most square of what a unit of a column moves a row by, in squares of the norm cap. Of a mark it is what noise is least
-/// with: whoever has it is as long as the cap. Numbers seldom lie a unit from their mean.
-const STRETCH_MARK: f64 = 1.0;
-const STRETCH_NUMBER: f64 = 2.0;
+/// How many public root mean squares of a number count as its reach.
+const REACH: f64 = 3.0;
 /// The norm cap over the root of the number of columns, for rows whose second moments are 1.
 const CAP: f64 = 1.25;
 /// Least and most mean weight of a row that a result is believed.
@@ -145,7 +143,7 @@ pub fn derive(next: &Study, earlier: &[Earlier<'_>]) -> Result<Frame, WarmError>
     }
     let newest = read.first().ok_or(WarmError::Results { found: 0 })?;
     let gram = newest.inputs().gram();
-    let (w, weight) = whitening(gram, &stretches(next.schema()))?;
+    let (w, weight) = whitening(gram, &reaches(next.schema()))?;
     let cap = CAP * float(gram.len()).sqrt();
     let scale = if next.family().is_additive() {
         1.0
@@ -264,30 +262,31 @@ fn repinned(next: &Study, earlier: &Study) -> Option<String> {
     None
 }
 
-/// How far each column may be stretched; the intercept is not.
-fn stretches(schema: &Schema) -> Vec<f64> {
+/// How far whoever is special in a column lies from the mean, at most, in units of the column: of a mark its whole, of a
+/// number three of its public root mean squares. The intercept has no reach.
+fn reaches(schema: &Schema) -> Vec<f64> {
     let of = |feature: &Feature| {
-        let (columns, limit) = match feature.levels.len() {
+        let (columns, reach) = match feature.levels.len() {
             // From one end of the range to the other are two units.
-            0 if feature.source.is_flag() => (1, STRETCH_MARK / 4.0),
-            0 => (1, STRETCH_NUMBER),
-            levels => (levels.saturating_sub(1), STRETCH_MARK),
+            0 if feature.source.is_flag() => (1, 2.0),
+            0 => (1, (REACH * feature.rms).min(1.0)),
+            levels => (levels.saturating_sub(1), 1.0),
         };
-        std::iter::repeat_n(limit, columns)
+        std::iter::repeat_n(reach, columns)
     };
-    std::iter::once(f64::INFINITY).chain(schema.features.iter().flat_map(of)).collect()
+    std::iter::once(0.0).chain(schema.features.iter().flat_map(of)).collect()
 }
 
 /// W of the next period, upper triangular with a first column of (1, 0, …), and A'₁₁.
-/// `stretches` has one limit a column, in squares of the norm cap.
-fn whitening(gram: &Gram, stretches: &[f64]) -> Result<(DMatrix<f64>, f64), ModelError> {
+/// Nobody who lies by `reaches` from the mean in one column is made longer than the cap by it.
+fn whitening(gram: &Gram, reaches: &[f64]) -> Result<(DMatrix<f64>, f64), ModelError> {
     let positive = floored(&gram.sums().a, gram.noise_norm())?;
     let back = gram.columns()?;
     let moments = back.transpose() * positive * &back;
     let weight = moments.iter().next().copied().unwrap_or(0.0);
     let mut spectrum = floored(&(moments / weight), SPECTRUM_FLOOR)?;
-    for (column, limit) in stretches.iter().enumerate().skip(1) {
-        let most = limit * CAP * CAP * float(gram.len());
+    for (column, reach) in reaches.iter().enumerate().skip(1) {
+        let most = CAP * CAP * float(gram.len()) / (reach * reach);
         let stretch = Factor::new(&spectrum)?.inverse()?.get((column, column)).copied();
         // By Sherman and Morrison this makes it `most`, and no other larger.
         let lacks = stretch.filter(|stretch| *stretch > most).map(|g| 1.0 / most - 1.0 / g);
@@ -449,15 +448,13 @@ mod tests {
         let sums = GramSums { a, b: DVector::zeros(p), q: 1.0 };
         let frame = Frame { w: DMatrix::identity(p, p), b0: DVector::zeros(p) };
         let gram = Gram::new(sums, GramNoise::default(), frame).unwrap();
-        let mut stretches = vec![STRETCH_NUMBER; p];
-        *stretches.last_mut().unwrap() = STRETCH_MARK;
-        whitening(&gram, &stretches).unwrap().0
+        whitening(&gram, &vec![1.0; p]).unwrap().0
     }
 
     #[test]
     fn rows_are_white_unless_a_rare_mark_would_make_them_longer_than_the_cap() {
         let moved = |w: &DMatrix<f64>, column: usize| w.row(column).norm_squared();
-        let most = STRETCH_MARK * CAP * CAP * 8.0;
+        let most = CAP * CAP * 8.0;
         let common = marked(4.0);
         let w = whitened(common.clone());
         let white = w.transpose() * (common / 20_000.0) * &w;
