@@ -32,7 +32,7 @@ pub(crate) fn worth(data: &ReportData) -> Markup {
             "The formula explains " (data.fit.r_squared.map_or("–".to_owned(), |r| percent(r, 1)))
             " of the variation between clinicians and leaves a standard deviation of "
             (optional(data.fit.sigma_points, 2)) " points. κ\u{a0}=\u{a0}" (kappa)
-            " (the numbers over their noise; good from 2). Clinicians whose features were shrunk count for less: "
+            " (the numbers over their noise; good from 2, and 3 is what one plans for). Clinicians whose features were shrunk count for less: "
             "all together for " (decimal(data.fit.heads_weighted, 0)) "."
         }
     }
