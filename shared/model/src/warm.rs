@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! A₊ = A, eigenvalues floored at √(2τ²p)        A' = W⁻ᵀA₊W⁻¹, n = A'₁₁        S = A'/n, floored at 1e-4
-//!     Sⱼⱼ raised until (S⁻¹)ⱼⱼ dⱼ² ≤ 1.5625p        d: 1 for the level of a factor, 2 for a number that is 0 or 1,
-//!     three public root mean squares, but 1 at most, for another
+//!     Sⱼⱼ raised until (S⁻¹)ⱼⱼ dⱼ² ≤ 1.5625p, column by column        d: 1 for the level of a factor, 2 for a number that
+//!     is 0 or 1, ½ for another
 //! S = LLᵀ, W_next = L⁻ᵀ        b₀ = b0 + W t̂, t̂ of the empirical-Bayes filter        c = 1.25√(p v̄)
-//!     v̄: A'₁₁ over heads, the mean weight of a row of counts or shares; 1 for scores
+//!     v̄: A'₁₁ over heads, the mean weight of a row of counts or shares, of counts over .6; 1 for scores
 //! ρ = 3σ̂, or the outcome's whole range once clearly more than 1 % of residuals were cut
 //!     (the family's own bound where the outcome is a count, a share or a positive number)
 //! direction of a group: mean over results of W_next⁻¹W·A⁻¹u, coordinates below 1.5 sd of their noise at 0, length 1
@@ -29,15 +29,20 @@ use tacit_shared::id::{Digest, GroupId};
 use tacit_shared::privacy::plan::Plan;
 use tacit_shared::secagg::open::Aggregate;
 use tacit_shared::study::Study;
+use tacit_shared::study::family::Family;
 use tacit_shared::study::schema::{Feature, Group, Schema};
 use tacit_shared::study::warm::{RESULTS_MAX, Warm};
 
 /// Least eigenvalue of the second moments that whitening blows up.
 const SPECTRUM_FLOOR: f64 = 1e-4;
-/// How many public root mean squares of a number count as its reach.
-const REACH: f64 = 3.0;
+/// How far from its mean, in half ranges, a number counts as special. Farther ones are few, or the column is narrow, and
+/// then stretching it is what whitening is for.
+const REACH: f64 = 0.5;
 /// The norm cap over the root of the number of columns, for rows whose second moments are 1.
 const CAP: f64 = 1.25;
+/// What capped rows show of the mean weight of counts, which spread far: of weights that fall off like an exponential, six
+/// tenths.
+const SEEN: f64 = 0.6;
 /// Least and most mean weight of a row that a result is believed.
 const LIGHTEST: f64 = 1e-3;
 const HEAVIEST: f64 = 1e4;
@@ -145,12 +150,15 @@ pub fn derive(next: &Study, earlier: &[Earlier<'_>]) -> Result<Frame, WarmError>
     let gram = newest.inputs().gram();
     let (w, weight) = whitening(gram, &reaches(next.schema()))?;
     let cap = CAP * float(gram.len()).sqrt();
-    let scale = if next.family().is_additive() {
-        1.0
-    } else {
-        let heads = newest.inputs().all().heads.max(1.0);
-        (weight / heads).clamp(LIGHTEST, HEAVIEST).sqrt()
+    let seen = match next.family() {
+        Family::Gaussian => None,
+        Family::Poisson => Some(SEEN),
+        Family::Logistic | Family::Gamma => Some(1.0),
     };
+    let scale = seen.map_or(1.0, |seen| {
+        let mean = weight / newest.inputs().all().heads.max(1.0);
+        (mean / seen).clamp(LIGHTEST, HEAVIEST).sqrt()
+    });
     let prior = gram.coefficients(&filter::solve(gram)?)?;
     let outcome = &next.schema().outcome;
     let range = outcome.high - outcome.low;
@@ -262,14 +270,14 @@ fn repinned(next: &Study, earlier: &Study) -> Option<String> {
     None
 }
 
-/// How far whoever is special in a column lies from the mean, at most, in units of the column: of a mark its whole, of a
-/// number three of its public root mean squares. The intercept has no reach.
+/// How far whoever is special in a column lies from the mean, in units of the column: of a mark its whole. The intercept has
+/// no reach.
 fn reaches(schema: &Schema) -> Vec<f64> {
     let of = |feature: &Feature| {
         let (columns, reach) = match feature.levels.len() {
             // From one end of the range to the other are two units.
             0 if feature.source.is_flag() => (1, 2.0),
-            0 => (1, (REACH * feature.rms).min(1.0)),
+            0 => (1, REACH),
             levels => (levels.saturating_sub(1), 1.0),
         };
         std::iter::repeat_n(reach, columns)
@@ -448,7 +456,22 @@ mod tests {
         let sums = GramSums { a, b: DVector::zeros(p), q: 1.0 };
         let frame = Frame { w: DMatrix::identity(p, p), b0: DVector::zeros(p) };
         let gram = Gram::new(sums, GramNoise::default(), frame).unwrap();
-        whitening(&gram, &vec![1.0; p]).unwrap().0
+        let mut reaches = vec![REACH; p];
+        *reaches.last_mut().unwrap() = 1.0;
+        whitening(&gram, &reaches).unwrap().0
+    }
+
+    #[test]
+    fn narrow_numbers_and_such_as_go_together_are_white_all_the_same() {
+        for (spread, together) in [(0.04, 0.0), (0.11, 0.8)] {
+            let mut moments = DMatrix::from_diagonal_element(8, 8, spread);
+            let alike = together * spread;
+            for (at, value) in [((0, 0), 1.0), ((7, 7), 0.2), ((1, 2), alike), ((2, 1), alike)] {
+                *moments.get_mut(at).unwrap() = value;
+            }
+            let w = whitened(&moments * 20_000.0);
+            assert!((w.transpose() * &moments * &w - DMatrix::identity(8, 8)).amax() < 1e-9);
+        }
     }
 
     #[test]
