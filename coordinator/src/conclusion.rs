@@ -314,7 +314,7 @@ fn notes(study: &Study, fitted: &Fitted) -> Vec<String> {
 fn clustering(fitted: &Fitted) -> String {
     match &fitted.between {
         Some(between) => format!(
-            "The population intervals count sampling, privacy noise, and that clinicians of one hospital resemble each other; with {} hospitals to tell this from, they are as wide as so few allow.",
+            "The population intervals of the formula count sampling, privacy noise, and that clinicians of one hospital resemble each other; with {} hospitals to tell this from, they are as wide as so few allow. Those of means and quantiles count sampling and noise alone, gaps and amounts noise alone.",
             between.sites
         ),
         None => "The population intervals count sampling and privacy noise. How much hospitals differ could not be told from the noise, so they do not count that clinicians of one hospital resemble each other.".to_owned(),

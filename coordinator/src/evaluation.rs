@@ -249,7 +249,7 @@ fn judge(rule: &Rule, row: &Row, both: bool) -> (bool, String) {
     };
     let found =
         format!("{} by {:+.2} ({:+.2} to {:+.2}) {}", row.label, moved.value, low, high, row.unit);
-    (holds, format!("moved: {}", found.replace('-', "−")))
+    (holds, format!("found: {}", found.replace('-', "−")))
 }
 
 fn verdict(rules: &[Rule], rows: &[Row], periods: &[Period]) -> Verdict {
@@ -269,7 +269,8 @@ fn verdict(rules: &[Rule], rows: &[Row], periods: &[Period]) -> Verdict {
     let words = match (rules.is_empty(), both, held.is_empty()) {
         (true, ..) => "Go on: the study states no rule to stop by.".to_owned(),
         (_, false, _) => {
-            "Go on: there are no periods both before and since compensation began.".to_owned()
+            "Nothing to judge yet: there are no periods both before and since compensation began."
+                .to_owned()
         }
         (.., true) => "Go on: no rule to stop by holds.".to_owned(),
         _ => format!("Stop, because {}.", held.join(", and ")),

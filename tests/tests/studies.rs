@@ -296,7 +296,7 @@ async fn a_second_period_follows_and_a_tampered_frame_does_not() {
 async fn spoiled_is_used_by_nothing(federation: &Federation, dir: &Path) {
     let coordinator = federation.coordinator_dir();
     let store = HostStore::open(&coordinator).await.unwrap();
-    let newest = store.finished().await.unwrap().remove(0);
+    let newest = store.finished().await.unwrap().0.remove(0);
     let signed: Signed = codec::decode(&newest.signed).unwrap();
     let key = Keys::open(&coordinator).unwrap().identity().unwrap();
     let mut outcome: Outcome = signed.body(&key.verifying_key(), "result").unwrap();

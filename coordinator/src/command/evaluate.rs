@@ -40,7 +40,8 @@ pub async fn run(args: &EvaluateArgs) -> Result<String, Fault> {
 /// As [`run`].
 pub async fn load(dir: &Path, truth: &[Vec<Reading>]) -> Result<Evaluated, Fault> {
     let folder = Folder::open(dir).await?;
-    let held = folder.position(None).and_then(|newest| folder.of_one_study(newest));
+    let newest = folder.whole().and_then(|()| folder.position(None));
+    let held = newest.and_then(|newest| folder.of_one_study(newest, usize::MAX));
     folder.close().await;
     let mut held = held?;
     let newest = held.first().ok_or_else(|| Fault::bug("no result"))?.finished().study.clone();

@@ -84,6 +84,7 @@ pub struct Folder {
     store: Store,
     key: VerifyingKey,
     finished: Vec<Finished>,
+    unread: Vec<Fault>,
 }
 
 impl Folder {
@@ -94,8 +95,11 @@ impl Folder {
     pub async fn open(dir: &Path) -> Result<Self, Fault> {
         let key = Keys::open(dir)?.identity()?.verifying_key();
         let store = Store::open(dir).await?;
-        let finished = store.finished().await?;
-        Ok(Self { store, key, finished })
+        let (finished, unread) = store.finished().await?;
+        for fault in &unread {
+            tracing::warn!("a stored result cannot be read by this program: {fault}");
+        }
+        Ok(Self { store, key, finished, unread })
     }
 
     /// The rounds, newest first.
@@ -110,21 +114,39 @@ impl Folder {
     pub fn position(&self, round: Option<Digest>) -> Result<usize, Fault> {
         let found = self.finished.iter().position(|f| round.is_none_or(|round| f.config == round));
         found.ok_or_else(|| {
-            Fault::user("there is no such result in this folder")
-                .hint("`tacit-coordinator run` runs a round")
+            self.whole().err().unwrap_or_else(|| {
+                Fault::user("there is no such result in this folder")
+                    .hint("`tacit-coordinator run` runs a round")
+            })
         })
     }
 
-    /// Opens the results of the study that round `at` belongs to, in their order, from that round on: those that are
-    /// not newer. Rounds of other studies are not looked at.
+    /// Holds that every result of the folder can be read: what counts all of them must not miss one.
+    ///
+    /// # Errors
+    /// An operator's fault with the reason of the first that cannot.
+    pub fn whole(&self) -> Result<(), Fault> {
+        match self.unread.first() {
+            None => Ok(()),
+            Some(fault) => Err(Fault::operator(format!(
+                "{} stored result(s) cannot be read by this program: {}",
+                self.unread.len(),
+                fault.message
+            ))
+            .hint("the program that ran the round still reads them")),
+        }
+    }
+
+    /// Opens the newest results, so many at most, of the study that round `at` belongs to, in their order, from that round
+    /// on: those that are not newer. Rounds of other studies are not looked at.
     ///
     /// # Errors
     /// As [`Held::open`].
-    pub fn of_one_study(&self, at: usize) -> Result<Vec<Held>, Fault> {
+    pub fn of_one_study(&self, at: usize, most: usize) -> Result<Vec<Held>, Fault> {
         let older = self.finished.get(at..).unwrap_or_default();
         let name = older.first().map(|newest| newest.study.name());
         let same = older.iter().filter(|finished| Some(finished.study.name()) == name);
-        same.map(|finished| Held::open(finished.clone(), &self.key)).collect()
+        same.take(most).map(|finished| Held::open(finished.clone(), &self.key)).collect()
     }
 
     /// Opens one round.

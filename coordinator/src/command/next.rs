@@ -91,7 +91,9 @@ struct Ground {
 
 async fn read(folder: &Folder, args: &NextArgs) -> Result<Ground, Fault> {
     let at = folder.position(args.round)?;
-    let held = folder.of_one_study(at)?;
+    folder.whole()?;
+    let most = usize::from(args.results).min(RESULTS_MAX);
+    let held = folder.of_one_study(at, most)?;
     let newest = held.first().ok_or_else(|| Fault::bug("no result"))?.finished();
     // Every release of the period counts, whichever result it goes on from.
     let of_period = |f: &&Finished| {
@@ -108,9 +110,8 @@ fn derived(args: &NextArgs, ground: &Ground) -> Result<(String, Frame), Fault> {
     let mut table: toml::Table = toml::from_str(&ground.text)
         .map_err(|e| Fault::operator(e.to_string()).at("the stored study"))?;
     let newest = &ground.held.first().ok_or_else(|| Fault::bug("no result"))?.finished().study;
-    let most = usize::from(args.results).min(RESULTS_MAX);
     let earlier: Vec<Earlier<'_>> =
-        ground.held.iter().take(most).map(Held::earlier).collect::<Result<_, _>>()?;
+        ground.held.iter().map(Held::earlier).collect::<Result<_, _>>()?;
     let frame = warm::derive(newest, &earlier).map_err(|e| {
         Fault::user(format!("no frame follows from the results: {e}"))
             .hint("run a first period instead, or name fewer results with --results")

@@ -77,6 +77,7 @@ pub fn run(args: &PlanArgs) -> Result<String, Fault> {
         .hint(format!("drop features, merge rare levels, find more clinicians or spend more privacy: {lacking}")));
     }
     let next = later(p, share, noise.multiplier, n).map_err(|error| unsound(error.to_string()))?;
+    let next = next.brought(&study);
     let excess = later_excess(p, share, noise.multiplier, n);
     let mut page = page(args, &study, &noise, (&first, &next, excess));
     if !lacking.is_empty() {

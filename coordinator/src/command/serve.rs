@@ -1,6 +1,6 @@
 //! `tacit-coordinator serve`: the report pages of every finished round, until a signal.
 use super::held::Folder;
-use crate::conclusion::{ConclusionError, conclude};
+use crate::conclusion::conclude;
 use crate::web::{self, Listing, Named};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,15 +44,14 @@ pub async fn run(args: &ServeArgs) -> Result<String, Fault> {
 async fn reports(folder: &Folder) -> Result<Named, Fault> {
     let (mut reports, mut withheld) = (Vec::new(), Vec::new());
     for finished in folder.finished() {
-        let held = folder.one(Some(finished.config))?;
-        let transcript = folder.transcript(finished.config).await?;
         let id = finished.config.short();
-        match conclude(&held.round(transcript), None) {
+        let transcript = folder.transcript(finished.config).await?;
+        let concluded = folder
+            .one(Some(finished.config))
+            .and_then(|held| conclude(&held.round(transcript), None).map_err(|e| e.to_fault()));
+        match concluded {
             Ok(report) => reports.push((id, report)),
-            Err(ConclusionError::Unsound(why)) => {
-                withheld.push(Listing::withheld(id, &finished.study, why.to_string()));
-            }
-            Err(error) => return Err(error.to_fault()),
+            Err(why) => withheld.push(Listing::withheld(id, &finished.study, why.message)),
         }
     }
     Ok(Named::new(reports).with_withheld(withheld))

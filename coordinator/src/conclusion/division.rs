@@ -128,10 +128,16 @@ pub fn divide(ground: &Ground<'_>, rule: &Allocation) -> Result<Divided, Conclus
         divisions.push(division(view, rule.pool_cents, &lines, &intervals)?);
     }
     let numbers = road.prices(&state)?;
-    let of_prices = drawn.as_ref().map(|drawn| {
-        share_intervals(numbers.len(), drawn.iter().filter_map(|views| views.last().cloned()))
-    });
-    let prices = Prices::of(ground.study, &numbers, of_prices.transpose()?.as_deref());
+    let prices = match &drawn {
+        None => Prices::of(ground.study, &numbers, None),
+        Some(drawn) => {
+            let of_prices: Vec<Vec<f64>> =
+                drawn.iter().filter_map(|views| views.last().cloned()).collect();
+            let known = prices::known(numbers.len(), &of_prices);
+            let intervals = share_intervals(numbers.len(), of_prices)?;
+            Prices::of(ground.study, &numbers, Some((&intervals, &known)))
+        }
+    };
     Ok(Divided { divisions, equity, prices })
 }
 

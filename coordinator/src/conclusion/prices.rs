@@ -52,11 +52,8 @@ pub(super) fn numbers(
     let all = inputs.all();
     let heads = public.unwrap_or(all.heads).max(1.0);
     let labour = match all.later.predicted {
-        Some(earlier) => {
-            // Sums are of those who took part; the others count as these do.
-            let mean = earlier.base + (earlier.sum + all.x.dot(state.paying)) / all.heads.max(1.0);
-            heads * mean
-        }
+        // As of the sites one by one: whoever has public heads and no row is at the typical value.
+        Some(earlier) => earlier.base * heads + earlier.sum + all.x.dot(state.paying),
         None => heads * all.x.dot(&(inputs.gram().prior() + state.paying)) / all.weight,
     };
     let per_point = if labour > 0.0 { pool / labour } else { f64::NAN };
@@ -71,15 +68,28 @@ pub(super) fn numbers(
     Ok(numbers)
 }
 
+/// Of each number whether every draw gave one.
+pub(super) fn known(count: usize, draws: &[Vec<f64>]) -> Vec<bool> {
+    let finite = |at: usize| draws.iter().all(|draw| draw.get(at).is_some_and(|v| v.is_finite()));
+    (0..count).map(finite).collect()
+}
+
 impl Prices {
     /// Reads [`numbers`] of a release, with the intervals of its draws, if it was drawn again.
-    pub(super) fn of(study: &Study, numbers: &[f64], intervals: Option<&[ShareInterval]>) -> Self {
+    pub(super) fn of(
+        study: &Study,
+        numbers: &[f64],
+        drawn: Option<(&[ShareInterval], &[bool])>,
+    ) -> Self {
         let priced = |(at, cents): (usize, &f64)| {
-            let own = intervals.map_or(Some((*cents, *cents)), |all| {
-                all.get(at).map(|interval| (interval.low, interval.high))
-            });
-            let whole = |(low, high): &(f64, f64)| low.is_finite() && high.is_finite();
-            Priced { cents: *cents, interval: own.filter(whole) }
+            let interval = match drawn {
+                None => Some((*cents, *cents)),
+                Some((intervals, known)) => {
+                    let known = known.get(at).is_some_and(|known| *known);
+                    intervals.get(at).filter(|_| known).map(|i| (i.low, i.high))
+                }
+            };
+            Priced { cents: *cents, interval }
         };
         let all: Vec<Priced> = numbers.iter().enumerate().map(priced).collect();
         let nothing = Priced { cents: f64::NAN, interval: None };

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! d_s = (R_s − S_sᵀt̂)/n_s         v_s = σ²/n_s + (sd_R² + sd_S²‖t̂‖² + sd_N² d_s²)/n_s²
-//! τ²:  Σ (d_s − μ)²/(v_s + τ²) = S − 1, 0 if negative         σ² = σ²_total − τ², four times
+//! τ²:  Σ (d_s − μ)²/(v_s + τ²) = S − 1, 0 if negative         σ² = σ²_total − τ², four times        n_s: see [`measure::site`]
 //! û_s = γ_s d_s + (1 − γ_s) μ      γ_s = τ²/(τ² + v_s)         μ: mean of d_s, weights 1/(v_s + τ²)
 //! mse_s = γ_s v_s + (1 − γ_s)²/Σw + 2 v_s²/(v_s + τ²)³ · 2/Σw²            w_s = 1/(v_s + τ²)
 //! Var score = σ² A₊ + τ² M         M = A₊ + clear part of (Σ S_sS_sᵀ − Σ sd_S² I − A₊)

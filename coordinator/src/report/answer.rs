@@ -71,7 +71,11 @@ pub(super) fn spread(histogram: &HistogramPart) -> String {
         "share" | "whole share" => (100.0, places.saturating_sub(2), "%"),
         unit => (1.0, places, unit),
     };
-    let value = |q: &QuantilePart| decimal(factor * q.value, places);
+    let value = |q: &QuantilePart| {
+        let sign = if factor > 1.0 { "\u{a0}%" } else { "" };
+        format!("{}{sign}", decimal(factor * q.value, places))
+    };
+    let unit = if factor > 1.0 { String::new() } else { format!("\u{a0}{unit}") };
     let around = match middle.population {
         Interval::Between { low, high } => {
             Interval::Between { low: factor * low, high: factor * high }
@@ -79,7 +83,7 @@ pub(super) fn spread(histogram: &HistogramPart) -> String {
         other => other,
     };
     format!(
-        "“{}” is {}\u{a0}{unit} for the clinician in the middle (95\u{a0}%\u{a0}range {}); a tenth of clinicians lie below {} and \
+        "“{}” is {}{unit} for the clinician in the middle (95\u{a0}%\u{a0}range {}); a tenth of clinicians lie below {} and \
          a tenth above {}.",
         histogram.label,
         value(middle),

@@ -185,7 +185,7 @@ pub(crate) fn price(data: &ReportData) -> Option<Markup> {
         .collect();
     let picture = Curve {
         id: "price",
-        title: "What closing the gap costs".to_owned(),
+        title: "What closing the gap costs the fit".to_owned(),
         desc: told.join(" "),
         x_axis: "largest gap left, points".to_owned(),
         y_axis: "variation explained".to_owned(),

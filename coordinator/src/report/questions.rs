@@ -3,7 +3,7 @@
 //! No sentence claims more than the interval beside it: what a range does not tell from zero is said not to be told, and
 //! where a figure is withheld the answer says that.
 use super::answer::{changed, hospitals, spread};
-use super::data::{Coefficient, GroupFairness, Interval, ReportData};
+use super::data::{Coefficient, FitQuality, GroupFairness, Interval, ReportData};
 use super::number::{decimal, percent, significant, units};
 use super::prices::{ColumnPrice, PricePart, PricesPart};
 use super::within::GroupMeans;
@@ -24,20 +24,30 @@ pub struct QuestionPart {
     pub words: Vec<String>,
 }
 
-/// A paragraph a figure.
+/// A paragraph a figure; what several figures would say alike is said once.
 pub(crate) fn answers(by: &[Figure], data: &ReportData) -> Vec<String> {
-    by.iter().map(|figure| answer(figure, data)).collect()
+    let mut words: Vec<String> = by.iter().map(|figure| answer(figure, data)).collect();
+    words.dedup();
+    words
 }
 
 fn answer(figure: &Figure, data: &ReportData) -> String {
-    let none = || "This release does not say.".to_owned();
+    let none = || {
+        if data.fit.quality == FitQuality::Withheld {
+            let kappa = decimal(data.fit.kappa, 1);
+            return format!(
+                "Withheld: the noise that protects people hides the formula (κ\u{a0}=\u{a0}{kappa}, 1 is needed)."
+            );
+        }
+        format!("This release does not say (`{figure}`).")
+    };
     let coefficient = |name: &str| data.coefficients.iter().find(|c| c.name == name);
     let group = |name: &str| data.fairness.groups.iter().find(|g| g.name == name);
     match figure {
         Figure::Worth => Some(words::worth(data).join(" ")),
-        Figure::Coefficient(name) => coefficient(name).map(worth),
+        Figure::Coefficient(name) => coefficient(name).and_then(worth),
         Figure::Price(name) => {
-            coefficient(name).zip(data.prices.as_ref()).and_then(|(c, all)| price(c, all))
+            coefficient(name).zip(data.prices.as_ref()).and_then(|(c, all)| price(c, all, data))
         }
         Figure::Gap(id) => group(id.as_str()).map(|found| gap(found, data)),
         Figure::Served(id) => {
@@ -69,40 +79,38 @@ fn around(interval: Interval, places: usize) -> String {
     }
 }
 
-fn worth(row: &Coefficient) -> String {
-    let Some(estimate) = row.estimate else {
-        return format!("What “{}” is worth is withheld.", row.label);
-    };
+fn worth(row: &Coefficient) -> Option<String> {
+    let estimate = row.estimate?;
     let places = places(row);
     let sure = match row.population {
         Interval::NotEstimable => "so large is the noise that every value is possible",
         found if tells_from_zero(found) => "told from zero",
         _ => "not told from zero",
     };
-    format!(
+    Some(format!(
         "“{}”: {} {} ({}; {sure}), with the other features held equal.",
         row.label,
         signed(estimate, places),
         row.unit,
         around(row.population, places)
-    )
+    ))
 }
 
-/// `EUR 1.17`, with as many decimals as it deserves, and where it lies without noise.
+/// `EUR +1.17`, with as many decimals as it deserves, and where it would lie without noise: money goes to those who are here,
+/// so that they are a sample does not count.
 fn paid(price: PricePart, factor: f64, currency: &str) -> (String, String) {
     let scaled = |cents: f64| cents * factor / 100.0;
-    let whole = scaled(price.cents).abs();
-    let places = if whole >= 100.0 { 0 } else { significant(whole).min(3) };
-    let amount = format!("{currency}\u{a0}{}", decimal(whole, places));
-    let around = match magnitude(price.interval, price.cents) {
+    let whole = scaled(price.cents);
+    let places = if whole.abs() >= 100.0 { 0 } else { significant(whole).min(3) };
+    let around = match price.interval {
         Interval::Between { low, high } => format!(
-            " ({} to {} without the privacy noise)",
+            " (95\u{a0}%\u{a0}range {} to {}, by the privacy noise alone)",
             decimal(scaled(low), places),
             decimal(scaled(high), places)
         ),
-        _ => String::new(),
+        _ => ", how sure that is cannot be said".to_owned(),
     };
-    (amount, around)
+    (format!("{currency}\u{a0}{}", decimal(whole, places)), around)
 }
 
 /// The ends of a range as seen from the side on which its number lies.
@@ -116,15 +124,16 @@ fn magnitude(interval: Interval, value: f64) -> Interval {
 }
 
 /// What one unit more is paid with; of shares a tenth.
-fn price(row: &Coefficient, all: &PricesPart) -> Option<String> {
+fn price(row: &Coefficient, all: &PricesPart, data: &ReportData) -> Option<String> {
     let ColumnPrice { unit, price, .. } = all.columns.iter().find(|c| c.name == row.name)?;
     let estimate = row.estimate?;
     let of_share = unit.ends_with("share");
     let factor = if of_share { 0.1 } else { 1.0 };
     let more = match unit.as_str() {
         "" => format!("“{}”", row.label),
-        _ if of_share => format!("A tenth more of “{}”", row.label),
-        unit => format!("One {} more of “{}”", unit.trim_end_matches('s'), row.label),
+        _ if of_share => format!("Ten percentage points more of “{}”", row.label),
+        "minutes" => format!("One minute more of “{}”", row.label),
+        unit => format!("One {unit} more of “{}”", row.label),
     };
     let scaled = estimate * factor;
     let ends = match row.population {
@@ -138,13 +147,22 @@ fn price(row: &Coefficient, all: &PricesPart) -> Option<String> {
         Interval::Between { .. } if !tells_from_zero(row.population) => ", not told from zero",
         _ => "",
     };
-    let (point, _) = paid(all.point, 1.0, &all.currency);
+    let point = format!("{}\u{a0}{}", all.currency, decimal(all.point.cents / 100.0, 2));
     let (amount, without) = paid(*price, factor, &all.currency);
-    let way = if price.cents < 0.0 { "less" } else { "more" };
+    let paying = match row.after_dial.map(|after| after * factor) {
+        Some(after) if data.fairness.phi > 0.0 && after.to_bits() != scaled.to_bits() => {
+            format!(
+                " After the fairness dial the formula gives {} points for it.",
+                signed(after, places)
+            )
+        }
+        _ => String::new(),
+    };
     Some(format!(
-        "{more} goes with {} points of the outcome ({}{sure}). This pool pays {point} a point, so {amount} {way} for a clinician in \
+        "{more} goes with {} points of “{}” ({}{sure}).{paying} This pool pays {point} a point, so {amount} for a clinician in \
          the period{without}.",
         signed(scaled, places),
+        data.study.outcome.label,
         around(ends, places),
     ))
 }
@@ -162,7 +180,8 @@ fn gap(group: &GroupFairness, data: &ReportData) -> String {
         _ => return format!("“{}”: not estimable at this privacy level.", group.label),
     };
     let mut told = format!(
-        "“{}”: {verdict}. What is reported of them lies {} points {} what the formula gives, compared with everybody else ({}).",
+        "“{}”: {verdict}. Among the clinicians of this period, what is reported of them lies {} points {} what the formula gives, compared with everybody \
+         else ({}, by the privacy noise alone).",
         group.label,
         decimal(size.abs(), 2),
         if size < 0.0 { "below" } else { "above" },
@@ -197,9 +216,9 @@ fn served(means: &GroupMeans, outcome: &str) -> String {
         _ => false,
     };
     let way = match (apart, inside < outside) {
-        (false, _) => "the two ranges overlap, so that they are under-served is not told",
-        (true, true) => "clearly less, so they are under-served by this measure",
-        (true, false) => "clearly more, so they are not under-served by this measure",
+        (false, _) => "the two ranges overlap, so which is less is not told",
+        (true, true) => "clearly less, before any formula, and whatever their hospitals add",
+        (true, false) => "clearly more, before any formula, and whatever their hospitals add",
     };
     format!(
         "“{}”: “{outcome}” is {} points on average ({}), against {} for everybody else ({}): {way}.",
@@ -218,7 +237,7 @@ fn incentive(group: &GroupFairness, all: &PricesPart) -> Option<String> {
     if !tells_from_zero(interval) {
         let most = match price.interval {
             Interval::Between { high, .. } if high > 0.0 => format!(
-                " At most, by the upper end of its range, it would take {}\u{a0}{}.",
+                " The range of what it would take reaches up to {}\u{a0}{}.",
                 all.currency,
                 decimal(high / 100.0, 0)
             ),
@@ -238,8 +257,8 @@ fn incentive(group: &GroupFairness, all: &PricesPart) -> Option<String> {
     }
     let (amount, without) = paid(price, 1.0, &all.currency);
     Some(format!(
-        "“{}”: to pay the whole gap of {} points to about {} clinicians, at the price of a point in this pool, would take \
-         {amount}{without}, {} of the pool; to close half of it, half as much.",
+        "“{}”: to pay for the gap of {} points to about {} clinicians, at the price of a point in this pool, would take \
+         {amount}{without}, {} of the pool; to pay for half of it, half as much. Who is in several groups is counted in each.",
         group.label,
         decimal(size, 2),
         decimal(group.heads.value, 0),
@@ -270,8 +289,7 @@ mod tests {
     #[test]
     fn what_is_withheld_is_not_answered() {
         for words in told(sample::withheld()) {
-            let none = words == "This release does not say." || words.ends_with("is withheld.");
-            assert!(none, "{words}");
+            assert!(words.starts_with("Withheld: the noise") && words.contains("0.4"), "{words}");
         }
     }
 
@@ -290,15 +308,12 @@ mod tests {
         assert!(says("gap:night-staff", &data).contains("neither under- nor overpaid"));
         let costed = says("incentive:interpreter-panel", &data);
         assert!(
-            costed.contains("no incentive is costed. At most")
+            costed.contains("no incentive is costed. The range")
                 && costed.ends_with("EUR\u{a0}10,000.")
         );
         let means = &mut data.fairness.means[0];
         (means.inside.population, means.outside.population) = (wide, wide);
-        assert!(
-            says("served:interpreter-panel", &data)
-                .contains("so that they are under-served is not told")
-        );
+        assert!(says("served:interpreter-panel", &data).contains("so which is less is not told"));
     }
 
     #[test]
@@ -308,7 +323,10 @@ mod tests {
         assert!(says("incentive:night-staff", &data).contains("0.31 points too high already"));
         assert!(says("gap:night-staff", &data).contains("overpaid by the formula that fits best"));
         data.prices.as_mut().unwrap().gaps.clear();
-        assert_eq!(says("incentive:night-staff", &data), "This release does not say.");
+        assert_eq!(
+            says("incentive:night-staff", &data),
+            "This release does not say (`incentive:night-staff`)."
+        );
         data.fairness.groups[0].before.interval = Interval::NotEstimable;
         assert!(
             says("gap:interpreter-panel", &data).ends_with("not estimable at this privacy level.")

@@ -197,12 +197,12 @@ impl Store {
         }))
     }
 
-    /// Every round with a result, newest first. One whose study this program does not read any more, as its checks are
-    /// stricter than those of the program that ran it, is left out with a warning: it must not stand in the way of others.
+    /// Every round with a result, newest first, and why others cannot be read any more: the checks of this program may be
+    /// stricter than those of the program that ran them.
     ///
     /// # Errors
     /// A fault of the database.
-    pub async fn finished(&self) -> Result<Vec<Finished>, Fault> {
+    pub async fn finished(&self) -> Result<(Vec<Finished>, Vec<Fault>), Fault> {
         let rows = sqlx::query(
             "SELECT config, study_text, roster_text, signed_result FROM round
              WHERE signed_result IS NOT NULL ORDER BY counter DESC",
@@ -210,14 +210,14 @@ impl Store {
         .fetch_all(&self.pool)
         .await
         .map_err(|e| fault(&e))?;
-        let mut finished = Vec::new();
+        let (mut finished, mut unread) = (Vec::new(), Vec::new());
         for row in &rows {
             match read(row) {
                 Ok(one) => finished.push(one),
-                Err(fault) => tracing::warn!("a stored result cannot be read any more: {fault}"),
+                Err(fault) => unread.push(fault),
             }
         }
-        Ok(finished)
+        Ok((finished, unread))
     }
 }
 

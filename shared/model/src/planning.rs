@@ -5,7 +5,7 @@
 //!                  spreads, columns independent; and 1.75/p, .9 at most, as invented hospitals had it
 //!                  κ = nλ/√(2τ²p)    width ratio_j = √(1 + (A⁻¹NA⁻¹)_jj/(σ²(A⁻¹)_jj))    N = (v_b + τ²σ²/2) I
 //! a later period   κ ≈ 0.9 n√f/(4σ0 p^1.5)    width ratio ≈ √(1 + 25σ0²p/(fn))    excess ≈ 25σ0²p²/(fn²)
-//!                  enough: n ≥ max(20σ0²p/f, 13.4σ0 p^1.5/√f)
+//!                  enough: n ≥ max(20σ0²p/f, 13.4σ0 p^1.5/√f)        κ and n by how far whitening brings every column
 //! ```
 //! τ and `v_b` follow from the layout and the noise exactly; Σ and σ are guesses of the study: σ = ρ/3 of a score, 1 of other
 //! families, in Pearson units, whose weight v is that at the prior's typical value. A level of a factor has the share rms², and
@@ -19,6 +19,7 @@ pub mod remedy;
 use crate::ModelError;
 use crate::gram::float;
 use crate::solve::{Factor, smallest_eigenvalue};
+use crate::warm::brought;
 use nalgebra::{DMatrix, DVector};
 use serde::Serialize;
 use tacit_shared::study::Study;
@@ -69,6 +70,14 @@ impl Forecast {
         pairs.max_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap_or((0, f64::NAN))
     }
 
+    /// The same for a study whose columns whitening does not bring all the way: a rare level stays behind.
+    #[must_use = "returns the forecast of the study"]
+    pub fn brought(self, study: &Study) -> Self {
+        let part = brought(study.schema());
+        let enough = (self.enough / part).ceil();
+        Self { kappa: self.kappa * part, enough, ..self }
+    }
+
     /// In a word.
     pub fn verdict(&self) -> Feasibility {
         match self.kappa {
@@ -92,7 +101,10 @@ pub fn forecast(
 ) -> Result<Forecast, ModelError> {
     match study.warm() {
         // In the frame of earlier results rows are what the formula of later periods takes them for.
-        Some(_) => later(layout.whitening().len(), fit_share(study), multiplier, clinicians),
+        Some(_) => {
+            let later = later(layout.whitening().len(), fit_share(study), multiplier, clinicians)?;
+            Ok(later.brought(study))
+        }
         None => this_release(study, layout, multiplier, clinicians),
     }
 }

@@ -30,7 +30,7 @@ use tacit_shared::privacy::plan::Plan;
 use tacit_shared::secagg::open::Aggregate;
 use tacit_shared::study::Study;
 use tacit_shared::study::family::Family;
-use tacit_shared::study::schema::{Feature, Group, Schema};
+use tacit_shared::study::schema::{Column, Feature, Group, Schema};
 use tacit_shared::study::warm::{RESULTS_MAX, Warm};
 
 /// Least eigenvalue of the second moments that whitening blows up.
@@ -285,6 +285,27 @@ fn reaches(schema: &Schema) -> Vec<f64> {
     std::iter::once(0.0).chain(schema.features.iter().flat_map(of)).collect()
 }
 
+/// How far whitening brings the columns of a study, by their public spreads: the least second moment that one has
+/// afterwards, at most 1. A rare level is brought less far, so that whoever has it is no longer than the cap.
+pub fn brought(schema: &Schema) -> f64 {
+    let reaches = reaches(schema);
+    let levels = schema.features.iter().flat_map(|feature| {
+        std::iter::repeat_n(
+            !feature.levels.is_empty(),
+            feature.levels.len().saturating_sub(1).max(1),
+        )
+    });
+    let columns = schema.columns();
+    let most = CAP * CAP * float(columns.len());
+    let after = |((column, reach), level): ((&Column, &f64), bool)| {
+        let square = column.rms * column.rms;
+        let variance = if level { square * (1.0 - square).max(0.0) } else { square };
+        variance * most / (reach * reach)
+    };
+    let effects = columns.iter().zip(&reaches).skip(1).zip(levels);
+    effects.map(after).fold(1.0, f64::min)
+}
+
 /// W of the next period, upper triangular with a first column of (1, 0, …), and A'₁₁.
 /// Nobody who lies by `reaches` from the mean in one column is made longer than the cap by it.
 fn whitening(gram: &Gram, reaches: &[f64]) -> Result<(DMatrix<f64>, f64), ModelError> {
@@ -502,5 +523,20 @@ mod tests {
             assert!(next < 1.05 * cap.sqrt(), "{next}");
             last = next;
         }
+    }
+
+    #[test]
+    fn a_plan_counts_that_rare_levels_stay_behind() {
+        let of = |rms: &str| {
+            let text = STUDY.split("[[asks]]").next().unwrap();
+            let at = text.find("id = \"specialty\"").unwrap();
+            let (before, after) = text.split_at(at);
+            let line = after.lines().find(|line| line.starts_with("rms")).unwrap();
+            let text = format!("{before}{}", after.replacen(line, &format!("rms = {rms}"), 1));
+            brought(Study::parse(&text).unwrap().schema())
+        };
+        assert!((of("0.5") - 1.0).abs() < 1e-12);
+        // One in a hundred: .01 · .99 · 1.5625 · 8.
+        assert!((of("0.1") - 0.123_75).abs() < 1e-9, "{}", of("0.1"));
     }
 }

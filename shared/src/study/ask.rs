@@ -6,6 +6,7 @@
 //! ```
 //! A report puts each question at its head, with a sentence from each figure below it. What the sentences say is the
 //! coordinator's work.
+use super::allocation::By;
 use super::family::Family;
 use super::source::Source;
 use super::{File, StudyError};
@@ -127,9 +128,10 @@ pub(super) fn check(file: &File, columns: &[String]) -> Result<(), StudyError> {
     for (at, ask) in file.asks.iter().enumerate() {
         let key = |part: &str| format!("asks.{}.{part}", at.saturating_add(1));
         let length = ask.question.len();
-        if length > QUESTION_BYTES_MAX || !ask.question.ends_with('?') {
+        let plain = !ask.question.chars().any(char::is_control);
+        if length > QUESTION_BYTES_MAX || !ask.question.ends_with('?') || !plain {
             let problem = format!(
-                "has {length} bytes; expected at most {QUESTION_BYTES_MAX}, the last a question mark"
+                "has {length} bytes; expected one line of at most {QUESTION_BYTES_MAX}, the last a question mark"
             );
             return Err(StudyError::key(key("question"), problem));
         }
@@ -150,16 +152,20 @@ pub(super) fn check(file: &File, columns: &[String]) -> Result<(), StudyError> {
 fn lacks(file: &File, columns: &[String], figure: &Figure) -> Option<&'static str> {
     let has_group = |id: &GroupId| file.groups.iter().any(|group| group.id == *id);
     let known = match figure {
-        Figure::Coefficient(column) | Figure::Price(column) => columns.contains(column),
+        // The first is what everybody has.
+        Figure::Coefficient(column) | Figure::Price(column) => {
+            columns.iter().skip(1).any(|other| other == column)
+        }
         Figure::Gap(id) | Figure::Served(id) | Figure::Incentive(id) => has_group(id),
         Figure::Spread(id) => file.histograms.iter().any(|histogram| histogram.id == *id),
         Figure::Change => matches!(file.outcome.source, Source::Change { .. }),
-        Figure::Worth | Figure::Sites | Figure::Money => true,
+        Figure::Money => file.allocation.by.contains(&By::Sites),
+        Figure::Worth | Figure::Sites => true,
     };
     let adds = matches!(file.model.family, Family::Gaussian);
     match figure {
         _ if !known => Some("which the study does not have"),
-        Figure::Worth | Figure::Coefficient(_) | Figure::Spread(_) | Figure::Sites => None,
+        Figure::Worth | Figure::Coefficient(_) | Figure::Spread(_) => None,
         _ if adds => None,
         _ => Some("which a model of rates or odds does not have"),
     }
@@ -205,6 +211,8 @@ mod tests {
             ("What now", "\"worth\"", "`asks.1.question` has 8 bytes"),
             ("What now?", "", "`asks.1.by` has 0; expected 1 to 12"),
             ("What now?", "\"price:age\"", "names `price:age`, which the study does not have"),
+            ("What\\nnow?", "\"worth\"", "`asks.1.question` has 9 bytes; expected one line"),
+            ("What now?", "\"price:intercept\"", "names `price:intercept`"),
             ("What now?", "\"gap:nobody\"", "names `gap:nobody`"),
             ("What now?", "\"spread:minutes\"", "names `spread:minutes`"),
             ("What now?", "\"change\"", "names `change`, which the study does not have"),

@@ -146,7 +146,7 @@ async fn run_with_losses(dir: &Path, federation: &Federation) {
 
 async fn finished(federation: &Federation) -> (Finished, Outcome) {
     let store = HostStore::open(&federation.coordinator_dir()).await.unwrap();
-    let mut all = store.finished().await.unwrap();
+    let (mut all, _) = store.finished().await.unwrap();
     assert_eq!(all.len(), 1);
     store.pool().close().await;
     let finished = all.remove(0);

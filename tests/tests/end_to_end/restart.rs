@@ -116,7 +116,7 @@ async fn check(federation: &Federation) {
         sqlx::query_scalar("SELECT count(*) FROM round").fetch_one(store.pool()).await.unwrap();
     assert_eq!(rounds, 1, "the round was begun once");
     assert_eq!(store.unfinished().await.unwrap(), None);
-    let finished = store.finished().await.unwrap().remove(0);
+    let finished = store.finished().await.unwrap().0.remove(0);
     let key = VerifyingKey::from_bytes(finished.roster.coordinator().signing_key.0);
     let signed: Signed = codec::decode(&finished.signed).unwrap();
     let outcome = signed.body::<Outcome>(&key, "result").unwrap();

@@ -7,26 +7,30 @@ use crate::report::questions::QuestionPart;
 pub(crate) const ANSWERS: [&str; 8] = [
     "“Mean acuity of the panel”: +3.08 points per level (95\u{a0}%\u{a0}range 1.96 to 4.31; told from \
      zero), with the other features held equal.",
-    "One level more of “Mean acuity of the panel” goes with +3.08 points of the outcome \
-     (95\u{a0}%\u{a0}range 1.96 to 4.31). This pool pays EUR\u{a0}7.00 a point, so EUR\u{a0}21.56 more for \
-     a clinician in the period (16.17 to 26.95 without the privacy noise).",
-    "A tenth more of “Share of encounters with an interpreter” goes with +0.0610 points of the outcome \
-     (95\u{a0}%\u{a0}range −0.0050 to 0.1336, not told from zero). This pool pays EUR\u{a0}7.00 a point, so \
-     EUR\u{a0}0.427 more for a clinician in the period (0.320 to 0.534 without the privacy noise).",
+    "One level more of “Mean acuity of the panel” goes with +3.08 points of “Relational care reported by \
+     patients” (95\u{a0}%\u{a0}range 1.96 to 4.31). After the fairness dial the formula gives +2.99 points \
+     for it. This pool pays EUR\u{a0}7.00 a point, so EUR\u{a0}20.91 for a clinician in the period \
+     (95\u{a0}%\u{a0}range 15.68 to 26.14, by the privacy noise alone).",
+    "Ten percentage points more of “Share of encounters with an interpreter” goes with +0.0610 points of \
+     “Relational care reported by patients” (95\u{a0}%\u{a0}range −0.0050 to 0.1336, not told from zero). \
+     After the fairness dial the formula gives +0.0592 points for it. This pool pays EUR\u{a0}7.00 a point, \
+     so EUR\u{a0}0.414 for a clinician in the period (95\u{a0}%\u{a0}range 0.311 to 0.518, by the privacy \
+     noise alone).",
     "“Panels that often need an interpreter”: “Relational care reported by patients” is 40.31 points on \
      average (95\u{a0}%\u{a0}range 39.09 to 41.64), against 38.02 for everybody else (95\u{a0}%\u{a0}range \
-     37.85 to 38.20): clearly more, so they are not under-served by this measure.",
-    "“Panels that often need an interpreter”: underpaid by the formula that fits best. What is reported of \
-     them lies 2.47 points above what the formula gives, compared with everybody else (95\u{a0}%\u{a0}range \
-     1.55 to 3.39). With the fairness dial at φ = 0.50 the formula that pays leaves +1.23 points; how sure \
-     that is cannot be said.",
-    "“Night staff”: neither under- nor overpaid as far as this release tells. What is reported of them lies \
-     0.31 points below what the formula gives, compared with everybody else (95\u{a0}%\u{a0}range −0.40 to \
-     1.02). With the fairness dial at φ = 0.50 the formula that pays leaves −0.36 points; how sure that is \
-     cannot be said.",
-    "“Panels that often need an interpreter”: to pay the whole gap of 2.47 points to about 463 clinicians, \
-     at the price of a point in this pool, would take EUR\u{a0}8,000 (6,000 to 10,000 without the privacy \
-     noise), 0.8\u{a0}% of the pool; to close half of it, half as much.",
+     37.85 to 38.20): clearly more, before any formula, and whatever their hospitals add.",
+    "“Panels that often need an interpreter”: underpaid by the formula that fits best. Among the clinicians \
+     of this period, what is reported of them lies 2.47 points above what the formula gives, compared with \
+     everybody else (95\u{a0}%\u{a0}range 1.55 to 3.39, by the privacy noise alone). With the fairness dial \
+     at φ = 0.50 the formula that pays leaves +1.23 points; how sure that is cannot be said.",
+    "“Night staff”: neither under- nor overpaid as far as this release tells. Among the clinicians of this \
+     period, what is reported of them lies 0.31 points below what the formula gives, compared with \
+     everybody else (95\u{a0}%\u{a0}range −0.40 to 1.02, by the privacy noise alone). With the fairness \
+     dial at φ = 0.50 the formula that pays leaves −0.36 points; how sure that is cannot be said.",
+    "“Panels that often need an interpreter”: to pay for the gap of 2.47 points to about 463 clinicians, at \
+     the price of a point in this pool, would take EUR\u{a0}8,000 (95\u{a0}%\u{a0}range 6,000 to 10,000, by \
+     the privacy noise alone), 0.8\u{a0}% of the pool; to pay for half of it, half as much. Who is in \
+     several groups is counted in each.",
     "“Night staff”: no gap is told from zero, so no incentive is costed.",
 ];
 
@@ -63,7 +67,7 @@ pub(super) fn prices(columns: &[Coefficient]) -> PricesPart {
             "interpreter" => "share".to_owned(),
             _ => String::new(),
         },
-        price: part(700.0 * row.estimate.unwrap_or(0.1)),
+        price: part(700.0 * row.after_dial.or(row.estimate).unwrap_or(0.1)),
     };
     let gap = |name: &str, cents: f64| GapPrice { name: name.to_owned(), price: part(cents) };
     PricesPart {

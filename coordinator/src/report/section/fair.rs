@@ -31,7 +31,7 @@ pub(crate) fn fairness(data: &ReportData) -> Markup {
         }
         (overall(data))
         @if let Some(picture) = picture::price(data) {
-            h3 { "What closing the gap costs" }
+            h3 { "What closing the gap costs the fit" }
             (picture)
         }
         (equivalents(data))

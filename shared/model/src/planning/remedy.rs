@@ -74,7 +74,7 @@ fn smaller(
     if study.warm().is_some() {
         let share = fit_share(study);
         for columns in (COLUMNS_MIN..=p).rev() {
-            if later(columns, share, multiplier, clinicians)?.kappa >= kappa {
+            if later(columns, share, multiplier, clinicians)?.brought(study).kappa >= kappa {
                 return Ok((Some(columns), Vec::new()));
             }
         }
