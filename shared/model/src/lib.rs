@@ -20,5 +20,6 @@ pub mod planning;
 pub mod sane;
 pub mod solve;
 pub mod warm;
+pub mod whitening;
 
 pub use error::ModelError;

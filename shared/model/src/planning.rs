@@ -19,7 +19,7 @@ pub mod remedy;
 use crate::ModelError;
 use crate::gram::float;
 use crate::solve::{Factor, smallest_eigenvalue};
-use crate::warm::brought;
+use crate::whitening::brought;
 use nalgebra::{DMatrix, DVector};
 use serde::Serialize;
 use tacit_shared::study::Study;

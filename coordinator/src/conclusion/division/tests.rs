@@ -110,6 +110,26 @@ fn prices_are_those_by_which_the_pool_was_divided() {
 }
 
 #[test]
+fn public_heads_that_have_no_row_count_in_prices_as_in_the_division() {
+    let heads: Vec<String> = (0..SITES).map(|site| format!("site-{site} = 400")).collect();
+    let study =
+        study("by = \"sites\"", &format!("[allocation.heads.sites]\n{}\n", heads.join("\n")));
+    let inputs = later(&rows(1_200, 10), 0.0, 0);
+    let fitted = fit_study(&study, &site_names(), &inputs).unwrap();
+    let labour: f64 = inputs
+        .sites()
+        .iter()
+        .map(|site| {
+            let earlier = site.later.predicted.unwrap();
+            400.0 * earlier.base + earlier.sum + site.x.dot(fitted.published())
+        })
+        .sum();
+    let range = study.schema().outcome.high - study.schema().outcome.low;
+    let found = divided(&study, &inputs, 0).prices.point.cents;
+    assert!((found * labour * range / 1e9 - 1.0).abs() < 1e-9, "{found}");
+}
+
+#[test]
 fn public_heads_and_prices_count() {
     let inputs = release(&rows(1_200, 4), 0.0, 0);
     let plain = divided(&study("by = \"sites\"", ""), &inputs, 0);

@@ -59,6 +59,12 @@ fn quantiles(at: usize, histogram: &HistogramPart, rehearsal: bool) -> Markup {
             }
         }
     };
-    let caption = format!("Below which value so many clinicians lie, in {}.", histogram.unit);
+    let bins = histogram.counts.iter().map(|_| 1.0).sum::<f64>().max(1.0);
+    let width = decimal((histogram.high - histogram.low) / bins, digits(histogram));
+    let caption = format!(
+        "Below which value so many clinicians lie, in {}, read between bins of {width} as if clinicians lay smoothly in each: a \
+         value that many have exactly, such as 0, is not seen, and no range is narrower in truth than such a bin where they do.",
+        histogram.unit
+    );
     table(IDS.get(at).copied().unwrap_or("quantiles"), &caption, &names, &body)
 }
