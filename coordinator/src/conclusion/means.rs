@@ -1,7 +1,8 @@
 //! Means of the outcome and of columns over some clinicians, from their sums, with what noise and sampling do to them.
 //!
 //! ```text
-//! mean y = base + (Σr + Σ s(m − base)) / Σs      m: the prior formula of the row, as released or from Σx̃
+//! mean y = base + (Σr + Σ s(m − base)) / Σs      m: the prior formula of the row, as released or from Σx̃, whichever has
+//!                                                less noise
 //! mean xⱼ = (Σx̃ · W⁻¹)ⱼ / Σs
 //! a mean:   all θ with (T − θN)² ≤ z²(sd_T² + θ²sd_N² + N·variance)         Fieller, [`histogram::mean`]; also for few
 //! in − out: se² = (sd_T² + mean² sd_N²) · (1/N_in + 1/N_out)² of the inside, /N_out² of everybody       first order
@@ -43,17 +44,37 @@ struct Sum {
     sd: f64,
 }
 
-fn outcome(sums: &GroupSums, prior: &DVector<f64>) -> Sum {
-    if let Some(m) = sums.later.predicted {
-        let sd = sums.noise.residual.hypot(m.sd);
-        return Sum { base: m.base, value: sums.residual + m.sum, sd };
+impl Sum {
+    /// What the noise of the sum and of the weight does to the mean, times the weight.
+    fn spread(&self, sums: &GroupSums) -> f64 {
+        self.sd.hypot(self.value / sums.weight * sums.noise.weight)
     }
+}
+
+/// The outcome by x̃: what the prior formula says of the rows, residuals on top.
+fn by_rows(sums: &GroupSums, prior: &DVector<f64>) -> Sum {
     let base = prior.iter().next().copied().unwrap_or(0.0);
     let rest = prior.iter().zip(sums.x.iter()).skip(1);
     let value = rest.map(|(v, x)| v * x).sum::<f64>();
     let length: f64 = prior.iter().skip(1).map(|v| v * v).sum();
     let sd = sums.noise.residual.hypot(sums.noise.x * length.sqrt());
     Sum { base, value: sums.residual + value, sd }
+}
+
+/// The outcome by what the prior formula says as the release sums it up, where it does.
+fn by_labour(sums: &GroupSums) -> Option<Sum> {
+    let m = sums.later.predicted?;
+    let sd = sums.noise.residual.hypot(m.sd);
+    Some(Sum { base: m.base, value: sums.residual + m.sum, sd })
+}
+
+/// The one of the two that has less noise: which it is follows from the noise and hardly from the numbers.
+fn outcome(sums: &GroupSums, prior: &DVector<f64>) -> Sum {
+    let rows = by_rows(sums, prior);
+    match by_labour(sums) {
+        Some(labour) if labour.spread(sums) < rows.spread(sums) => labour,
+        _ => rows,
+    }
 }
 
 fn level(sums: &GroupSums, sum: &Sum, variance: f64) -> Option<Level> {
@@ -78,7 +99,11 @@ pub fn difference(inputs: &Inputs, part: &GroupSums, variance: f64) -> Option<Le
     if !(part.stands_clear() && rest.stands_clear()) {
         return None;
     }
-    let (own, whole, others) = (outcome(part, prior), outcome(all, prior), outcome(&rest, prior));
+    // All three alike: the noise of the part is in the others too.
+    let read = || Some((by_labour(part)?, by_labour(all)?, by_labour(&rest)?));
+    let rows = || (by_rows(part, prior), by_rows(all, prior), by_rows(&rest, prior));
+    let labour = read().filter(|(own, ..)| own.spread(part) < rows().0.spread(part));
+    let (own, whole, others) = labour.unwrap_or_else(rows);
     let (n, m) = (part.weight, rest.weight);
     let (inside, outside) = (own.value / n, others.value / m);
     let spread = |sum: &Sum, sums: &GroupSums, mean: f64| sum.sd.hypot(mean * sums.noise.weight);
@@ -104,7 +129,7 @@ pub fn column(inputs: &Inputs, at: usize, variance: f64) -> Option<Level> {
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
-    use crate::model::gram::{Frame, Gram, GramNoise, GramSums, GroupNoise, Later};
+    use crate::model::gram::{Frame, Gram, GramNoise, GramSums, GroupNoise, Later, Predicted};
     use nalgebra::DMatrix;
 
     fn sums(rows: &[(f64, f64)], noise: f64) -> GroupSums {
@@ -163,6 +188,26 @@ mod tests {
         let x: f64 = (0..400).map(|i| f64::from(i % 7) - 3.0).sum::<f64>() / 400.0;
         assert!((column(&inputs, 1, 0.0).unwrap().value - x).abs() < 1e-12);
         assert!((column(&inputs, 0, 0.0).unwrap().value - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn of_two_ways_to_a_mean_the_one_with_less_noise_is_taken() {
+        let (inputs, own, _) = inputs(2.0);
+        let plain = inputs.group(0).unwrap();
+        let with = |sd: f64| {
+            let mut part = plain.clone();
+            // What the prior formula says of the rows, on top of 0.5.
+            let sum = 0.05 * part.x.get(1).unwrap();
+            part.later.predicted = Some(Predicted { sum, sd, base: 0.5 });
+            of(&inputs, &part, 0.0).unwrap()
+        };
+        let rows = of(&inputs, plain, 0.0).unwrap();
+        let (loud, quiet) = (with(50.0), with(0.0));
+        assert_eq!(loud, rows);
+        for level in [rows, quiet] {
+            assert!((level.value - own).abs() < 1e-9, "{level:?}");
+        }
+        assert!(quiet.exact_data().width() < rows.exact_data().width());
     }
 
     #[test]
