@@ -1,6 +1,6 @@
 //! `tacit-coordinator evaluate`: what moved over the periods of a study, and whether its stop rule holds.
 use super::files;
-use super::held::Folder;
+use super::held::{Folder, Held};
 use crate::evaluation::snapshot;
 use crate::evaluation::{Compared, Evaluated, LeftOut, Reading, evaluate, page};
 use std::path::{Path, PathBuf};
@@ -45,9 +45,17 @@ pub async fn load(dir: &Path, truth: &[Vec<Reading>]) -> Result<Evaluated, Fault
     folder.close().await;
     let mut held = held?;
     let newest = held.first().ok_or_else(|| Fault::bug("no result"))?.finished().study.clone();
-    // Of two releases of one period the newer counts: it stands first, and the sort keeps their order.
+    // Of two releases of one period the newer counts, or the other where it is withheld: it stands first, and the sort keeps
+    // their order.
     held.sort_by_key(|h| h.finished().study.period());
-    held.dedup_by_key(|h| h.finished().study.period());
+    let sound = |one: &Held| sane::read(one.plan(), one.aggregate()).is_ok();
+    held.dedup_by(|older, newer| {
+        let same = older.finished().study.period() == newer.finished().study.period();
+        if same && !sound(newer) && sound(older) {
+            std::mem::swap(older, newer);
+        }
+        same
+    });
     let (mut periods, mut readings, mut known, mut left_out) = (vec![], vec![], vec![], vec![]);
     for (at, one) in held.iter().enumerate() {
         let study = &one.finished().study;

@@ -129,9 +129,13 @@ pub(super) fn check(file: &File, columns: &[String]) -> Result<(), StudyError> {
         let key = |part: &str| format!("asks.{}.{part}", at.saturating_add(1));
         let length = ask.question.len();
         let plain = !ask.question.chars().any(char::is_control);
-        if length > QUESTION_BYTES_MAX || !ask.question.ends_with('?') || !plain {
+        if !ask.question.ends_with('?') {
+            let problem = "does not end with a question mark; expected a question";
+            return Err(StudyError::key(key("question"), problem));
+        }
+        if length > QUESTION_BYTES_MAX || !plain {
             let problem = format!(
-                "has {length} bytes; expected one line of at most {QUESTION_BYTES_MAX}, the last a question mark"
+                "has {length} bytes; expected one line of at most {QUESTION_BYTES_MAX} bytes"
             );
             return Err(StudyError::key(key("question"), problem));
         }
@@ -148,8 +152,8 @@ pub(super) fn check(file: &File, columns: &[String]) -> Result<(), StudyError> {
     Ok(())
 }
 
-/// Why a study has no such figure.
-fn lacks(file: &File, columns: &[String], figure: &Figure) -> Option<&'static str> {
+/// Why a study has no such figure, and what it has of that kind.
+fn lacks(file: &File, columns: &[String], figure: &Figure) -> Option<String> {
     let has_group = |id: &GroupId| file.groups.iter().any(|group| group.id == *id);
     let known = match figure {
         // The first is what everybody has.
@@ -164,10 +168,31 @@ fn lacks(file: &File, columns: &[String], figure: &Figure) -> Option<&'static st
     };
     let adds = matches!(file.model.family, Family::Gaussian);
     match figure {
-        _ if !known => Some("which the study does not have"),
+        _ if !known => {
+            Some(format!("which the study does not have; {}", kept(file, columns, figure)))
+        }
         Figure::Worth | Figure::Coefficient(_) | Figure::Spread(_) => None,
         _ if adds => None,
-        _ => Some("which a model of rates or odds does not have"),
+        _ => Some("which a model of rates or odds does not have".to_owned()),
+    }
+}
+
+/// What a study has of the kind that a figure names.
+fn kept(file: &File, columns: &[String], figure: &Figure) -> String {
+    let listed = |names: Vec<String>| match names.as_slice() {
+        [] => "it has none".to_owned(),
+        some => format!("expected one of {}", some.join(", ")),
+    };
+    match figure {
+        Figure::Coefficient(_) | Figure::Price(_) => {
+            listed(columns.iter().skip(1).cloned().collect())
+        }
+        Figure::Gap(_) | Figure::Served(_) | Figure::Incentive(_) => {
+            listed(file.groups.iter().map(|group| group.id.to_string()).collect())
+        }
+        Figure::Spread(_) => listed(file.histograms.iter().map(|h| h.id.to_string()).collect()),
+        Figure::Money => "its pool is not divided among sites".to_owned(),
+        _ => "its outcome is no change".to_owned(),
     }
 }
 
@@ -208,13 +233,17 @@ mod tests {
         let sound = with("What is a level worth?", "\"price:acuity\", \"gap:interpreter-panel\"");
         assert_eq!(sound.unwrap().asks().first().map(|ask| ask.by.len()), Some(2));
         for (question, by, found) in [
-            ("What now", "\"worth\"", "`asks.1.question` has 8 bytes"),
+            ("What now", "\"worth\"", "`asks.1.question` does not end with a question mark"),
             ("What now?", "", "`asks.1.by` has 0; expected 1 to 12"),
             ("What now?", "\"price:age\"", "names `price:age`, which the study does not have"),
             ("What\\nnow?", "\"worth\"", "`asks.1.question` has 9 bytes; expected one line"),
             ("What now?", "\"price:intercept\"", "names `price:intercept`"),
-            ("What now?", "\"gap:nobody\"", "names `gap:nobody`"),
-            ("What now?", "\"spread:minutes\"", "names `spread:minutes`"),
+            (
+                "What now?",
+                "\"gap:nobody\"",
+                "names `gap:nobody`, which the study does not have; expected one of interpreter-panel",
+            ),
+            ("What now?", "\"spread:minutes\"", "which the study does not have; it has none"),
             ("What now?", "\"change\"", "names `change`, which the study does not have"),
         ] {
             let error = with(question, by).unwrap_err().to_string();
