@@ -282,12 +282,15 @@ async fn a_second_period_follows_and_a_tampered_frame_does_not() {
     let evaluated = evaluate::load(&federation.coordinator_dir(), &[]).await.unwrap();
     let sides: Vec<bool> = evaluated.periods.iter().map(|period| period.compensated).collect();
     assert_eq!(sides, [false, true]);
-    // Planted: 0.8 points up in all. Nothing that the study would stop by.
+    // Planted: 0.8 points up in all.
     let outcome = &evaluated.rows[0];
     assert_eq!(outcome.watched, "outcome");
     let (low, high) = outcome.moved.unwrap().interval.unwrap();
     near(Interval::Between { low, high }, 0.8, "the outcome since compensation began");
-    assert!(!evaluated.verdict.stop, "{:?}", evaluated.verdict);
+    // Nothing planted is to stop by, but each rule may hold by chance 25 times in 1,000: what is held here is that the
+    // verdict is that of the rules.
+    let holds = evaluated.verdict.rules.iter().any(|rule| rule.contains("” holds;"));
+    assert_eq!(evaluated.verdict.stop, holds, "{:?}", evaluated.verdict);
     assert_eq!(evaluated.verdict.rules.len(), 3);
     spoiled_is_used_by_nothing(&federation, dir.path()).await;
 }
