@@ -66,13 +66,15 @@ pub(crate) fn whitening(gram: &Gram, reaches: &[f64]) -> Result<(DMatrix<f64>, f
     let moments = back.transpose() * positive * &back;
     let weight = moments.iter().next().copied().unwrap_or(0.0);
     let mut spectrum = floored(&(moments / weight), SPECTRUM_FLOOR)?;
+    let mut inverse = Factor::new(&spectrum)?.inverse()?;
     for (column, reach) in reaches.iter().enumerate().skip(1) {
         let most = CAP * CAP * float(gram.len()) / (reach * reach);
-        let stretch = Factor::new(&spectrum)?.inverse()?.get((column, column)).copied();
+        let stretch = inverse.get((column, column)).copied();
         // By Sherman and Morrison this makes it `most`, and no other larger.
         let lacks = stretch.filter(|stretch| *stretch > most).map(|g| 1.0 / most - 1.0 / g);
         if let Some((entry, lacks)) = spectrum.get_mut((column, column)).zip(lacks) {
             *entry += lacks;
+            inverse = Factor::new(&spectrum)?.inverse()?;
         }
     }
     let level = spectrum.iter().next().copied().unwrap_or(1.0);
