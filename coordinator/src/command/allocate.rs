@@ -4,7 +4,7 @@
 //! it is, so this costs no privacy and may be done as often as anyone likes. The signed report is not touched.
 mod table;
 
-use super::held::{Folder, Held};
+use super::held::Folder;
 use crate::conclusion::{ConclusionError, Divided, Share, what_if};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -107,7 +107,7 @@ pub struct WhatIfRow {
 /// A user's fault naming what makes no sense, where, what was expected, and what to do.
 pub async fn run(args: &AllocateArgs) -> Result<String, Fault> {
     let folder = Folder::open(&args.dir).await?;
-    let read = read(&folder, args).await;
+    let read = folder.with_transcript(args.round).await;
     folder.close().await;
     let (held, transcript) = read?;
     let found = held.finished();
@@ -126,12 +126,6 @@ pub async fn run(args: &AllocateArgs) -> Result<String, Fault> {
     } else {
         Ok(table::page(&shown))
     }
-}
-
-async fn read(folder: &Folder, args: &AllocateArgs) -> Result<(Held, Digest), Fault> {
-    let held = folder.one(args.round)?;
-    let transcript = folder.transcript(held.finished().config).await?;
-    Ok((held, transcript))
 }
 
 /// The study's rule with what the arguments change.

@@ -1,11 +1,13 @@
 //! `tacit-coordinator evaluate`: what moved over the periods of a study, and whether its stop rule holds.
 use super::files;
-use super::held::{Folder, Held};
+use super::held::Folder;
 use crate::evaluation::snapshot;
 use crate::evaluation::{Compared, Evaluated, LeftOut, Reading, evaluate, page};
 use std::path::{Path, PathBuf};
+use tacit_model::moments::Moments;
 use tacit_model::sane::{self, Unsound};
 use tacit_shared::fault::Fault;
+use tacit_shared::study::Study;
 use tacit_shared::study::evaluation::Evaluation;
 
 /// Arguments of `evaluate`.
@@ -43,24 +45,24 @@ pub async fn load(dir: &Path, truth: &[Vec<Reading>]) -> Result<Evaluated, Fault
     let newest = folder.whole().and_then(|()| folder.position(None));
     let held = newest.and_then(|newest| folder.of_one_study(newest, usize::MAX));
     folder.close().await;
-    let mut held = held?;
+    let held = held?;
     let newest = held.first().ok_or_else(|| Fault::bug("no result"))?.finished().study.clone();
+    // What no report is made of, nothing is compared with.
+    let sums = held.iter().map(|one| (one.study(), sane::read(one.plan(), one.aggregate())));
+    let mut sums: Vec<(&Study, Result<Moments, Unsound>)> = sums.collect();
     // Of two releases of one period the newer counts, or the other where it is withheld: it stands first, and the sort keeps
     // their order.
-    held.sort_by_key(|h| h.finished().study.period());
-    let sound = |one: &Held| sane::read(one.plan(), one.aggregate()).is_ok();
-    held.dedup_by(|older, newer| {
-        let same = older.finished().study.period() == newer.finished().study.period();
-        if same && !sound(newer) && sound(older) {
+    sums.sort_by_key(|(study, _)| study.period());
+    sums.dedup_by(|older, newer| {
+        let same = older.0.period() == newer.0.period();
+        if same && newer.1.is_err() && older.1.is_ok() {
             std::mem::swap(older, newer);
         }
         same
     });
     let (mut periods, mut readings, mut known, mut left_out) = (vec![], vec![], vec![], vec![]);
-    for (at, one) in held.iter().enumerate() {
-        let study = &one.finished().study;
-        // What no report is made of, nothing is compared with.
-        let moments = match sane::read(one.plan(), one.aggregate()) {
+    for (at, (study, moments)) in sums.into_iter().enumerate() {
+        let moments = match moments {
             Ok(moments) => moments,
             Err(Unsound::Senseless(reasons)) => {
                 let (from, to) = study.period();

@@ -11,6 +11,7 @@ use tacit_shared::privacy::plan::Plan;
 use tacit_shared::protocol::message::{Outcome, Signed};
 use tacit_shared::secagg::key::identity::VerifyingKey;
 use tacit_shared::secagg::open::Aggregate;
+use tacit_shared::study::Study;
 
 /// A finished round whose signature was checked. Only [`Held::open`] makes one.
 #[derive(Debug)]
@@ -43,6 +44,11 @@ impl Held {
     /// The round as it was stored.
     pub fn finished(&self) -> &Finished {
         &self.finished
+    }
+
+    /// Its study.
+    pub fn study(&self) -> &Study {
+        &self.finished.study
     }
 
     /// The layout and noise of its study among its roster.
@@ -156,6 +162,16 @@ impl Folder {
     pub fn one(&self, round: Option<Digest>) -> Result<Held, Fault> {
         let found = self.finished.get(self.position(round)?);
         Held::open(found.ok_or_else(|| Fault::bug("a round is lost"))?.clone(), &self.key)
+    }
+
+    /// Opens one round, with the digest of its messages: what a conclusion reads.
+    ///
+    /// # Errors
+    /// As [`Folder::one`], and a fault of the database.
+    pub async fn with_transcript(&self, round: Option<Digest>) -> Result<(Held, Digest), Fault> {
+        let held = self.one(round)?;
+        let transcript = self.transcript(held.finished.config).await?;
+        Ok((held, transcript))
     }
 
     /// Digest of the messages of a round.

@@ -41,18 +41,9 @@ pub async fn load(
     truth: Option<&Truth>,
 ) -> Result<Report, Fault> {
     let folder = Folder::open(dir).await?;
-    let report = of_round(&folder, round, truth).await;
+    let read = folder.with_transcript(round).await;
     folder.close().await;
-    report
-}
-
-async fn of_round(
-    folder: &Folder,
-    round: Option<Digest>,
-    truth: Option<&Truth>,
-) -> Result<Report, Fault> {
-    let held = folder.one(round)?;
-    let transcript = folder.transcript(held.finished().config).await?;
+    let (held, transcript) = read?;
     conclude(&held.round(transcript), truth).map_err(|e| e.to_fault())
 }
 
