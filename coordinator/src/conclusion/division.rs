@@ -128,16 +128,8 @@ pub fn divide(ground: &Ground<'_>, rule: &Allocation) -> Result<Divided, Conclus
         divisions.push(division(view, rule.pool_cents, &lines, &intervals)?);
     }
     let numbers = road.prices(&state)?;
-    let prices = match &drawn {
-        None => Prices::of(ground.study, &numbers, None),
-        Some(drawn) => {
-            let of_prices: Vec<Vec<f64>> =
-                drawn.iter().filter_map(|views| views.last().cloned()).collect();
-            let known = prices::known(numbers.len(), &of_prices);
-            let intervals = share_intervals(numbers.len(), of_prices)?;
-            Prices::of(ground.study, &numbers, Some((&intervals, &known)))
-        }
-    };
+    let of_prices = drawn.map(|drawn| drawn.into_iter().filter_map(|mut of| of.pop()).collect());
+    let prices = Prices::of(ground.study, &numbers, of_prices)?;
     Ok(Divided { divisions, equity, prices })
 }
 
@@ -216,10 +208,13 @@ struct Road<'a> {
 }
 
 impl Road<'_> {
+    #[expect(clippy::cast_precision_loss, reason = "a pool is far below 2^53 cents")]
+    fn pool(&self) -> f64 {
+        self.rule.pool_cents.value() as f64
+    }
+
     fn prices(&self, state: &State<'_>) -> Result<Vec<f64>, ConclusionError> {
-        #[expect(clippy::cast_precision_loss, reason = "a pool is far below 2^53 cents")]
-        let pool = self.rule.pool_cents.value() as f64;
-        Ok(prices::numbers(self.study, pool, self.public, state)?)
+        Ok(prices::numbers(self.study, self.pool(), self.public, state)?)
     }
 
     fn proofs(&self, state: &State<'_>) -> Result<Vec<Proof>, ConclusionError> {
@@ -252,8 +247,7 @@ impl Road<'_> {
         };
         let rule = self.rule;
         let all: f64 = labour.iter().map(|unit| unit.heads).sum();
-        #[expect(clippy::cast_precision_loss, reason = "a pool is far below 2^53 cents")]
-        let per_head = rule.pool_cents.value() as f64 / all;
+        let per_head = self.pool() / all;
         let percent = |share: u32| f64::from(share) / 100.0;
         let line = |((labour, extra), price): ((Labour, f64), &f64)| {
             let claim = Claim {

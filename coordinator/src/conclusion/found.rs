@@ -90,7 +90,7 @@ impl Scene<'_> {
         let inputs = self.moments.inputs();
         let part = inputs.group(at).ok()?;
         let rest = inputs.all().without(part);
-        let variance = self.variance();
+        let variance = self.fitted.variance();
         let both = means::difference(inputs, part, variance)?;
         let range = self.range();
         Some(ChangePart {
@@ -111,12 +111,6 @@ impl Scene<'_> {
             exact_data: interval(level.exact_data(), points),
             population: interval(level.population(), points),
         }
-    }
-
-    /// Variance of one clinician's outcome, scaled.
-    pub(super) fn variance(&self) -> f64 {
-        let explained = self.fitted.before.r_squared.map_or(0.0, |figure| figure.value);
-        self.fitted.sigma2 / (1.0 - explained.clamp(0.0, 0.95))
     }
 }
 

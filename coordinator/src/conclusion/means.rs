@@ -45,9 +45,14 @@ struct Sum {
 }
 
 impl Sum {
-    /// What the noise of the sum and of the weight does to the mean, times the weight.
-    fn spread(&self, sums: &GroupSums) -> f64 {
-        self.sd.hypot(self.value / sums.weight * sums.noise.weight)
+    /// What the noise of the sum and of the weight does to a ratio about `mean`, times the weight.
+    fn spread(&self, sums: &GroupSums, mean: f64) -> f64 {
+        self.sd.hypot(mean * sums.noise.weight)
+    }
+
+    /// The same about its own mean.
+    fn own_spread(&self, sums: &GroupSums) -> f64 {
+        self.spread(sums, self.value / sums.weight)
     }
 }
 
@@ -72,7 +77,7 @@ fn by_labour(sums: &GroupSums) -> Option<Sum> {
 fn outcome(sums: &GroupSums, prior: &DVector<f64>) -> Sum {
     let rows = by_rows(sums, prior);
     match by_labour(sums) {
-        Some(labour) if labour.spread(sums) < rows.spread(sums) => labour,
+        Some(labour) if labour.own_spread(sums) < rows.own_spread(sums) => labour,
         _ => rows,
     }
 }
@@ -100,15 +105,14 @@ pub fn difference(inputs: &Inputs, part: &GroupSums, variance: f64) -> Option<Le
         return None;
     }
     // All three alike: the noise of the part is in the others too.
-    let read = || Some((by_labour(part)?, by_labour(all)?, by_labour(&rest)?));
-    let rows = || (by_rows(part, prior), by_rows(all, prior), by_rows(&rest, prior));
-    let labour = read().filter(|(own, ..)| own.spread(part) < rows().0.spread(part));
-    let (own, whole, others) = labour.unwrap_or_else(rows);
+    let labour = || Some((by_labour(part)?, by_labour(all)?, by_labour(&rest)?));
+    let rows = (by_rows(part, prior), by_rows(all, prior), by_rows(&rest, prior));
+    let quieter = labour().filter(|(own, ..)| own.own_spread(part) < rows.0.own_spread(part));
+    let (own, whole, others) = quieter.unwrap_or(rows);
     let (n, m) = (part.weight, rest.weight);
     let (inside, outside) = (own.value / n, others.value / m);
-    let spread = |sum: &Sum, sums: &GroupSums, mean: f64| sum.sd.hypot(mean * sums.noise.weight);
-    let from_part = spread(&own, part, inside) * (1.0 / n + 1.0 / m);
-    let noise = from_part.hypot(spread(&whole, all, outside) / m);
+    let from_part = own.spread(part, inside) * (1.0 / n + 1.0 / m);
+    let noise = from_part.hypot(whole.spread(all, outside) / m);
     let sampling = (variance.max(0.0) * (1.0 / n + 1.0 / m)).sqrt();
     let value = own.base + inside - others.base - outside;
     let around = |sd: f64| Interval::between(value - Z95 * sd, value + Z95 * sd);

@@ -7,8 +7,8 @@
 //! ```
 //! By the rule of division alone, before floors, caps, price indices and extra weights: what a pool of this size says a
 //! point is worth. Each is computed anew in every draw of the division, so an interval says where it lies without noise.
-use crate::allocation::ShareInterval;
 use crate::allocation::labour::State;
+use crate::allocation::{AllocationError, share_intervals};
 use crate::model::{ModelError, measure};
 use tacit_shared::study::Study;
 use tacit_shared::study::allocation::{Allocation, By};
@@ -68,37 +68,37 @@ pub(super) fn numbers(
     Ok(numbers)
 }
 
-/// Of each number whether every draw gave one.
-pub(super) fn known(count: usize, draws: &[Vec<f64>]) -> Vec<bool> {
-    let finite = |at: usize| draws.iter().all(|draw| draw.get(at).is_some_and(|v| v.is_finite()));
-    (0..count).map(finite).collect()
-}
-
 impl Prices {
-    /// Reads [`numbers`] of a release, with the intervals of its draws, if it was drawn again.
+    /// Reads [`numbers`] of a release, with those of its draws, if it was drawn again.
+    ///
+    /// # Errors
+    /// [`AllocationError`] if there are too few draws, or one is of another length.
     pub(super) fn of(
         study: &Study,
         numbers: &[f64],
-        drawn: Option<(&[ShareInterval], &[bool])>,
-    ) -> Self {
-        let priced = |(at, cents): (usize, &f64)| {
-            let interval = match drawn {
-                None => Some((*cents, *cents)),
-                Some((intervals, known)) => {
-                    let known = known.get(at).is_some_and(|known| *known);
-                    intervals.get(at).filter(|_| known).map(|i| (i.low, i.high))
-                }
-            };
-            Priced { cents: *cents, interval }
+        redrawn: Option<Vec<Vec<f64>>>,
+    ) -> Result<Self, AllocationError> {
+        let ends: Vec<Option<(f64, f64)>> = match redrawn {
+            None => numbers.iter().map(|cents| Some((*cents, *cents))).collect(),
+            Some(draws) => {
+                let finite =
+                    |at: usize| draws.iter().all(|d| d.get(at).is_some_and(|v| v.is_finite()));
+                let known: Vec<bool> = (0..numbers.len()).map(finite).collect();
+                let intervals = share_intervals(numbers.len(), draws)?;
+                let ends = intervals.into_iter().map(|interval| (interval.low, interval.high));
+                ends.zip(known).map(|(ends, known)| known.then_some(ends)).collect()
+            }
         };
-        let all: Vec<Priced> = numbers.iter().enumerate().map(priced).collect();
+        let priced =
+            |(cents, interval): (&f64, Option<(f64, f64)>)| Priced { cents: *cents, interval };
+        let all: Vec<Priced> = numbers.iter().zip(ends).map(priced).collect();
         let nothing = Priced { cents: f64::NAN, interval: None };
         let width = study.schema().width();
         let gaps = all.iter().skip(width.saturating_add(1));
-        Self {
+        Ok(Self {
             point: all.first().copied().unwrap_or(nothing),
             columns: all.iter().skip(1).take(width).copied().collect(),
             gaps: gaps.map(|p| Some(*p).filter(|p| p.cents.is_finite())).collect(),
-        }
+        })
     }
 }

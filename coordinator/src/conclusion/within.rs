@@ -56,7 +56,7 @@ impl Scene<'_> {
 
     fn group_mean(&self, sums: &GroupSums, truth: Option<f64>) -> GroupMean {
         let points = |scaled: f64| self.low() + self.range() * scaled;
-        let found = means::of(self.moments.inputs(), sums, self.variance());
+        let found = means::of(self.moments.inputs(), sums, self.fitted.variance());
         let around = |level: Option<Found>| {
             level.map_or(Interval::NotEstimable, |level| interval(level, points))
         };

@@ -57,9 +57,7 @@ fn range(study: &Study) -> f64 {
 /// Mean outcome, and the mean of each feature that is a number.
 fn levels(study: &Study, inputs: &Inputs, fitted: &Fitted) -> Vec<Reading> {
     let outcome = &study.schema().outcome;
-    let explained = fitted.before.r_squared.map_or(0.0, |figure| figure.value);
-    let variance = fitted.sigma2 / (1.0 - explained.clamp(0.0, 0.95));
-    let mean = means::of(inputs, inputs.all(), variance);
+    let mean = means::of(inputs, inputs.all(), fitted.variance());
     let points = |scaled: f64| outcome.low + range(study) * scaled;
     let mut readings = vec![Reading {
         watched: Watched::Outcome,

@@ -116,6 +116,12 @@ pub struct Fitted {
 }
 
 impl Fitted {
+    /// Variance of one clinician's outcome, in squared units of it: what the formula leaves, and what it explains.
+    pub fn variance(&self) -> f64 {
+        let explained = self.before.r_squared.map_or(0.0, |figure| figure.value);
+        self.sigma2 / (1.0 - explained.clamp(0.0, 0.95))
+    }
+
     /// The plain solution t̂ in whitened units, p. For computation; κ decides what is printed of it.
     pub fn t(&self) -> &DVector<f64> {
         &self.t
