@@ -1,7 +1,7 @@
 //! The page over periods: what is watched, how it moved, and whether to go on.
 use super::{Estimate, Evaluated, LeftOut, Row};
 use crate::report::html::{document, period};
-use crate::report::number::decimal;
+use crate::report::number::{decimal, signed};
 use crate::report::svg::{self, Mark, Rows};
 use maud::{Markup, html};
 
@@ -86,11 +86,10 @@ pub fn told(row: &Row) -> String {
         (_, true) => "fell",
         _ => "is not told to have moved",
     };
-    let sign = if moved.value > 0.0 { "+" } else { "" };
     format!(
-        "{} {how} since compensation began: {sign}{} (95\u{a0}%\u{a0}range {} to {}; unit: {}).",
+        "{} {how} since compensation began: {} (95\u{a0}%\u{a0}range {} to {}; unit: {}).",
         row.label,
-        decimal(moved.value, 2),
+        signed(moved.value, 2),
         decimal(low, 2),
         decimal(high, 2),
         row.unit,

@@ -5,8 +5,8 @@
 //! what is not estimable is said to be.
 use super::data::{Coefficient, HistogramPart, Interval, QuantilePart, ReportData};
 use super::found::{ChangePart, SitesPart};
-use super::number::{decimal, percent, significant};
-use super::words::{self, range, tells_from_zero};
+use super::number::{decimal, percent, signed, significant};
+use super::words::{self, around, range, tells_from_zero};
 
 /// The paragraphs.
 pub(crate) fn answer(data: &ReportData) -> Vec<String> {
@@ -35,11 +35,11 @@ pub(super) fn changed(change: &ChangePart, data: &ReportData) -> String {
         "From the earlier days to this period, “{}” was {} points on average for “{}” ({}) and {} points for everybody else \
          ({}): {} points {} for the former{}.",
         data.study.outcome.label,
-        signed(inside.mean),
+        signed(inside.mean, 2),
         change.label,
-        within(inside.population),
-        signed(outside.mean),
-        within(outside.population),
+        around(inside.population, 2),
+        signed(outside.mean, 2),
+        around(outside.population, 2),
         decimal(change.difference.abs(), 2),
         side(change.difference),
         sure(change.interval),
@@ -50,12 +50,12 @@ pub(super) fn changed(change: &ChangePart, data: &ReportData) -> String {
     };
     let verdict = match population {
         Interval::NotEstimable => "which is not estimable at this privacy level".to_owned(),
-        found if tells_from_zero(*found) => format!("{}, told from zero", within(*found)),
-        found => format!("{}, which is not told from zero", within(*found)),
+        found if tells_from_zero(*found) => format!("{}, told from zero", around(*found, 2)),
+        found => format!("{}, which is not told from zero", around(*found, 2)),
     };
     format!(
         "{plain} With the other features held equal, the difference in differences is {} points ({verdict}).",
-        signed(*estimate)
+        signed(*estimate, 2)
     )
 }
 
@@ -103,7 +103,7 @@ pub(super) fn hospitals(sites: &SitesPart) -> String {
         .rows
         .iter()
         .filter(|row| tells_from_zero(row.interval))
-        .map(|row| format!("{} ({})", row.site, signed(row.effect)))
+        .map(|row| format!("{} ({})", row.site, signed(row.effect, 2)))
         .collect();
     let spread = decimal(sites.between_points, 2);
     let known = match clear.as_slice() {
@@ -117,23 +117,13 @@ pub(super) fn hospitals(sites: &SitesPart) -> String {
     }
 }
 
-fn signed(value: f64) -> String {
-    let sign = if value > 0.0 { "+" } else { "" };
-    format!("{sign}{}", decimal(value, 2))
-}
-
-fn within(interval: Interval) -> String {
-    match interval {
-        Interval::Between { .. } => format!("95\u{a0}%\u{a0}range {}", range(interval, 2)),
-        other => range(other, 2),
-    }
-}
-
 fn sure(interval: Interval) -> String {
     match interval {
-        Interval::Between { .. } if tells_from_zero(interval) => format!(" ({})", within(interval)),
+        Interval::Between { .. } if tells_from_zero(interval) => {
+            format!(" ({})", around(interval, 2))
+        }
         Interval::Between { .. } => {
-            format!(" ({}), which is not told from zero", within(interval))
+            format!(" ({}), which is not told from zero", around(interval, 2))
         }
         _ => ", which is not estimable".to_owned(),
     }

@@ -26,6 +26,12 @@ pub(crate) fn decimal(value: f64, places: usize) -> String {
     text
 }
 
+/// The same with a plus where it is above 0.
+pub(crate) fn signed(value: f64, places: usize) -> String {
+    let sign = if value > 0.0 { "+" } else { "" };
+    format!("{sign}{}", decimal(value, places))
+}
+
 /// Decimals that show three digits that count, from 2 to 8.
 pub(crate) fn significant(value: f64) -> usize {
     let small = (2..8u8).find(|places| value.abs() * 10f64.powi(i32::from(*places)) >= 100.0);

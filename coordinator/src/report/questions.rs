@@ -4,10 +4,10 @@
 //! where a figure is withheld the answer says that.
 use super::answer::{changed, hospitals, spread};
 use super::data::{Coefficient, FitQuality, GroupFairness, Interval, ReportData};
-use super::number::{decimal, percent, significant, units};
+use super::number::{decimal, percent, signed, significant, units};
 use super::prices::{ColumnPrice, PricePart, PricesPart};
 use super::within::GroupMeans;
-use super::words::{self, places, range, tells_from_zero};
+use super::words::{self, around, places, tells_from_zero};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use tacit_shared::study::ask::Figure;
@@ -65,18 +65,6 @@ fn answer(figure: &Figure, data: &ReportData) -> String {
         Figure::Money => data.allocation.as_ref().map(|found| words::money(found).join(" ")),
     }
     .unwrap_or_else(none)
-}
-
-fn signed(value: f64, places: usize) -> String {
-    let sign = if value > 0.0 { "+" } else { "" };
-    format!("{sign}{}", decimal(value, places))
-}
-
-fn around(interval: Interval, places: usize) -> String {
-    match interval {
-        Interval::Between { .. } => format!("95\u{a0}%\u{a0}range {}", range(interval, places)),
-        other => range(other, places),
-    }
 }
 
 fn worth(row: &Coefficient) -> Option<String> {

@@ -81,6 +81,14 @@ pub(crate) fn range(interval: Interval, places: usize) -> String {
     }
 }
 
+/// The same as brackets have it: `95 % range 1.20 to 3.40`.
+pub(crate) fn around(interval: Interval, places: usize) -> String {
+    match interval {
+        Interval::Between { .. } => format!("95\u{a0}%\u{a0}range {}", range(interval, places)),
+        other => range(other, places),
+    }
+}
+
 /// Decimals of a coefficient and all that stands in its row: three digits that count, at least two.
 ///
 /// A value much smaller than its own range gets no more decimals than the range.
