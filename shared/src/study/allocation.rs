@@ -13,6 +13,7 @@
 //! ```
 //! What a unit is worth comes from the fit; who gets which cent is the coordinator's work.
 use super::schema::{Feature, Group};
+use super::written::as_written;
 use super::{File, StudyError};
 use crate::id::{FeatureId, GroupId, SiteId};
 use crate::money::Cents;
@@ -63,18 +64,7 @@ impl FromStr for By {
     }
 }
 
-impl TryFrom<String> for By {
-    type Error = ByError;
-    fn try_from(text: String) -> Result<Self, ByError> {
-        text.parse()
-    }
-}
-
-impl From<By> for String {
-    fn from(by: By) -> String {
-        by.to_string()
-    }
-}
+as_written!(By);
 
 impl fmt::Display for By {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

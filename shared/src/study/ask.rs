@@ -9,6 +9,7 @@
 use super::allocation::By;
 use super::family::Family;
 use super::source::Source;
+use super::written::as_written;
 use super::{File, StudyError};
 use crate::id::{FeatureId, GroupId};
 use serde::{Deserialize, Serialize};
@@ -104,19 +105,7 @@ impl FromStr for Figure {
     }
 }
 
-impl TryFrom<String> for Figure {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Figure> for String {
-    fn from(figure: Figure) -> String {
-        figure.to_string()
-    }
-}
+as_written!(Figure);
 
 /// Checks that what is to answer can: it is in the study, and its family of models has it. `columns` are the names of the
 /// design.

@@ -6,6 +6,7 @@
 //! ```
 //! A rule holds where the whole interval of what moved since `began` lies beyond its number. Numbers are in the unit of
 //! what is watched: points of the outcome, the feature's own unit, points per unit. Comparing periods is the convener's work.
+use super::written::as_written;
 use super::{File, StudyError};
 use crate::id::{FeatureId, GroupId};
 use serde::{Deserialize, Serialize};
@@ -125,33 +126,7 @@ impl FromStr for Rule {
     }
 }
 
-impl TryFrom<String> for Watched {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Watched> for String {
-    fn from(watched: Watched) -> String {
-        watched.to_string()
-    }
-}
-
-impl TryFrom<String> for Rule {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Rule> for String {
-    fn from(rule: Rule) -> String {
-        rule.to_string()
-    }
-}
+as_written!(Watched, Rule);
 
 impl Evaluation {
     /// [`Evaluation::began`] as a day; `None` if it is none, which no study that was read has.

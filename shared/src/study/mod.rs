@@ -19,6 +19,7 @@ pub mod schema;
 pub mod source;
 pub mod warm;
 pub mod words;
+mod written;
 
 use crate::codec;
 use crate::fault::Fault;

@@ -11,6 +11,7 @@ mod word;
 
 pub use word::{Channel, Composite, Days, PatientGroup, Pattern, Stratum};
 
+use super::written::as_written;
 use crate::id::{FeatureId, IdError};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -317,18 +318,7 @@ impl FromStr for Source {
     }
 }
 
-impl TryFrom<String> for Source {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
-impl From<Source> for String {
-    fn from(source: Source) -> String {
-        source.to_string()
-    }
-}
+as_written!(Source);
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
