@@ -73,6 +73,12 @@ pub struct Federation {
     study: Study,
 }
 
+/// Invented people need no floor, and a rehearsal may be a small one.
+pub fn approving(decide: approve::DecideArgs) -> approve::ApproveArgs {
+    let (accept_small_cells, accept_hopeless) = (true, false);
+    approve::ApproveArgs { decide, accept_small_cells, accept_hopeless, heads: None, key: None }
+}
+
 impl Federation {
     /// Makes every party's folder, puts the roster together, and has it pinned by each site.
     ///
@@ -171,15 +177,7 @@ impl Federation {
             let (dir, file) = (self.dir(member), self.study_path());
             let digest = Some(self.study.digest());
             let decide = approve::DecideArgs { dir, file, digest };
-            // Invented people need no floor, and a rehearsal may be a small one.
-            let args = approve::ApproveArgs {
-                decide,
-                accept_small_cells: true,
-                accept_hopeless: false,
-                heads: None,
-                key: None,
-            };
-            let text = approve::approve_with(&args).await?;
+            let text = approve::approve_with(&approving(decide)).await?;
             if statement.is_empty() {
                 statement = text;
             }

@@ -24,7 +24,7 @@ use tacit_shared::protocol::message::{Outcome, Signed};
 use tacit_shared::study::Study;
 use tacit_shared::study::layout::Part;
 use tacit_shared::units::Epsilon;
-use tacit_tests::federation::{Federation, Member, SetUp, adapted};
+use tacit_tests::federation::{Federation, Member, SetUp, adapted, approving};
 use tacit_tests::pilot::{self, Options};
 use tacit_tests::population::{Hospital, Moved, Population, Size};
 
@@ -172,14 +172,7 @@ async fn refused(federation: &Federation, dir: &Path, text: &str) -> String {
     let digest = Some(Study::parse(text).unwrap().digest());
     let dir = federation.dir(&federation.members()[0]);
     let decide = approve::DecideArgs { dir, file, digest };
-    let args = approve::ApproveArgs {
-        decide,
-        accept_small_cells: true,
-        accept_hopeless: false,
-        heads: None,
-        key: None,
-    };
-    approve::approve_with(&args).await.unwrap_err().to_string()
+    approve::approve_with(&approving(decide)).await.unwrap_err().to_string()
 }
 
 /// The study with one number moved.

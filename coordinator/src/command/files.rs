@@ -22,12 +22,7 @@ pub(super) fn write_all(out: &Path, files: &[(&str, String)]) -> Result<String, 
 /// # Errors
 /// An operator's fault naming the file.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), Fault> {
-    let draft = path.with_added_extension(format!("{}.part", std::process::id()));
-    let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, path));
-    written.map_err(|e| {
-        let _ = std::fs::remove_file(&draft); // the first error is the one to tell
-        unwritten(path, &e)
-    })
+    tacit_link::files::write(path, text).map_err(|e| unwritten(path, &e))
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> Fault {

@@ -58,10 +58,7 @@ pub async fn export(args: &ExportArgs) -> Result<String, Fault> {
     let exported = Exported { evidence, signature: Hex(signature.as_bytes().to_vec()) };
     let text = serde_json::to_string_pretty(&exported).map_err(|e| Fault::bug(e.to_string()))?;
     let place = args.out.display().to_string();
-    // Written beside and renamed: nobody reads half of it.
-    let name = args.out.file_name().unwrap_or_default().to_string_lossy();
-    let draft = args.out.with_file_name(format!(".{name}.part"));
-    let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, &args.out));
+    let written = tacit_link::files::write(&args.out, &text);
     written.map_err(|e| Fault::operator(format!("cannot be written: {e}")).at(&place))?;
     let Evidence { ledger, results, .. } = &exported.evidence;
     Ok(format!(

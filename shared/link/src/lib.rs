@@ -5,6 +5,7 @@
 //! the one the roster lists, and for nothing else. TLS 1.3 only; the hospital dials, never listens.
 
 pub mod endpoint;
+pub mod files;
 pub mod keys;
 pub mod papers;
 mod pin;
